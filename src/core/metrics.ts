@@ -1,0 +1,143 @@
+/**
+ * One table of every metric (the only importer of prom-client). Hot code adds to plain numbers (`counters.mediaFrames += 1`);
+ * they become Prometheus text only when somebody scrapes. Names follow `[namespace_]name_unit[_total]`. Main thread.
+ */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+interface CounterDefinition {
+  readonly name: string
+  readonly help: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+function counter(name: string, help: string, labels: Record<string, string> = {}): CounterDefinition {
+  return { name: `voicefw_${name}_total`, help, labels }
+}
+
+const mediaDropped = 'Media messages that were read but not used'
+const socketsRefused = 'WebSocket upgrades refused'
+const socketsClosed = 'Twilio sockets closed by us'
+const httpRefused = 'HTTP requests refused before their route'
+const workerLost = 'Workers replaced'
+const storeRows = 'Rows by fate'
+
+/** Key in code -> what Prometheus sees. Keys that share a name differ by label. */
+export const counterTable = {
+  httpRequests: counter('http_requests', 'HTTP requests routed'),
+  httpErrors: counter('http_errors', 'Answers with status 500 or above'),
+  httpBugs: counter('http_bugs', 'Exceptions caught at the wrapper of a uWebSockets.js callback'),
+  httpFramingRefused: counter('http_refused', httpRefused, { reason: 'framing' }),
+  httpBodyRefused: counter('http_refused', httpRefused, { reason: 'body' }),
+  mediaFrames: counter('media_frames', 'Media messages put into a ring'),
+  mediaBytes: counter('media_bytes', 'Bytes of Twilio messages read'),
+  mediaSlowPath: counter('media_slow_path', 'Media messages that the byte scanner left to JSON.parse'),
+  mediaMalformed: counter('media_dropped', mediaDropped, { reason: 'malformed' }),
+  mediaBinary: counter('media_dropped', mediaDropped, { reason: 'binary' }),
+  mediaBeforeStart: counter('media_dropped', mediaDropped, { reason: 'before_start' }),
+  mediaUnknownTrack: counter('media_dropped', mediaDropped, { reason: 'track_not_watched' }),
+  mediaDisplaced: counter('media_dropped', mediaDropped, { reason: 'stream_displaced' }),
+  mediaSequenceRegressed: counter('media_dropped', mediaDropped, { reason: 'sequence_regressed' }),
+  mediaRingFull: counter('media_dropped', mediaDropped, { reason: 'ring_full' }),
+  mediaTooLarge: counter('media_dropped', mediaDropped, { reason: 'too_large' }),
+  mediaUnknownEvents: counter('media_unknown_events', 'Twilio messages of an event we do not know'),
+  mediaStartRepeated: counter('media_start_repeated', 'start messages on a stream that had started'),
+  audioDuplicate: counter('audio_dropped', 'Decoded frames not used', { reason: 'duplicate' }),
+  audioRegressed: counter('audio_dropped', 'Decoded frames not used', { reason: 'regressed' }),
+  audioUndecodable: counter('audio_dropped', 'Decoded frames not used', { reason: 'base64' }),
+  audioFilledMs: counter('audio_filled_milliseconds', 'Small losses filled with silence and flagged'),
+  audioLostMs: counter('audio_lost_milliseconds', 'Audio that never came (jumps of media.timestamp)'),
+  socketsOpened: counter('sockets_opened', 'Twilio sockets accepted'),
+  socketsRefusedToken: counter('sockets_refused', socketsRefused, { reason: 'token' }),
+  socketsRefusedSignature: counter('sockets_refused', socketsRefused, { reason: 'signature' }),
+  socketsRefusedCapacity: counter('sockets_refused', socketsRefused, { reason: 'capacity' }),
+  socketsClosedBinding: counter('sockets_closed', socketsClosed, { reason: 'call_not_bound' }),
+  socketsClosedProtocol: counter('sockets_closed', socketsClosed, { reason: 'protocol' }),
+  socketsClosedTrackless: counter('sockets_closed', socketsClosed, { reason: 'no_start' }),
+  webhookRefused: counter('webhook_refused', 'Twilio webhooks refused (signature or account)'),
+  streamErrors: counter('stream_errors', 'stream-error callbacks from Twilio'),
+  callsStarted: counter('calls_started', 'Detections begun (call and track)'),
+  callsEnded: counter('calls_ended', 'Detections ended (call and track)'),
+  callsRefused: counter('calls_refused', 'Detections refused by admission'),
+  streamsDisplaced: counter('streams_displaced', 'Streams replaced by a newer one of the same call and track'),
+  streamsResumed: counter('streams_resumed', 'Detections continued on a new stream within the grace'),
+  hopsClosed: counter('hops_closed', 'Hops whose features were made'),
+  hopsScored: counter('hops_scored', 'Hops scored by the model'),
+  inferenceRuns: counter('inference_runs', 'Runs of the voice model (batches)'),
+  verdictsChanged: counter('verdicts_changed', 'Label changes'),
+  workerThrew: counter('workers_replaced', workerLost, { reason: 'threw' }),
+  workerHung: counter('workers_replaced', workerLost, { reason: 'hung' }),
+  rowsStored: counter('store_rows', storeRows, { fate: 'stored' }),
+  rowsSpooled: counter('store_rows', storeRows, { fate: 'spooled' }),
+  rowsRefused: counter('store_rows', storeRows, { fate: 'refused_spool_full' }),
+  rowsQuarantined: counter('store_rows', storeRows, { fate: 'quarantined' }),
+  insertsRetried: counter('store_inserts_retried', 'Insert batches sent again after an unclear error'),
+  storeChildRestarts: counter('store_child_restarts', 'Restarts of the embedded ClickHouse child'),
+  eventsPublished: counter('events_published', 'Events put on the bus'),
+  eventSubscribersSlow: counter('event_subscribers_closed', 'Event subscribers closed', { reason: 'slow' }),
+  authDenied: counter('auth_denied', 'Requests without a valid credential or role'),
+} as const satisfies Record<string, CounterDefinition>
+
+export type CounterName = keyof typeof counterTable
+export type Counters = { -readonly [K in CounterName]: number }
+
+/** All counters at zero. */
+export function zeroCounters(): Counters {
+  return Object.fromEntries(Object.keys(counterTable).map((key) => [key, 0])) as Counters
+}
+
+export interface Metrics {
+  readonly counters: Counters
+  /** A value read at scrape time. */
+  gauge(name: string, help: string, read: () => number): void
+  /** A distribution; `observe` may be called on warm paths (per window, per insert), not per frame. */
+  histogram(name: string, help: string, buckets: readonly number[]): { observe(value: number): void }
+  /** Prometheus exposition text. */
+  text(): Promise<string>
+}
+
+export function createMetrics(options: { processMetrics: boolean } = { processMetrics: true }): Metrics {
+  const registry = new Registry()
+  if (options.processMetrics) collectDefaultMetrics({ register: registry })
+  const counters = zeroCounters()
+  registerCounters(registry, counters)
+  return {
+    counters,
+    gauge(name, help, read) {
+      new Gauge({
+        name: `voicefw_${name}`,
+        help,
+        registers: [registry],
+        collect() {
+          this.set(read())
+        },
+      })
+    },
+    histogram(name, help, buckets) {
+      return new Histogram({ name: `voicefw_${name}`, help, buckets: [...buckets], registers: [registry] })
+    },
+    text: () => registry.metrics(),
+  }
+}
+
+function registerCounters(registry: Registry, counters: Counters): void {
+  const byName = new Map<string, { help: string; keys: CounterName[] }>()
+  for (const key of Object.keys(counterTable) as CounterName[]) {
+    const definition: CounterDefinition = counterTable[key]
+    const known = byName.get(definition.name)
+    if (known) known.keys.push(key)
+    else byName.set(definition.name, { help: definition.help, keys: [key] })
+  }
+  for (const [name, { help, keys }] of byName) {
+    const labelNames = Object.keys(counterTable[keys[0] as CounterName].labels)
+    new Counter({
+      name,
+      help,
+      labelNames,
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const key of keys) this.inc(counterTable[key].labels, counters[key])
+      },
+    })
+  }
+}

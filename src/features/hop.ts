@@ -1,0 +1,54 @@
+/**
+ * What one hop of speech features is. A hop is the step at which a track is judged: `hop.ms` of the model's manifest
+ * (500 ms), made of frames of `hopSamples` (10 ms). Pure types and flag bits. Any thread.
+ */
+
+/** Bits of a hop's flags. `gap`: some of the hop was filled or missing. */
+export const hopFlag = { silence: 1, music: 2, tone: 4, dtmf: 8, clipped: 16, gap: 32 } as const
+
+export type HopFlagName = keyof typeof hopFlag
+
+/** Names of the bits set, in the table's order. */
+export function hopFlagNames(bits: number): HopFlagName[] {
+  return (Object.keys(hopFlag) as HopFlagName[]).filter((name) => (bits & hopFlag[name]) !== 0)
+}
+
+/** Parameters of the log band features; the manifest's `features` plus its sample rate. */
+export interface BandFeatureSpec {
+  readonly kind: 'log-bands'
+  readonly scale: 'linear' | 'mel'
+  readonly sampleRateHz: 8000 | 16000
+  readonly windowSamples: number
+  readonly hopSamples: number
+  readonly fftSize: 256 | 512
+  readonly bands: number
+  readonly lowHz: number
+  readonly highHz: number
+  /** Added to each band's power before the natural logarithm. */
+  readonly floor: number
+}
+
+/** How frames gather into hops. */
+export interface HopSpec {
+  readonly features: BandFeatureSpec
+  /** Frames in a hop, e.g. 50 of 10 ms. */
+  readonly hopFrames: number
+  /** Frames before the hop that the model also sees. */
+  readonly contextFrames: number
+}
+
+/** One closed hop. The object and its views are reused: valid during the callback only. */
+export interface Hop {
+  /** [contextFrames + hopFrames, bands] natural log band powers, oldest frame first. */
+  readonly features: Float32Array
+  /** [hopFrames] 1 where the frame is speech, else 0. */
+  readonly speech: Float32Array
+  /** Frames of this hop that are speech. */
+  speechFrames: number
+  /** Samples of this hop (at 8 kHz) that were filled, not heard. */
+  filledSamples: number
+  /** OR of `hopFlag`. */
+  flags: number
+  /** DTMF digit heard in this hop (`0-9*#A-D`), or empty. */
+  dtmfDigit: string
+}

@@ -1,0 +1,50 @@
+/** What the call table tells the rest of the house about calls and tracks. Types only. Main thread. */
+
+export type TrackName = 'inbound' | 'outbound'
+
+/** Why a detection ended. `interrupted`: the server stopped or crashed before the call did. */
+export type EndReason = 'stop' | 'call_status' | 'idle' | 'socket_closed' | 'interrupted' | 'operator'
+
+/** A call as the webhook and the stream's start message describe it. Numbers may be empty (hidden, or unknown). */
+export interface CallFacts {
+  readonly callSid: string
+  readonly accountSid: string
+  readonly from: string
+  readonly to: string
+  readonly direction: string
+  /** Twilio's StirVerstat field, or empty. */
+  readonly stirVerstat: string
+}
+
+/** One detection: a track of a call, over all its streams. */
+export interface TrackFacts {
+  /** Unique in this process, never reused. */
+  readonly trackId: number
+  readonly track: TrackName
+  readonly call: CallFacts
+  readonly streamSid: string
+  /** Wall time of the first start message, ms since the epoch. */
+  readonly startedAtMs: number
+}
+
+/** Where the audio of tracks goes. Implemented by the worker pool; a fake in tests. */
+export interface TrackSink {
+  /** False: no room (admission); the call goes on unwatched. */
+  open(trackId: number): boolean
+  /**
+   * One media message. `message[payloadStart, payloadEnd)` is base64 text of mu-law bytes, copied before return.
+   * @param mediaMs time of its first sample on the detection's own clock (stream time plus the stream's base)
+   * @returns false when the ring was full: the frame is lost and shows as a gap
+   */
+  frame(trackId: number, mediaMs: number, message: Uint8Array, payloadStart: number, payloadEnd: number): boolean
+  close(trackId: number): void
+}
+
+/** What the call table reports; main.ts hands these on to decisions, storage and notify. */
+export interface CallListener {
+  opened(track: TrackFacts): void
+  /** A new stream took over within the grace. */
+  resumed(track: TrackFacts, streamSid: string): void
+  /** Exactly once per opened track. */
+  closed(trackId: number, reason: EndReason): void
+}
