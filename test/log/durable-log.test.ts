@@ -9,7 +9,8 @@ import * as fc from 'fast-check'
 import type { OperatingError } from '../../src/core/errors.ts'
 import { silentLog } from '../../src/core/log.ts'
 import { zeroCounters } from '../../src/core/metrics.ts'
-import { ByteBudget, type DurableLog, footprintBytes, LogEnvironment } from '../../src/log/durable-log.ts'
+import { ByteBudget, type DurableLog, footprintBytes } from '../../src/log/durable-log.ts'
+import { LogEnvironment } from '../../src/log/log-environment.ts'
 import { scratchDirectory } from '../fakes/scratch.ts'
 
 const roomy = 100_000_000
