@@ -68,7 +68,7 @@ interface Tail {
 }
 
 /** Each write has a promise of its own that fails with its transaction, which is told by `commit`. */
-function told(write: PromiseLike<unknown>): void {
+export function told(write: PromiseLike<unknown>): void {
   write.then(undefined, () => {})
 }
 

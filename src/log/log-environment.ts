@@ -12,7 +12,7 @@ import { type Database, open, type RootDatabase } from 'lmdb'
 import { messageOf } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
-import { type ByteBudget, type DurableLog, LmdbLog } from './durable-log.ts'
+import { type ByteBudget, type DurableLog, LmdbLog, told } from './durable-log.ts'
 import { damageOf } from './lmdb-file.ts'
 
 export interface LogEnvironmentOptions {
@@ -43,6 +43,7 @@ export class LogEnvironment {
   readonly #logs = new Map<string, LmdbLog>()
   readonly #queue: Commit[] = []
   #committing = false
+  #turn = 0
 
   private constructor(options: LogEnvironmentOptions, root: RootDatabase<Uint8Array, number>) {
     this.directory = options.directory
@@ -105,6 +106,7 @@ export class LogEnvironment {
         for (const { done } of group) done()
       } catch (thrown) {
         for (const { failed } of group) failed(thrown)
+        await this.#turnOver()
       }
     }
     this.#committing = false
@@ -123,6 +125,17 @@ export class LogEnvironment {
       await Promise.race([silence, this.#commitAndFlush(write)])
     } finally {
       clearTimeout(timer)
+    }
+  }
+
+  /** Pages that were freed may be used from the next but one transaction on: after a failure, a small one is made. */
+  async #turnOver(): Promise<void> {
+    this.#turn += 1
+    try {
+      const writes = (): void => told(this.#meta.put('turn', this.#turn))
+      await this.#commitGroup([{ writes, done: () => {}, failed: () => {} }])
+    } catch {
+      // The disk has no room for that either.
     }
   }
 
