@@ -86,7 +86,10 @@ function none(problems: readonly string[]): void {
   assert.deepEqual(problems, [])
 }
 
-/** Top-level and class-level functions by brace counting on formatted code: `{` ends the head, `}` at its indent ends it. */
+/**
+ * Top-level and class-level functions by brace counting on formatted code: `{` ends the head, `}` at its indent ends
+ * it.
+ */
 function longFunctions(source: Source): string[] {
   const head =
     /^(\s*)(?:export )?(?:async )?(?:function\b|(?:static |async |#|get |set )*[\w#]+(?:<[^>]*>)?\(.*\).*\{$)/

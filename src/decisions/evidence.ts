@@ -1,12 +1,14 @@
 /**
  * How the evidence of one track adds up. Each judged window brings a calibrated log-likelihood ratio (LLR, positive =
- * synthetic). They are averaged with forgetting over net speech, because a voice may change; and the average is scaled by
- * how much independent speech it rests on. Windows of one call share speaker and channel, so they are not independent:
- * the design effect of a cluster sample (Kish, Survey Sampling, 1965) with intra-call correlation 0.5 bounds the gain of
- * a long call to twice a single window's LLR. Pure; main thread.
+ * synthetic). They are averaged with forgetting over net speech, because a voice may change; and the average is
+ * scaled by how much independent speech it rests on. Windows of one call share speaker and channel, so they are not
+ * independent: the design effect of a cluster sample (Kish, Survey Sampling, 1965) with intra-call correlation 0.5
+ * bounds the gain of a long call to twice a single window's LLR. Pure; main thread.
  */
 
-/** Intra-call correlation of window LLRs. 0 would let errors of the model add up without bound, 1 would learn nothing. */
+/**
+ * Intra-call correlation of window LLRs. 0 would let errors of the model add up without bound, 1 would learn nothing.
+ */
 const intraCallCorrelation = 0.5
 /** Speech of one full window, ms: the unit in which independent evidence is counted. */
 const windowFullMs = 4000

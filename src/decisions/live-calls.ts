@@ -1,6 +1,6 @@
 /**
- * The calls of this process as people see them: every live track with its verdict, and those that ended a moment ago, until
- * ClickHouse answers for them. Bounded: live ones by admission, ended ones by count and age. Main thread.
+ * The calls of this process as people see them: every live track with its verdict, and those that ended a moment ago,
+ * until ClickHouse answers for them. Bounded: live ones by admission, ended ones by count and age. Main thread.
  */
 import assert from 'node:assert/strict'
 import type { ScoredHop } from '../inference/scored-hop.ts'

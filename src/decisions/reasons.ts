@@ -68,7 +68,8 @@ function decisive(facts: ReasonFacts): Reason {
     return { code: 'score_human', text }
   }
   if (facts.lossShare > settings.lossShareMax) {
-    const text = `${percent(facts.lossShare)} of the audio was lost or filled, more than ${percent(settings.lossShareMax)}`
+    const limit = percent(settings.lossShareMax)
+    const text = `${percent(facts.lossShare)} of the audio was lost or filled, more than ${limit}`
     return { code: 'audio_loss', text }
   }
   const text = `score ${scoreText} over ${speech} of speech lies between ${settings.human} and ${settings.synthetic}`

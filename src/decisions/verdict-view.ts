@@ -1,4 +1,7 @@
-/** What people and programs see of a track's verdict and of a call (CONTRACT: labels and fields are fixed). Types only. */
+/**
+ * What people and programs see of a track's verdict and of a call (CONTRACT: labels and fields are fixed). Types
+ * only.
+ */
 import type { HopFlagName } from '../features/hop.ts'
 import type { TrackName } from '../ingest/track.ts'
 

@@ -1,8 +1,8 @@
 /**
- * The verdict on one track of a live call. Takes scored hops in order, counts net speech instead of wall time, leaves music,
- * tones and gaps out, and keeps the label from flapping: it changes only when the score is past the threshold (with
- * hysteresis) for `dwellMs` of net speech. Abstains rather than guesses: too little speech, too much loss, a score between
- * the thresholds. Every verdict carries its reasons. Pure: time comes in as arguments. Main thread.
+ * The verdict on one track of a live call. Takes scored hops in order, counts net speech instead of wall time, leaves
+ * music, tones and gaps out, and keeps the label from flapping: it changes only when the score is past the threshold
+ * (with hysteresis) for `dwellMs` of net speech. Abstains rather than guesses: too little speech, too much loss, a
+ * score between the thresholds. Every verdict carries its reasons. Pure: time comes in as arguments. Main thread.
  */
 import type { VoiceConfig } from '../config/schema.ts'
 import { hopFlag } from '../features/hop.ts'
