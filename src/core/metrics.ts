@@ -1,6 +1,7 @@
 /**
- * One table of every metric (the only importer of prom-client). Hot code adds to plain numbers (`counters.mediaFrames += 1`);
- * they become Prometheus text only when somebody scrapes. Names follow `[namespace_]name_unit[_total]`. Main thread.
+ * One table of every metric (the only importer of prom-client). Hot code adds to plain numbers (`counters.mediaFrames
+ * += 1`); they become Prometheus text only when somebody scrapes. Names follow `[namespace_]name_unit[_total]`. Main
+ * thread.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
