@@ -1,8 +1,9 @@
 /**
- * API keys: `vf_<id>_<secret>`. The secret is 32 random bytes and is shown once; what is stored is HMAC-SHA-256 of it under
- * a pepper that lies in its own file, so a copy of keys.json alone opens nothing (32 random bytes need no slow hash). Every
- * change replaces the whole file atomically under a lock file, so the command line may work beside a running server, which
- * notices within a second. Unreadable key files fail closed: no key is valid until they are mended. Main thread.
+ * API keys: `vf_<id>_<secret>`. The secret is 32 random bytes and is shown once; what is stored is HMAC-SHA-256 of it
+ * under a pepper that lies in its own file, so a copy of keys.json alone opens nothing (32 random bytes need no slow
+ * hash). Every change replaces the whole file atomically under a lock file, so the command line may work beside a
+ * running server, which notices within a second. Unreadable key files fail closed: no key is valid until they are
+ * mended. Main thread.
  *
  *   dataDir/keys.json    { "version": 1, "keys": [ { "id": "0a1b2c3d4e5f", "name": "ci", "role": "viewer",
  *                          "hash": "<64 hex>", "createdAt": "2026-01-01T00:00:00.000Z", "revokedAt": null } ] }

@@ -1,7 +1,7 @@
 /**
- * Who is asking: `Authorization: Bearer <key>`, `Authorization: Basic <any>:<key>` (for switches that can do nothing else),
- * or the dashboard's session cookie. Answers an identity or an expected error; never tells apart an unknown key from a
- * wrong or revoked one. Wrong credentials are throttled per address. Main thread.
+ * Who is asking: `Authorization: Bearer <key>`, `Authorization: Basic <user>:<key>` (for switches that can do nothing
+ * else), or the dashboard's session cookie. Answers an identity or an expected error; never tells apart an unknown key
+ * from a wrong or revoked one. Wrong credentials are throttled per address. Main thread.
  */
 import { type ErrorCode, OperatingError } from '../core/errors.ts'
 import type { Counters } from '../core/metrics.ts'

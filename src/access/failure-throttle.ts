@@ -1,7 +1,8 @@
 /**
  * How often one address may present a wrong credential: a token bucket per address, at most so many addresses (the one
- * unseen for longest leaves). Only failures cost anything, so a neighbour behind the same proxy with a good key is never
- * locked out; guessing 32 random bytes is hopeless anyway, the throttle keeps guessers out of the logs. Main thread.
+ * unseen for longest leaves). Only failures cost anything, so a neighbour behind the same proxy with a good key is
+ * never locked out; guessing 32 random bytes is hopeless anyway, the throttle keeps guessers out of the logs. Main
+ * thread.
  */
 import type { Clock } from '../core/clock.ts'
 

@@ -1,7 +1,7 @@
 /**
  * Dashboard sign-ins: a random opaque id in a cookie, everything else in memory, so a restart signs everybody out. A
- * session ends with its time, by signing out, when its key is revoked, or as the oldest when there are too many. Ids are
- * kept as SHA-256, so neither a memory dump nor lookup timing gives one away. Main thread.
+ * session ends with its time, by signing out, when its key is revoked, or as the oldest when there are too many. Ids
+ * are kept as SHA-256, so neither a memory dump nor lookup timing gives one away. Main thread.
  */
 import { createHash } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'

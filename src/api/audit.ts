@@ -1,5 +1,6 @@
 /**
- * Who did what: rows for the `audit` table, handed to whoever stores them. Never a secret, never a phone number. Main thread.
+ * Who did what: rows for the `audit` table, handed to whoever stores them. Never a secret, never a phone number. Main
+ * thread.
  */
 import type { Clock } from '../core/clock.ts'
 

@@ -1,7 +1,8 @@
 /**
- * `GET /v1/calls` and `GET /v1/calls/{callSid}`: calls that are live (from memory) and calls that are past (from storage),
- * as one list. Order: live first, then by start, newest first. A call that memory still knows is told from memory, storage
- * may lag behind it. While storage is down the live calls are still told, with `partial` saying what is missing.
+ * `GET /v1/calls` and `GET /v1/calls/{callSid}`: calls that are live (from memory) and calls that are past (from
+ * storage), as one list. Order: live first, then by start, newest first. A call that memory still knows is told from
+ * memory, storage may lag behind it. While storage is down the live calls are still told, with `partial` saying what
+ * is missing.
  *
  *   cursor = base64url of [1 live | 0 past, start in wall ms, callSid] of the last call told; opaque to clients
  *
@@ -9,58 +10,9 @@
  */
 import { z } from 'zod'
 import { OperatingError } from '../core/errors.ts'
+import { type CallState, type CallView, type Label, labels } from '../decisions/verdict-view.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 import { json } from './problem.ts'
-
-export const labels = [
-  'likely_synthetic',
-  'likely_human',
-  'inconclusive',
-  'insufficient_speech',
-  'benign_automation',
-] as const
-
-export type Label = (typeof labels)[number]
-
-export interface ScoredWindow {
-  readonly startMs: number
-  readonly endMs: number
-  readonly score: number | null
-  readonly flags: readonly string[]
-}
-
-/** A track's verdict; what decisions and storage hand over fits it structurally. */
-export interface TrackView {
-  readonly track: 'inbound' | 'outbound'
-  readonly label: Label
-  readonly score: number | null
-  readonly confidence: number
-  readonly provisional: boolean
-  readonly netSpeechMs: number
-  readonly audioMs: number
-  readonly gapMs: number
-  readonly lostMs: number
-  readonly duplicates: number
-  readonly windows: readonly ScoredWindow[]
-  readonly gaps: readonly { readonly startMs: number; readonly endMs: number }[]
-  readonly reasons: readonly { readonly code: string; readonly text: string }[]
-  readonly model: string
-  readonly updatedAtMs: number
-}
-
-export interface CallView {
-  readonly callSid: string
-  readonly accountSid: string
-  readonly from: string
-  readonly to: string
-  readonly direction: string
-  readonly state: 'live' | 'ended' | 'interrupted'
-  /** ISO 8601, UTC. */
-  readonly startedAt: string
-  readonly endedAt: string | null
-  readonly endReason: string | null
-  readonly tracks: readonly TrackView[]
-}
 
 export interface LiveCallsView {
   list(): readonly CallView[]
@@ -130,7 +82,8 @@ export class Calls {
     const fromMemory = known.filter(
       (call) => stateFits(call.state, query.state) && labelFits(call, query.label) && textFits(call, text),
     )
-    const filter = { label: query.label ?? null, text, limit: query.limit + 1 + known.length }
+    const doubled = known.filter((call) => call.state !== 'live').length
+    const filter = { label: query.label ?? null, text, limit: query.limit + 1 + doubled }
     const { calls: fromStorage, partial } = await this.#listPast(filter, query.state, after)
     const knownSids = new Set(known.map((call) => call.callSid))
     const all = [...fromMemory, ...fromStorage.filter((call) => !knownSids.has(call.callSid))]
@@ -186,7 +139,7 @@ export function listed(call: CallView): object {
   return { ...call, tracks }
 }
 
-function stateFits(state: CallView['state'], wanted: string): boolean {
+function stateFits(state: CallState, wanted: string): boolean {
   return wanted === 'all' || wanted === state || (wanted === 'past' && state !== 'live')
 }
 

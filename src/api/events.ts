@@ -1,7 +1,7 @@
 /**
- * `GET /v1/events`: server-sent events (WHATWG HTML, section 9.2), resumable. Each event is written once as text however
- * many listen. A subscriber that cannot keep up is closed and counted, it resumes by `Last-Event-ID`; a full house is
- * answered 503. Main thread.
+ * `GET /v1/events`: server-sent events (WHATWG HTML, section 9.2), resumable. Each event is written once as text
+ * however many listen. A subscriber that cannot keep up is closed and counted, it resumes by `Last-Event-ID`; a full
+ * house is answered 503. Main thread.
  *
  *   retry: 2000
  *

@@ -1,7 +1,7 @@
 /**
- * The dashboard's files, read once at start and served from memory with an ETag. The shell is the same for everybody and
- * holds no data; what it shows it asks of the API, which asks who is there. The content security policy allows nothing but
- * our own files. Main thread.
+ * The dashboard's files, read once at start and served from memory with an ETag. The shell is the same for everybody
+ * and holds no data; what it shows it asks of the API, which asks who is there. The content security policy allows
+ * nothing but our own files. Main thread.
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'

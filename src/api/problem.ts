@@ -1,9 +1,9 @@
 /**
- * Expected errors as `application/problem+json` (RFC 9457) and everything else the API answers as JSON. Nothing here may be
- * cached: answers are about calls. Main thread.
+ * Expected errors as `application/problem+json` (RFC 9457) and everything else the API answers as JSON. Nothing here
+ * may be cached: answers are about calls. Main thread.
  */
 import { AccessRefused } from '../access/authenticate.ts'
-import { type ErrorCode, errorCodes, OperatingError } from '../core/errors.ts'
+import { type ErrorCode, OperatingError } from '../core/errors.ts'
 import type { HttpAnswer } from '../http/exchange.ts'
 
 /** Sent with every answer of the API. */
@@ -27,12 +27,18 @@ export function problemOf(thrown: unknown): HttpAnswer {
   const headers: Record<string, string> = { 'content-type': 'application/problem+json', ...plainHeaders }
   if (thrown instanceof AccessRefused) Object.assign(headers, thrown.headers())
   else if (thrown.status === 503 || thrown.status === 429) headers['retry-after'] = '2'
-  const { status, code, retryable, got } = thrown
-  const body = { type: 'about:blank', title: titleOf(code), status, code, retryable, detail: thrown.message, got }
+  const { status, code, retryable } = thrown
+  const body = {
+    type: `urn:voicefw:problem:${code}`,
+    title: titleOf(code),
+    status,
+    code,
+    retryable,
+    detail: thrown.message,
+  }
   return { status, headers, body: JSON.stringify(body) }
 }
 
 function titleOf(code: ErrorCode): string {
-  const words = code.replaceAll('_', ' ')
-  return `${words.slice(0, 1).toUpperCase()}${words.slice(1)} (${errorCodes[code].domain})`
+  return (code.charAt(0).toUpperCase() + code.slice(1)).replaceAll('_', ' ')
 }

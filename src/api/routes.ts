@@ -1,6 +1,7 @@
 /**
- * The URL table: every route of the API with who may use it, on one screen. The gate around each function authenticates,
- * checks the role, leaves an audit row when it refuses, and turns expected errors into problem documents. Main thread.
+ * The URL table: every route of the API with who may use it, on one screen. The gate around each function
+ * authenticates, checks the role, leaves an audit row when it refuses, and turns expected errors into problem
+ * documents. Main thread.
  */
 import { AccessRefused, type Authenticator, type Identity } from '../access/authenticate.ts'
 import type { Role } from '../access/roles.ts'

@@ -1,8 +1,8 @@
 /**
- * Events for whoever watches (SSE, later webhooks): a bounded ring of the last `keepMax` events, so that a subscriber that
- * was away resumes where it left. Ids only grow, also over restarts when `firstId` comes from the wall clock. A subscriber
- * whose events have left the ring is told so by a `health` event `events_missed`; nothing is missed in silence. Listeners
- * run inside publish and must not block. Main thread.
+ * Events for whoever watches (SSE, later webhooks): a bounded ring of the last `keepMax` events, so that a subscriber
+ * that was away resumes where it left. Ids only grow, also over restarts when `firstId` comes from the wall clock. A
+ * subscriber whose events have left the ring is told so by a `health` event `events_missed`; nothing is missed in
+ * silence. Listeners run inside publish and must not block. Main thread.
  *
  *   ring of keepMax = 4      slot = (id - firstId) mod keepMax
  *   ┌─────┬─────┬─────┬─────┐
