@@ -71,6 +71,8 @@ export const counterTable = {
   rowsSpooled: counter('store_rows', storeRows, { fate: 'spooled' }),
   rowsRefused: counter('store_rows', storeRows, { fate: 'refused_spool_full' }),
   rowsQuarantined: counter('store_rows', storeRows, { fate: 'quarantined' }),
+  rowsQuarantineLost: counter('store_quarantine_lost', 'Quarantined rows whose file was full or not writable'),
+  logEntriesCorrupt: counter('log_entries_corrupt', 'Entries of the durable log with a wrong checksum, quarantined'),
   insertsRetried: counter('store_inserts_retried', 'Insert batches sent again after an unclear error'),
   storeChildRestarts: counter('store_child_restarts', 'Restarts of the embedded ClickHouse child'),
   eventsPublished: counter('events_published', 'Events put on the bus'),
