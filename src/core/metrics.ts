@@ -2,7 +2,7 @@
  * One table of every metric (the only importer of prom-client). Hot code adds to plain numbers (`counters.mediaFrames += 1`);
  * they become Prometheus text only when somebody scrapes. Names follow `[namespace_]name_unit[_total]`. Main thread.
  */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 interface CounterDefinition {
   readonly name: string
@@ -44,6 +44,7 @@ export const counterTable = {
   audioDuplicate: counter('audio_dropped', 'Decoded frames not used', { reason: 'duplicate' }),
   audioRegressed: counter('audio_dropped', 'Decoded frames not used', { reason: 'regressed' }),
   audioUndecodable: counter('audio_dropped', 'Decoded frames not used', { reason: 'base64' }),
+  audioStray: counter('audio_dropped', 'Decoded frames not used', { reason: 'clock_jump' }),
   audioFilledMs: counter('audio_filled_milliseconds', 'Small losses filled with silence and flagged'),
   audioLostMs: counter('audio_lost_milliseconds', 'Audio that never came (jumps of media.timestamp)'),
   socketsOpened: counter('sockets_opened', 'Twilio sockets accepted'),

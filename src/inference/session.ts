@@ -1,8 +1,8 @@
 /**
- * The only importer of onnxruntime-web. A `BatchSession` is one ONNX graph whose inputs and outputs are float32 with the
- * batch as first dimension; it owns a buffer of `batchMax` rows for each, allocated once, and runs the first `count` rows.
- * One thread, SIMD; the WebAssembly file is read from the installed package, never from a network. Any thread, one session
- * each: `run` computes on the calling thread.
+ * The only importer of onnxruntime-web. A `BatchSession` is one ONNX graph whose inputs and outputs are float32
+ * with the batch as first dimension; it owns a buffer of `batchMax` rows for each, allocated once, and runs the
+ * first `count` rows. One thread, SIMD; the WebAssembly file is read from the installed package, never from a
+ * network. Any thread, one session each: `run` computes on the calling thread.
  *
  *     inputs.features   | row 0 | row 1 | ... | row count-1 | (stale) ... row batchMax-1 |
  *                       '------ what run(count) sees ------'
@@ -49,8 +49,8 @@ export class BatchSession<I extends RowShapes, O extends RowShapes> {
   }
 
   /**
-   * Loads the graph, checks that it is the one the shapes describe, and runs it twice so that the first live batch is not
-   * the slow one.
+   * Loads the graph, checks that it is the one the shapes describe, and runs it twice so that the first live batch
+   * is not the slow one.
    * @throws OperatingError `model_invalid`
    */
   static async load<I extends RowShapes, O extends RowShapes>(

@@ -1,7 +1,7 @@
 /**
- * The voice model as the pipeline uses it: fill rows of `inputs`, `run(count)`, read rows of `embedding` and `logit`. A row
- * is one hop of one track. All buffers are allocated once for `batchMax` rows; nothing here knows of tracks or time.
- * Runs on the calling thread.
+ * The voice model as the pipeline uses it: fill rows of `inputs`, `run(count)`, read rows of `embedding` and
+ * `logit`. A row is one hop of one track. All buffers are allocated once for `batchMax` rows; nothing here knows of
+ * tracks or time. Runs on the calling thread.
  *
  * With F = contextFrames + hop frames, B bands, H = window hops - 1, E = embedding size, row r lies at
  *     features  [r*F*B ...]   context frames first, then the hop's, bands of a frame together

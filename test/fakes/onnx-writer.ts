@@ -1,10 +1,10 @@
 /**
- * Writes small ONNX files by hand, so that tests and benchmarks need neither Python nor a trained model. Covers what a
- * feed-forward graph of float tensors needs: nodes with int, float and int-list attributes, float initializers, named
- * inputs and outputs whose first dimension is the batch.
+ * Writes small ONNX files by hand, so that tests and benchmarks need neither Python nor a trained model. Covers
+ * what a feed-forward graph of float tensors needs: nodes with int, float and int-list attributes, float
+ * initializers, named inputs and outputs whose first dimension is the batch.
  *
- * Wire format (protobuf): each field is a varint key `(field << 3) | type`, then a varint (type 0), 4 bytes little-endian
- * (type 5), or a varint length and so many bytes (type 2). Field numbers are those of onnx.proto3, e.g.
+ * Wire format (protobuf): each field is a varint key `(field << 3) | type`, then a varint (type 0), 4 bytes little-
+ * endian (type 5), or a varint length and so many bytes (type 2). Field numbers are those of onnx.proto3, e.g.
  * `ModelProto { ir_version = 1; graph = 7; opset_import = 8 }`.
  */
 
