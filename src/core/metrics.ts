@@ -45,6 +45,7 @@ export const counterTable = {
   audioDuplicate: counter('audio_dropped', 'Decoded frames not used', { reason: 'duplicate' }),
   audioRegressed: counter('audio_dropped', 'Decoded frames not used', { reason: 'regressed' }),
   audioUndecodable: counter('audio_dropped', 'Decoded frames not used', { reason: 'base64' }),
+  audioStray: counter('audio_dropped', 'Decoded frames not used', { reason: 'clock_jump' }),
   audioFilledMs: counter('audio_filled_milliseconds', 'Small losses filled with silence and flagged'),
   audioLostMs: counter('audio_lost_milliseconds', 'Audio that never came (jumps of media.timestamp)'),
   socketsOpened: counter('sockets_opened', 'Twilio sockets accepted'),
