@@ -31,3 +31,20 @@ function alawSample(code: number): number {
   const magnitude = exponent === 0 ? mantissa + 8 : (mantissa + 0x108) << (exponent - 1)
   return (bits & 0x80) === 0 ? -magnitude : magnitude
 }
+
+const bias = 0x84
+const loudest = 32767 - bias
+
+/** The mu-law code word of a sample in [-1, 1); louder samples clip. */
+export function mulawCode(sample: number): number {
+  const linear = Math.round(sample * 32768)
+  const magnitude = Math.min(Math.abs(linear), loudest) + bias
+  const exponent = 24 - Math.clz32(magnitude)
+  const mantissa = (magnitude >> (exponent + 3)) & 15
+  return ~((linear < 0 ? 0x80 : 0) | (exponent << 4) | mantissa) & 0xff
+}
+
+/** One code word per sample. */
+export function encodeMulaw(samples: Float32Array): Uint8Array {
+  return Uint8Array.from(samples, mulawCode)
+}
