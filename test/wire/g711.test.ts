@@ -26,7 +26,10 @@ test('the loudest and the quietest code words are those of G.711', () => {
 
 test('every sample from 0 to 32767 gets the code word that CPython audioop.lin2ulaw gives it', () => {
   const codes = encodeMulaw(Float32Array.from({ length: 32768 }, (_, linear) => linear / 32768))
-  assert.equal(createHash('sha256').update(codes).digest('hex'), '912062bf9c931c7ebc1dc1fd1d74faf0cfefcd47e8408a3ed4d07aa59f0f1c20')
+  assert.equal(
+    createHash('sha256').update(codes).digest('hex'),
+    '912062bf9c931c7ebc1dc1fd1d74faf0cfefcd47e8408a3ed4d07aa59f0f1c20',
+  )
 })
 
 test('a negative sample gets the code word of its positive twin with the sign bit cleared', () => {
