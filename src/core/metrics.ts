@@ -1,8 +1,9 @@
 /**
- * One table of every metric (the only importer of prom-client). Hot code adds to plain numbers (`counters.mediaFrames += 1`);
- * they become Prometheus text only when somebody scrapes. Names follow `[namespace_]name_unit[_total]`. Main thread.
+ * One table of every metric (the only importer of prom-client). Hot code adds to plain numbers (`counters.mediaFrames
+ * += 1`); they become Prometheus text only when somebody scrapes. Names follow `[namespace_]name_unit[_total]`. Main
+ * thread.
  */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 interface CounterDefinition {
   readonly name: string
@@ -74,7 +75,10 @@ export const counterTable = {
   storeChildRestarts: counter('store_child_restarts', 'Restarts of the embedded ClickHouse child'),
   eventsPublished: counter('events_published', 'Events put on the bus'),
   eventSubscribersSlow: counter('event_subscribers_closed', 'Event subscribers closed', { reason: 'slow' }),
+  eventSubscribersRefused: counter('event_subscribers_refused', 'Event subscribers refused: too many at a time'),
   authDenied: counter('auth_denied', 'Requests without a valid credential or role'),
+  authThrottled: counter('auth_throttled', 'Wrong credentials answered 429: too many from one address'),
+  sessionsEvicted: counter('sessions_evicted', 'Dashboard sessions ended early because there were too many'),
 } as const satisfies Record<string, CounterDefinition>
 
 export type CounterName = keyof typeof counterTable
