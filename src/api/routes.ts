@@ -41,7 +41,8 @@ export function apiRoutes(parts: ApiParts): Route[] {
     { method: 'GET', pattern: '/v1/calls', answer: gate.role('viewer', (request) => calls.list(request)) },
     { method: 'GET', pattern: '/v1/calls/:callSid', answer: gate.role('viewer', (request) => calls.get(request)) },
     { method: 'GET', pattern: '/v1/events', answer: gate.role('viewer', (request) => events.stream(request)) },
-    { method: 'GET', pattern: '/v1/session', answer: gate.role('viewer', (_, identity) => session.show(identity)) },
+    { method: 'GET', pattern: '/v1/status', answer: gate.role('viewer', () => health.status()) },
+    { method: 'GET', pattern: '/v1/session', answer: gate.open((request) => session.show(request)) },
     { method: 'POST', pattern: '/v1/session', answer: gate.open((request) => session.signIn(request)), ...small },
     { method: 'DELETE', pattern: '/v1/session', answer: gate.open((request) => session.signOut(request)), ...small },
     ...pagePaths.map((path) => ({

@@ -3,8 +3,7 @@
  * Every sign-in, refused sign-in and sign-out leaves an audit row. Main thread.
  */
 import { z } from 'zod'
-import type { Authenticator, Identity } from '../access/authenticate.ts'
-import { AccessRefused } from '../access/authenticate.ts'
+import { AccessRefused, type Authenticator } from '../access/authenticate.ts'
 import { type Sessions, sessionIdOf } from '../access/sessions.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
@@ -38,8 +37,15 @@ export class SessionResource {
     return json(200, { actor: session.actor, role: session.role, expiresAt }, { 'set-cookie': sessions.cookie(id) })
   }
 
-  show(identity: Identity): HttpAnswer {
-    return json(200, { actor: identity.actor, role: identity.role, via: identity.via })
+  /** Open to everybody, so that the page can ask without an error: nobody is an answer, a wrong credential is not. */
+  show(request: HttpRequest): HttpAnswer {
+    try {
+      const { actor, role, via } = this.#options.authenticator.authenticate(request)
+      return json(200, { actor, role, via })
+    } catch (thrown) {
+      if (thrown instanceof AccessRefused && !thrown.wrong) return json(200, { actor: null, role: null, via: null })
+      throw thrown
+    }
   }
 
   signOut(request: HttpRequest): HttpAnswer {

@@ -33,6 +33,20 @@ describe('health', () => {
     assert.deepEqual(body['checks'], { storage: { state: 'degraded', detail: 'spooling' } })
   })
 
+  it('tells viewers the model and its thresholds with the checks, also while not ready', async () => {
+    const api = fakeApi({ checks: { workers: () => ({ state: 'failed' }) } })
+    const { status, body } = await askJson(api.routes, request('/v1/status', { header: api.header }))
+    assert.equal(status, 200)
+    assert.deepEqual(body, {
+      status: 'not_ready',
+      version: '0.1.0',
+      checks: { workers: { state: 'failed' } },
+      model: 'voice/1',
+      thresholds: { synthetic: 0.8, human: 0.3 },
+      at: '2026-01-01T00:00:00.000Z',
+    })
+  })
+
   it('gives metrics to everybody, or to viewers when so configured', async () => {
     const open = await ask(fakeApi().routes, request('/metrics'))
     assert.deepEqual(

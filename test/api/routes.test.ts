@@ -6,7 +6,7 @@ import { ask, askJson, request } from '../fakes/people.ts'
 describe('routes', () => {
   it('give data to viewers and above only, and say so as a problem document', async () => {
     const api = fakeApi()
-    for (const path of ['/v1/calls', '/v1/calls/CA1', '/v1/events', '/v1/session']) {
+    for (const path of ['/v1/calls', '/v1/calls/CA1', '/v1/events', '/v1/status']) {
       const nobody = await askJson(api.routes, request(path))
       assert.deepEqual([nobody.status, nobody.headers['content-type']], [401, 'application/problem+json'], path)
       assert.equal(nobody.headers['www-authenticate'], 'Bearer realm="voicefw"')

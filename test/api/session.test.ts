@@ -23,6 +23,15 @@ describe('sign-in', () => {
     assert.equal((await askJson(routes, request('/v1/calls', { header }))).status, 401)
   })
 
+  it('can be asked about without an error by who is not signed in', async () => {
+    const { routes } = fakeApi()
+    assert.deepEqual((await askJson(routes, request('/v1/session'))).body, { actor: null, role: null, via: null })
+    const stale = { cookie: 'voicefw_session=gone' }
+    assert.equal((await askJson(routes, request('/v1/session', { header: stale }))).body['actor'], null)
+    const wrong = { authorization: 'Bearer vf_wrong' }
+    assert.equal((await askJson(routes, request('/v1/session', { header: wrong }))).status, 401)
+  })
+
   it('refuses wrong keys, keys of role ingest, other bodies and other media types', async () => {
     const api = fakeApi()
     const ingest = api.keys.create('ingest', 'switch').key
