@@ -28,6 +28,7 @@ const ranks: Readonly<Record<string, number>> = {
   api: 7,
   dashboard: 7,
   'main.ts': 8,
+  simulator: 8,
   cli: 9,
   'cli.ts': 9,
 }
@@ -43,7 +44,7 @@ const doors: Readonly<Record<string, string>> = {
   pino: 'src/core/log.ts',
   yaml: 'src/config/load.ts',
   commander: 'src/cli.ts',
-  ws: 'src/cli/',
+  ws: 'src/simulator/',
   'libphonenumber-js': 'src/wire/numbers.ts',
   '@msgpack/msgpack': 'src/wire/',
   'node:worker_threads': 'src/worker/',
