@@ -100,7 +100,8 @@ export class Reply {
   end(): void {
     if (this.#state !== 'streaming') return
     this.#state = 'over'
-    this.#response.cork(() => this.#response.end('', true))
+    // Without the close flag: the library would write its Connection header into the middle of the stream.
+    this.#response.cork(() => this.#response.end(''))
     this.#leaveStream()
   }
 
