@@ -1,8 +1,9 @@
 /**
- * One table of every metric (the only importer of prom-client). Hot code adds to plain numbers (`counters.mediaFrames += 1`);
- * they become Prometheus text only when somebody scrapes. Names follow `[namespace_]name_unit[_total]`. Main thread.
+ * One table of every metric (the only importer of prom-client). Hot code adds to plain numbers (`counters.mediaFrames
+ * += 1`); they become Prometheus text only when somebody scrapes. Names follow `[namespace_]name_unit[_total]`. Main
+ * thread.
  */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 interface CounterDefinition {
   readonly name: string
@@ -46,6 +47,7 @@ export const counterTable = {
   audioDuplicate: counter('audio_dropped', 'Decoded frames not used', { reason: 'duplicate' }),
   audioRegressed: counter('audio_dropped', 'Decoded frames not used', { reason: 'regressed' }),
   audioUndecodable: counter('audio_dropped', 'Decoded frames not used', { reason: 'base64' }),
+  audioStray: counter('audio_dropped', 'Decoded frames not used', { reason: 'clock_jump' }),
   audioFilledMs: counter('audio_filled_milliseconds', 'Small losses filled with silence and flagged'),
   audioLostMs: counter('audio_lost_milliseconds', 'Audio that never came (jumps of media.timestamp)'),
   socketsOpened: counter('sockets_opened', 'Twilio sockets accepted'),
@@ -73,11 +75,16 @@ export const counterTable = {
   rowsSpooled: counter('store_rows', storeRows, { fate: 'spooled' }),
   rowsRefused: counter('store_rows', storeRows, { fate: 'refused_spool_full' }),
   rowsQuarantined: counter('store_rows', storeRows, { fate: 'quarantined' }),
+  rowsQuarantineLost: counter('store_quarantine_lost', 'Quarantined rows whose file was full or not writable'),
+  logEntriesCorrupt: counter('log_entries_corrupt', 'Entries of the durable log with a wrong checksum, quarantined'),
   insertsRetried: counter('store_inserts_retried', 'Insert batches sent again after an unclear error'),
   storeChildRestarts: counter('store_child_restarts', 'Restarts of the embedded ClickHouse child'),
   eventsPublished: counter('events_published', 'Events put on the bus'),
   eventSubscribersSlow: counter('event_subscribers_closed', 'Event subscribers closed', { reason: 'slow' }),
+  eventSubscribersRefused: counter('event_subscribers_refused', 'Event subscribers refused: too many at a time'),
   authDenied: counter('auth_denied', 'Requests without a valid credential or role'),
+  authThrottled: counter('auth_throttled', 'Wrong credentials answered 429: too many from one address'),
+  sessionsEvicted: counter('sessions_evicted', 'Dashboard sessions ended early because there were too many'),
 } as const satisfies Record<string, CounterDefinition>
 
 export type CounterName = keyof typeof counterTable
