@@ -29,9 +29,14 @@ const excessMax = 4
 /** What the six have to bring together: e.g. 6 dB in four of them, or 12 dB in two. */
 const excessMin = 4
 
-/** Stationary: over this many frames the power's standard deviation (ln) stays under the next. 0.2 = 0.9 dB. */
+/**
+ * Stationary: over this many frames the variance of ln power (0.04: 0.9 dB) and the mean of its sub-bands' variances stay
+ * under these. White noise has 0.13 in its sub-bands (they hold few bins); speech of steady power has 0.6 and more.
+ */
 const stationaryFrames = 30
-const stationaryDeviationMax = 0.2
+const stationaryStep = 5
+const stationaryVarianceMax = 0.04
+const stationaryBandVarianceMax = 0.3
 
 /** Speech goes on this long after (decay, weak consonants) and begins this early. */
 const holdFrames = 6
@@ -116,24 +121,16 @@ export class SpeechGate {
     return sum
   }
 
+  /** Marks stretches in which neither the power nor its distribution over the sub-bands moves. */
   #markSteady(stats: Float32Array): void {
-    this.#steady.fill(0)
-    let sum = 0
-    let squares = 0
-    for (let frame = 0; frame < this.#frames; frame += 1) {
-      const power = stats[frame * statsPerFrame + frameStat.power]!
-      sum += power
-      squares += power * power
-      const first = frame - stationaryFrames
-      if (first >= 0) {
-        const old = stats[first * statsPerFrame + frameStat.power]!
-        sum -= old
-        squares -= old * old
-      }
-      if (frame < stationaryFrames - 1) continue
-      const mean = sum / stationaryFrames
-      if (squares / stationaryFrames - mean * mean > stationaryDeviationMax ** 2) continue
-      for (let i = frame - stationaryFrames + 1; i <= frame; i += 1) this.#steady[i] = 1
+    const steady = this.#steady
+    steady.fill(0)
+    for (let last = stationaryFrames; last <= this.#frames; last += stationaryStep) {
+      const first = last - stationaryFrames
+      if (variance(stats, frameStat.power, first, last) > stationaryVarianceMax) continue
+      let bands = 0
+      for (let band = 0; band < subBands; band += 1) bands += variance(stats, frameStat.subBand + band, first, last)
+      if (bands < subBands * stationaryBandVarianceMax) steady.fill(1, first, last)
     }
   }
 
@@ -167,4 +164,15 @@ export class SpeechGate {
     this.#state[state + holdAt] = hold
     return count
   }
+}
+
+function variance(stats: Float32Array, column: number, first: number, last: number): number {
+  let sum = 0
+  let squares = 0
+  for (let at = first * statsPerFrame + column; at < last * statsPerFrame; at += statsPerFrame) {
+    sum += stats[at]!
+    squares += stats[at]! ** 2
+  }
+  const mean = sum / (last - first)
+  return squares / (last - first) - mean * mean
 }
