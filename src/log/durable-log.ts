@@ -7,12 +7,13 @@
  */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { crc32 } from 'node:zlib'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
+import { damageOf } from './lmdb-file.ts'
 
 /** One entry as it was appended. The bytes are the reader's own copy. */
 export interface LogEntry {
@@ -95,19 +96,15 @@ export class LogEnvironment {
   static open(options: LogEnvironmentOptions): LogEnvironment {
     mkdirSync(options.directory, { recursive: true, mode: 0o700 })
     const path = `${options.directory}/log`
-    try {
-      return new LogEnvironment(options, openRoot(path))
-    } catch (thrown) {
-      if (!existsSync(`${path}/data.mdb`)) throw thrown
+    const damage = damageOf(`${path}/data.mdb`)
+    if (damage !== null) {
       const aside = `${path}.damaged-${randomUUID().slice(0, 8)}`
       renameSync(path, aside)
       options.counters.logEntriesCorrupt += 1
-      options.log.error('the durable log could not be opened; moved aside and begun anew', {
-        aside,
-        reason: messageOf(thrown),
-      })
-      return new LogEnvironment(options, openRoot(path))
+      options.log.error('the durable log is damaged; moved aside and begun anew', { aside, damage })
     }
+    const root = open<Uint8Array, number>({ path, encoding: 'binary', maxDbs: logsMax })
+    return new LogEnvironment(options, root)
   }
 
   /** The log of that name; logs that share a budget are bounded together. The same name gives the same log. */
@@ -132,10 +129,6 @@ export class LogEnvironment {
     await this.#root.flushed
     await this.#root.close()
   }
-}
-
-function openRoot(path: string): RootDatabase<Uint8Array, number> {
-  return open<Uint8Array, number>({ path, encoding: 'binary', maxDbs: logsMax })
 }
 
 /*
@@ -172,6 +165,8 @@ class LmdbLog implements DurableLog {
   readonly #reserved = new Map<string, number>()
   /** Sequence numbers of appends that failed. */
   readonly #disowned: number[] = []
+  /** Entries whose removal to quarantine may not be committed yet. */
+  readonly #damaged = new Set<number>()
   #first: number
   #next: number
   #end: number
@@ -242,6 +237,7 @@ class LmdbLog implements DurableLog {
     // Copied out of the iterator first: quarantine removes entries, which must not happen under an open range.
     const damaged: LogEntry[] = []
     for (const { key, value } of this.#entries.getRange({ start: fromSeq, end: this.#end })) {
+      if (this.#damaged.has(key)) continue
       const payload = opened(value)
       if (payload === null) {
         damaged.push({ seq: key, bytes: value })
@@ -282,7 +278,7 @@ class LmdbLog implements DurableLog {
     const gone: number[] = []
     for (const { key, value } of this.#entries.getRange({ start: this.#first, end: passed })) {
       gone.push(key)
-      this.#release(value.length - headerBytes)
+      if (!this.#damaged.delete(key)) this.#release(value.length - headerBytes)
     }
     this.#first = Math.max(this.#first, passed)
     await this.#environment.commit(() => {
@@ -333,8 +329,10 @@ class LmdbLog implements DurableLog {
     } catch (thrown) {
       this.#environment.events.error('quarantine file not written', { file, reason: messageOf(thrown) })
     }
+    this.#damaged.add(entry.seq)
     this.#release(entry.bytes.length - headerBytes)
     void this.#entries.remove(entry.seq)
+    this.#putTail()
   }
 }
 
