@@ -26,6 +26,7 @@ const ranks: Readonly<Record<string, number>> = {
   actions: 6,
   training: 6,
   api: 7,
+  watch: 7,
   dashboard: 7,
   'main.ts': 8,
   simulator: 8,
