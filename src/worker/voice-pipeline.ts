@@ -14,6 +14,7 @@
 import assert from 'node:assert/strict'
 import type { Counters } from '../core/metrics.ts'
 import { type Hop, hopFlag } from '../features/hop.ts'
+import type { VoiceFrontEnd } from '../features/voice-front-end.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import type { VoiceDetector } from '../inference/voice-detector.ts'
 import { HopHistory } from './hop-history.ts'
@@ -28,15 +29,8 @@ const scoredSpeechMsMin = 100
 /** What these flags mark is not a voice, or not only. */
 const unscoredFlags = hopFlag.music | hopFlag.tone | hopFlag.dtmf
 
-/** What the pipeline needs of `VoiceFrontEnd`. */
-export interface FrontEnd {
-  open(): number
-  close(slot: number): void
-  reset(slot: number): void
-  decode(message: Uint8Array, start: number, end: number): number
-  push(slot: number, offset: number, count: number, sink: { hop(slot: number, hop: Hop): void }): void
-  fill(slot: number, count: number, sink: { hop(slot: number, hop: Hop): void }): void
-}
+/** What the pipeline needs of the front end; the same as a real one, or a fake in tests. */
+export type FrontEnd = Pick<VoiceFrontEnd, 'open' | 'close' | 'reset' | 'decode' | 'push' | 'fill'>
 
 export type Detector = Pick<VoiceDetector, 'row' | 'batchMax' | 'inputs' | 'embedding' | 'logit' | 'run'>
 
