@@ -1,6 +1,7 @@
 /**
- * Gathers a request body in memory, bounded twice: each body by its route's limit, all bodies together by a budget, so that
- * many slow uploads cannot fill the process. Chunks are copied, because the server library takes them back. Main thread.
+ * Gathers a request body in memory, bounded twice: each body by its route's limit, all bodies together by a budget, so
+ * that many slow uploads cannot fill the process. Chunks are copied, because the server library takes them back. Main
+ * thread.
  */
 
 /** Bytes of all bodies that are being received at a time. */

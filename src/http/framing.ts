@@ -1,7 +1,8 @@
 /**
- * Where a request ends, decided before a byte of its body is read. The server library takes the first of two Content-Length
- * headers and treats what is left as a next request, which is request smuggling behind any proxy that takes the last; and
- * no peer of ours needs Transfer-Encoding. Both are refused here and their connection is closed. Pure, any thread.
+ * Where a request ends, decided before a byte of its body is read. The server library takes the first of two
+ * Content-Length headers and treats what is left as a next request, which is request smuggling behind any proxy that
+ * takes the last; and no peer of ours needs Transfer-Encoding. Both are refused here and their connection is closed.
+ * Pure, any thread.
  */
 
 /** The headers of one request: names in lower case, repeated ones joined by ", ". */

@@ -1,5 +1,6 @@
 /**
- * A WebSocket as its route sees it: safe to use after the peer has gone, when the library's own object would throw. Main thread.
+ * A WebSocket as its route sees it: safe to use after the peer has gone, when the library's own object would throw.
+ * Main thread.
  */
 import type { Socket } from './exchange.ts'
 

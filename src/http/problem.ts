@@ -1,6 +1,6 @@
 /**
- * Error answers as problem documents (RFC 9457): `type`, `title`, `status`, `detail` and our members `code` and `retryable`.
- * Every refusal of the server leaves through here, so that peers can rely on one shape. Main thread.
+ * Error answers as problem documents (RFC 9457): `type`, `title`, `status`, `detail` and our members `code` and
+ * `retryable`. Every refusal of the server leaves through here, so that peers can rely on one shape. Main thread.
  */
 import { type ErrorCode, errorCodes, OperatingError } from '../core/errors.ts'
 import type { HttpAnswer } from './exchange.ts'
@@ -9,8 +9,8 @@ import type { HttpAnswer } from './exchange.ts'
 export const retryAfterSeconds = 2
 
 /**
- * `{"type":"urn:voicefw:problem:body_too_large","title":"Body too large","status":413,"detail":"...","code":"body_too_large",
- * "retryable":false}`
+ * `{"type":"urn:voicefw:problem:body_too_large","title":"Body too
+ * large","status":413,"detail":"...","code":"body_too_large", "retryable":false}`
  */
 export function problemAnswer(
   code: ErrorCode,
@@ -30,7 +30,9 @@ export function problemAnswer(
   }
 }
 
-/** The answer to anything a route threw. An unexpected error tells the peer nothing of itself; it belongs in the log. */
+/**
+ * The answer to anything a route threw. An unexpected error tells the peer nothing of itself; it belongs in the log.
+ */
 export function thrownAnswer(thrown: unknown): HttpAnswer {
   if (thrown instanceof OperatingError) return problemAnswer(thrown.code, thrown.message)
   return problemAnswer('internal', 'an unexpected error; it has been logged')

@@ -1,7 +1,7 @@
 /**
- * One answer on its way out. The library's response object must not be touched after the peer has gone or the answer has
- * ended, and must be corked outside the first callback: this wrapper holds both rules, adds the security headers, and turns
- * an `HttpStream` into writes with a bound on what a slow reader may leave behind. Main thread.
+ * One answer on its way out. The library's response object must not be touched after the peer has gone or the answer
+ * has ended, and must be corked outside the first callback: this wrapper holds both rules, adds the security headers,
+ * and turns an `HttpStream` into writes with a bound on what a slow reader may leave behind. Main thread.
  */
 import { strict as assert } from 'node:assert'
 import { STATUS_CODES } from 'node:http'

@@ -1,8 +1,8 @@
 /**
- * The HTTP and WebSocket server; the only importer of uWebSockets.js. An exception that leaves a callback of that library
- * ends the process, so every callback is wrapped: a throwing route answers 500, counts `httpBugs`, and the house lives.
- * Bodies are bounded in size, time and sum; ambiguous framing is refused before a route sees it. Main thread only (a thread
- * that ends with sockets in it takes the process down).
+ * The HTTP and WebSocket server; the only importer of uWebSockets.js. An exception that leaves a callback of that
+ * library ends the process, so every callback is wrapped: a throwing route answers 500, counts `httpBugs`, and the
+ * house lives. Bodies are bounded in size, time and sum; ambiguous framing is refused before a route sees it. Main
+ * thread only (a thread that ends with sockets in it takes the process down).
  */
 import uws from 'uwebsockets'
 import type { Clock } from '../core/clock.ts'
@@ -94,14 +94,12 @@ class Server implements HttpServer {
     this.#app.any('/*', (response, request) => this.#exchange(response, request, '/*', null))
     return new Promise((resolve, reject) => {
       const listen = this.#app.listen.bind(this.#app) as unknown as ListenExclusive
-      listen(host, port, listenExclusivePort, (token) => {
-        if (token === false) {
-          reject(new OperatingError('config_invalid', `cannot listen on ${host}:${port}: taken, or not allowed`))
-          return
-        }
-        this.#listenToken = token
-        resolve(uws.us_socket_local_port(token))
-      })
+      const opened = (token: object | false): void => {
+        this.#listenToken = token || null
+        if (token !== false) resolve(uws.us_socket_local_port(token))
+        else reject(new OperatingError('config_invalid', `cannot listen on ${host}:${port}: taken, or not allowed`))
+      }
+      listen(host, port, listenExclusivePort, opened)
     })
   }
 
@@ -199,8 +197,9 @@ class Server implements HttpServer {
   }
 
   /**
-   * Answers in a later turn, on purpose. The library parses what follows in the same packet before it honours a close, so a
-   * request smuggled behind an ambiguous one would reach its route; while an answer is pending it cuts the connection.
+   * Answers in a later turn, on purpose. The library parses what follows in the same packet before it honours a close,
+   * so a request smuggled behind an ambiguous one would reach its route; while an answer is pending it cuts the
+   * connection.
    */
   #refuseFraming(reply: Reply, fault: string): void {
     this.#options.counters.httpFramingRefused += 1

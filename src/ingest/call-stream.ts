@@ -1,7 +1,8 @@
 /**
- * The two things the call table keeps: a detection (one track of one call) and a stream (one socket of Twilio's), joined by
- * lanes: whether a track of a stream feeds a detection, and by how much its timestamps are shifted. Plain state, changed by
- * the call table only; a stream is also held by its socket. Times are the steady clock's, ms. Main thread.
+ * The two things the call table keeps: a detection (one track of one call) and a stream (one socket of Twilio's),
+ * joined by lanes: whether a track of a stream feeds a detection, and by how much its timestamps are shifted. Plain
+ * state, changed by the call table only; a stream is also held by its socket. Times are the steady clock's, ms. Main
+ * thread.
  */
 import type { CallFacts, TrackFacts, TrackName } from './track.ts'
 
@@ -23,8 +24,9 @@ export interface Detection {
 /** One track of one stream. */
 export interface StreamLane {
   /**
-   * `unwatched`: not a track we listen to (or not named at the start); `current`: feeds its detection; `displaced`: a newer
-   * stream does; `refused`: no room; `idled`: its detection ended for want of frames, the next one opens another; `over`.
+   * `unwatched`: not a track we listen to (or not named at the start); `current`: feeds its detection; `displaced`: a
+   * newer stream does; `refused`: no room; `idled`: its detection ended for want of frames, the next one opens
+   * another; `over`.
    */
   state: 'unwatched' | 'current' | 'displaced' | 'refused' | 'idled' | 'over'
   /** Of `current` and `displaced`. */

@@ -1,9 +1,9 @@
 /**
- * The calls that are being listened to: one detection per (CallSid, track), over however many streams Twilio opens for it.
- * Promises: every opened detection closes exactly once; its media time never runs backwards when streams change; only its
- * current stream feeds it. A state machine without sockets or timers: `tick` runs what is due. Main thread.
+ * The calls that are being listened to: one detection per (CallSid, track), over however many streams Twilio opens for
+ * it. Promises: every opened detection closes exactly once; its media time never runs backwards when streams change;
+ * only its current stream feeds it. A state machine without sockets or timers: `tick` runs what is due. Main thread.
  *
- *   start ──► current stream ──► socket closed, no other one sending ──► waiting ── grace over ──► closed: socket_closed
+ *   start ──► current stream ──► socket closed, no other one sending ──► waiting ── grace over ─► closed: socket_closed
  *              │  │  │  ▲                                                  │
  *              │  │  │  └───────────── new stream: resumed ◄───────────────┘
  *              │  │  └ newer stream: this one is displaced, and takes over again if it outlives the newer one
@@ -275,9 +275,9 @@ function feed(detection: Detection, stream: CallStream): void {
 }
 
 /**
- * What to add to a stream's timestamps so that the detection's own clock goes on. A stream that takes over counts from 0
- * again: its first frame lies as far behind the last frame of the one before as they are apart in arrival, never before
- * that frame's end.
+ * What to add to a stream's timestamps so that the detection's own clock goes on. A stream that takes over counts from
+ * 0 again: its first frame lies as far behind the last frame of the one before as they are apart in arrival, never
+ * before that frame's end.
  */
 function baseFor(detection: Detection, timestampMs: number, now: number): number {
   if (detection.mediaMs < 0) return 0

@@ -1,7 +1,7 @@
 /**
  * Twilio's webhooks. `POST /twilio/voice` answers an incoming call with TwiML that forks its audio to us and goes on;
- * `stream-status` and `call-status` report what became of it. Each is believed only when it is signed, over the configured
- * public URL and never over the Host header, by an account of ours. Main thread.
+ * `stream-status` and `call-status` report what became of it. Each is believed only when it is signed, over the
+ * configured public URL and never over the Host header, by an account of ours. Main thread.
  */
 import type { TwilioConfig } from '../config/schema.ts'
 import { OperatingError } from '../core/errors.ts'

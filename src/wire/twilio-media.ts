@@ -1,7 +1,7 @@
 /**
- * Twilio Media Streams: bytes of a WebSocket text message -> what it says. Two ways that agree (a property test holds them
- * together): `MediaScanner` reads a `media` message byte by byte, without JSON.parse and without allocating, and declines
- * whatever is spelled unusually; `parseTwilioMessage` reads everything. Pure, any thread.
+ * Twilio Media Streams: bytes of a WebSocket text message -> what it says. Two ways that agree (a property test holds
+ * them together): `MediaScanner` reads a `media` message byte by byte, without JSON.parse and without allocating, and
+ * declines whatever is spelled unusually; `parseTwilioMessage` reads everything. Pure, any thread.
  *
  * Messages (https://www.twilio.com/docs/voice/media-streams/websocket-messages). Numbers come as strings:
  *
@@ -89,8 +89,8 @@ const wordOutboundTrack = ascii('outbound_track')
 
 /**
  * The fast way. One instance per door; its fields hold the last message it took. Reads objects of plain strings and of
- * digits; an escape, a byte above 0x7E, a nested value elsewhere than `media`, a key that comes twice, or a number outside
- * of its range makes it decline, and the slow way says what the message is.
+ * digits; an escape, a byte above 0x7E, a nested value elsewhere than `media`, a key that comes twice, or a number
+ * outside of its range makes it decline, and the slow way says what the message is.
  */
 export class MediaScanner implements MediaMessage {
   readonly event = 'media'
@@ -193,7 +193,9 @@ export class MediaScanner implements MediaMessage {
     return this.bytes[this.#at] === quote ? this.#string() : this.#number(Number.MAX_SAFE_INTEGER) >= 0
   }
 
-  /** Moves past a string of plain bytes; the contents lie between the position before + 1 and the position after - 1. */
+  /**
+   * Moves past a string of plain bytes; the contents lie between the position before + 1 and the position after - 1.
+   */
   #string(): boolean {
     const { bytes } = this
     const end = this.#end
@@ -251,7 +253,7 @@ function equals(bytes: Uint8Array, start: number, end: number, word: Uint8Array)
   return true
 }
 
-/** The slow way: any message, any spelling. Never throws. */
+/** The slow way: every message in every spelling. Never throws. */
 export function parseTwilioMessage(bytes: Uint8Array): TwilioMessage {
   let message: unknown
   try {

@@ -1,13 +1,14 @@
 /**
- * Checks `X-Twilio-Signature`. Our own, because the `twilio` package never tries the standard port of a wss URL and cannot
- * match a wss URL without a path. Tries each auth token (two while the operator rotates them) and each spelling of the URL
- * that Twilio is known to sign; every comparison takes constant time. Pure, any thread.
+ * Checks `X-Twilio-Signature`. Our own, because the `twilio` package never tries the standard port of a wss URL and
+ * cannot match a wss URL without a path. Tries each auth token (two while the operator rotates them) and each spelling
+ * of the URL that Twilio is known to sign; every comparison takes constant time. Pure, any thread.
  *
  *   signature = base64(HMAC-SHA1(authToken, url + name1 + value1 + name2 + value2 ...))
  *
- * The URL is the one configured at Twilio, query included. Parameters of a form body are sorted by name; a name that comes
- * several times contributes its distinct values, sorted, each behind the name. A JSON body contributes nothing: the URL's
- * query has `bodySHA256=<hex SHA-256 of the body>`, so the URL signs the body. A WebSocket upgrade signs the bare wss URL.
+ * The URL is the one configured at Twilio, query included. Parameters of a form body are sorted by name; a name that
+ * comes several times contributes its distinct values, sorted, each behind the name. A JSON body contributes nothing:
+ * the URL's query has `bodySHA256=<hex SHA-256 of the body>`, so the URL signs the body. A WebSocket upgrade signs the
+ * bare wss URL.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 
@@ -83,7 +84,10 @@ function digest(authToken: string, url: string, fields: FormFields): Buffer {
 
 const standardPorts: Readonly<Record<string, string>> = { 'https:': '443', 'wss:': '443', 'http:': '80', 'ws:': '80' }
 
-/** The URL as given, without its port, with its scheme's standard port; each with and without the slash of an empty path. */
+/**
+ * The URL as given, without its port, with its scheme's standard port; each with and without the slash of an empty
+ * path.
+ */
 function spellings(url: string): readonly string[] {
   const parts = /^([a-z]+:)\/\/(\[[^\]]*\]|[^/?#:]*)(:\d+)?(.*)$/is.exec(url)
   if (parts === null) return [url]

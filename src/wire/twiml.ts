@@ -1,6 +1,6 @@
 /**
- * Writes the TwiML that forks a call's audio to us and lets the call go on. `<Start><Stream>` is one-way: when this server
- * dies, the call lives. Pure, any thread.
+ * Writes the TwiML that forks a call's audio to us and lets the call go on. `<Start><Stream>` is one-way: when this
+ * server dies, the call lives. Pure, any thread.
  */
 
 export interface StreamTwiml {

@@ -1,6 +1,6 @@
 /** The two ways of reading Twilio's messages, against literal messages and against each other. */
 import { strict as assert } from 'node:assert'
-import { test } from 'node:test'
+import { it } from 'node:test'
 import fc from 'fast-check'
 import { type MediaMessage, MediaScanner, parseTwilioMessage } from '../../src/wire/twilio-media.ts'
 
@@ -28,12 +28,12 @@ const asTwilioSends =
   '{"event":"media","sequenceNumber":"3","media":{"track":"inbound","chunk":"1","timestamp":"5","payload":"//8A"},' +
   '"streamSid":"MZ18ad3ab5a668481ce02b83e7395059f0"}'
 
-test('a media message as Twilio sends it is read without JSON.parse', () => {
+it('a media message as Twilio sends it is read without JSON.parse', () => {
   assert.deepEqual(scanned(asTwilioSends), { track: 'inbound', timestampMs: 5, sequenceNumber: 3, payload: '//8A' })
   assert.deepEqual(parsed(asTwilioSends), { track: 'inbound', timestampMs: 5, sequenceNumber: 3, payload: '//8A' })
 })
 
-test('both spellings of a track mean the same, on both ways', () => {
+it('both spellings of a track mean the same, on both ways', () => {
   for (const [spelling, track] of [
     ['inbound', 'inbound'],
     ['inbound_track', 'inbound'],
@@ -47,13 +47,13 @@ test('both spellings of a track mean the same, on both ways', () => {
   }
 })
 
-test('any key order, whitespace and bare numbers are read without JSON.parse', () => {
+it('any key order, whitespace and bare numbers are read without JSON.parse', () => {
   const text =
     ' { "media" :\t{ "payload":"AAAA" , "timestamp": 40, "track":"outbound"},\r\n"sequenceNumber":7,"event":"media" } '
   assert.deepEqual(scanned(text), { track: 'outbound', timestampMs: 40, sequenceNumber: 7, payload: 'AAAA' })
 })
 
-test('escapes, repeated keys and nested values are left to JSON.parse, which reads them', () => {
+it('escapes, repeated keys and nested values are left to JSON.parse, which reads them', () => {
   const spellings = [
     '{"event":"m\\u0065dia","media":{"track":"inbound","timestamp":"5","payload":"AA=="}}',
     '{"event":"media","media":{"track":"inbound","timestamp":"5","payload":"\\u0041A=="}}',
@@ -72,7 +72,7 @@ test('escapes, repeated keys and nested values are left to JSON.parse, which rea
   assert.deepEqual(parsed(slash), { track: 'inbound', timestampMs: 5, sequenceNumber: -1, payload: '//8A' })
 })
 
-test('a number that is negative, fractional, enormous or no number makes the message malformed', () => {
+it('a number that is negative, fractional, enormous or no number makes the message malformed', () => {
   const bad = [
     '"-1"',
     '-1',
@@ -92,13 +92,14 @@ test('a number that is negative, fractional, enormous or no number makes the mes
     assert.deepEqual(parsed(text), { event: 'malformed', detail: 'media.timestamp' }, text)
   }
   for (const number of ['"-1"', '"4294967296"', '1.5', 'null', '"x"']) {
-    const text = `{"event":"media","sequenceNumber":${number},"media":{"track":"inbound","timestamp":"5","payload":"AA=="}}`
+    const media = '{"track":"inbound","timestamp":"5","payload":"AA=="}'
+    const text = `{"event":"media","sequenceNumber":${number},"media":${media}}`
     assert.equal(scanned(text), null, text)
     assert.deepEqual(parsed(text), { event: 'malformed', detail: 'sequenceNumber' }, text)
   }
 })
 
-test('a message cut at any byte is malformed', () => {
+it('a message cut at any byte is malformed', () => {
   for (let end = 0; end < asTwilioSends.length; end += 1) {
     const text = asTwilioSends.slice(0, end)
     assert.equal(scanned(text), null, text)
@@ -108,15 +109,16 @@ test('a message cut at any byte is malformed', () => {
   assert.equal(scanned(`${asTwilioSends}}`), null)
 })
 
-test('a payload of 1 to 8000 bytes is taken whole', () => {
+it('a payload of 1 to 8000 bytes is taken whole', () => {
   for (const size of [1, 2, 3, 160, 320, 999, 8000]) {
     const payload = Buffer.alloc(size, 0x7f).toString('base64')
-    const text = `{"event":"media","sequenceNumber":"2","media":{"track":"inbound","timestamp":"0","payload":"${payload}"}}`
+    const media = `{"track":"inbound","timestamp":"0","payload":"${payload}"}`
+    const text = `{"event":"media","sequenceNumber":"2","media":${media}}`
     assert.deepEqual(scanned(text), { track: 'inbound', timestampMs: 0, sequenceNumber: 2, payload })
   }
 })
 
-test('the other events of Twilio are told apart, and unknown ones are named so', () => {
+it('the other events of Twilio are told apart, and unknown ones are named so', () => {
   const start =
     '{"event":"start","sequenceNumber":"1","start":{"accountSid":"ACa","streamSid":"MZs","callSid":"CAc",' +
     '"tracks":["inbound","outbound_track","inbound"],"mediaFormat":{"encoding":"audio/x-mulaw","sampleRate":8000,' +
@@ -193,7 +195,7 @@ const mediaSpelling = objectSpelling({
   }),
 })
 
-test('whatever the scanner takes, JSON.parse reads alike, for any spelling of a media message', () => {
+it('whatever the scanner takes, JSON.parse reads alike, for any spelling of a media message', () => {
   let taken = 0
   fc.assert(
     fc.property(mediaSpelling, (text) => {
@@ -208,7 +210,7 @@ test('whatever the scanner takes, JSON.parse reads alike, for any spelling of a 
   assert.ok(taken > 200, `the property must not hold by declining: ${taken} taken`)
 })
 
-test('whatever the scanner takes of damaged messages, JSON.parse reads alike', () => {
+it('whatever the scanner takes of damaged messages, JSON.parse reads alike', () => {
   const edit = fc.tuple(fc.nat(200), fc.nat(255), fc.constantFrom('set', 'insert', 'delete'))
   fc.assert(
     fc.property(fc.array(edit, { minLength: 1, maxLength: 3 }), (edits) => {
@@ -228,7 +230,7 @@ test('whatever the scanner takes of damaged messages, JSON.parse reads alike', (
   )
 })
 
-test('arbitrary bytes never make either way throw', () => {
+it('arbitrary bytes never make either way throw', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       scanner.scan(bytes)

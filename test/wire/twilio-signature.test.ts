@@ -1,6 +1,6 @@
 /** Our signature check against the `twilio` package, and where the package is known to fail. */
 import { strict as assert } from 'node:assert'
-import { test } from 'node:test'
+import { it } from 'node:test'
 import fc from 'fast-check'
 import twilio from 'twilio'
 import {
@@ -14,7 +14,7 @@ const { getExpectedTwilioSignature, validateRequest, validateRequestWithBody } =
 const asMap = (params: Record<string, string | string[]>): Map<string, string[]> =>
   new Map(Object.entries(params).map(([name, value]) => [name, Array.isArray(value) ? value : [value]]))
 
-test("Twilio's published example is valid", () => {
+it("Twilio's published example is valid", () => {
   // https://www.twilio.com/docs/usage/security#validating-requests
   const params = {
     CallSid: 'CA1234567890ABCDE',
@@ -31,7 +31,7 @@ test("Twilio's published example is valid", () => {
   assert.deepEqual(checkFormSignature(['12346'], 'RSOYDt4T1cUTdK1PDd93/VVr8B8=', url, asMap(params)), { valid: false })
 })
 
-test('for any fields, our signature is the one the twilio package makes', () => {
+it('for any fields, our signature is the one the twilio package makes', () => {
   const name = fc.string({ minLength: 1 }).filter((text) => text !== '__proto__')
   const value = fc.oneof(fc.string({ unit: 'binary' }), fc.array(fc.string(), { minLength: 1, maxLength: 4 }))
   fc.assert(
@@ -45,7 +45,7 @@ test('for any fields, our signature is the one the twilio package makes', () => 
   )
 })
 
-test('one changed character of fields, URL, token or signature makes it invalid', () => {
+it('one changed character of fields, URL, token or signature makes it invalid', () => {
   const params = { From: '+15551230001', To: '+15551230002', Array: ['b', 'a', 'b'] }
   const url = 'https://voice.example.com/twilio/voice'
   const signature = getExpectedTwilioSignature('secret', url, params)
@@ -60,7 +60,7 @@ test('one changed character of fields, URL, token or signature makes it invalid'
   }
 })
 
-test('Twilio may sign the URL with or without the standard port', () => {
+it('Twilio may sign the URL with or without the standard port', () => {
   for (const [signed, configured] of [
     ['https://voice.example.com:443/a', 'https://voice.example.com/a'],
     ['https://voice.example.com/a', 'https://voice.example.com:443/a'],
@@ -76,7 +76,7 @@ test('Twilio may sign the URL with or without the standard port', () => {
   assert.equal(checkUpgradeSignature(['t'], other, 'https://voice.example.com/a'), false)
 })
 
-test('either of two tokens in rotation is accepted, and none without tokens', () => {
+it('either of two tokens in rotation is accepted, and none without tokens', () => {
   const url = 'wss://voice.example.com/twilio/media/abc'
   const signature = getExpectedTwilioSignature('new', url, {})
   assert.equal(checkUpgradeSignature(['old', 'new'], signature, url), true)
@@ -84,7 +84,7 @@ test('either of two tokens in rotation is accepted, and none without tokens', ()
   assert.equal(checkUpgradeSignature([], signature, url), false)
 })
 
-test('fields added after signing do not spoil the signature, but are reported as unsigned', () => {
+it('fields added after signing do not spoil the signature, but are reported as unsigned', () => {
   const url = 'https://voice.example.com/twilio/voice'
   const signed = { From: '+15551230001' }
   const sent = asMap({ ...signed, StirVerstat: 'TN-Validation-Passed-A', CallToken: 'x' })
@@ -97,7 +97,7 @@ test('fields added after signing do not spoil the signature, but are reported as
   assert.equal(checkFormSignature(['t'], getExpectedTwilioSignature('t', url, signed), url, forged).valid, false)
 })
 
-test('a JSON body is signed through bodySHA256 in the URL', () => {
+it('a JSON body is signed through bodySHA256 in the URL', () => {
   const body = '{"AccountSid":"AC1","ü":1}'
   // sha256sum of the body
   const hash = '672858e5f21d5e3f68f07ee3e9d421a570d469c735d3b1deb51135d5d04624f5'

@@ -1,6 +1,6 @@
 /** Our TwiML against the one the `twilio` package writes, and against hostile text. */
 import { strict as assert } from 'node:assert'
-import { test } from 'node:test'
+import { it } from 'node:test'
 import fc from 'fast-check'
 import twilio from 'twilio'
 import { escapeXml, streamTwiml } from '../../src/wire/twiml.ts'
@@ -12,14 +12,14 @@ const plain = {
   statusCallback: 'https://voice.example.com/twilio/stream-status',
 } as const
 
-test('the TwiML is the one the twilio package writes', () => {
+it('the TwiML is the one the twilio package writes', () => {
   const response = new twilio.twiml.VoiceResponse()
   response.start().stream(plain)
   response.pause({ length: 3600 })
   assert.equal(streamTwiml({ ...plain, continuation: '<Pause length="3600"/>' }), response.toString())
 })
 
-test('text in attributes comes back whole when the XML is read', () => {
+it('text in attributes comes back whole when the XML is read', () => {
   const entities: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
   const text = fc.string({ unit: 'grapheme' }).filter((value) => !/[^\t\n\r -\uFFFD]/.test(value))
   fc.assert(
@@ -34,7 +34,7 @@ test('text in attributes comes back whole when the XML is read', () => {
   )
 })
 
-test('a character XML cannot carry is replaced', () => {
+it('a character XML cannot carry is replaced', () => {
   assert.equal(escapeXml('a\u0000b\u000b\uffff'), 'a\ufffdb\ufffd\ufffd')
   assert.equal(escapeXml('\ud800'), '\ufffd')
   assert.equal(escapeXml('😀é'), '😀é')
