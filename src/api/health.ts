@@ -1,7 +1,8 @@
 /**
- * `GET /healthz` (the process answers, nothing more), `GET /readyz` (named checks: models, storage, workers ...), `GET /v1/status` and
- * `GET /metrics`. A degraded part, e.g. storage that is down while the spool has room, keeps the server ready and says
- * so; a failed one answers 503. The checks are functions handed in, so this file knows no other room. Main thread.
+ * `GET /healthz` (the process answers, nothing more), `GET /readyz` (named checks: models, storage, workers ...), `GET
+ * /v1/status` and `GET /metrics`. A degraded part, e.g. storage that is down while the spool has room, keeps the
+ * server ready and says so; a failed one answers 503. The checks are functions handed in, so this file knows no other
+ * room. Main thread.
  */
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'

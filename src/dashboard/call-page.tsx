@@ -1,6 +1,6 @@
 /**
- * One call: its facts and, per track, the verdict with reasons, the timeline, gaps and model. A live call moves with its
- * events; when it ends, the page asks once more for the final word. Browser.
+ * One call: its facts and, per track, the verdict with reasons, the timeline, gaps and model. A live call moves with
+ * its events; when it ends, the page asks once more for the final word. Browser.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { CallView, TrackVerdict } from '../decisions/verdict-view.ts'

@@ -1,6 +1,6 @@
 /**
- * The theme's colours for canvases, and the theme itself: automatic, light or dark. Canvases cannot read CSS variables that
- * depend on the colour scheme, so a probe element resolves them once per theme. Browser.
+ * The theme's colours for canvases, and the theme itself: automatic, light or dark. Canvases cannot read CSS variables
+ * that depend on the colour scheme, so a probe element resolves them once per theme. Browser.
  */
 export type Theme = 'auto' | 'light' | 'dark'
 

@@ -1,6 +1,6 @@
 /**
- * What the page knows of the house: live tracks, connection, status; kept fresh by events and, where events cannot tell, by
- * asking again (never more often than `askEveryMs`). Components subscribe and draw. Browser.
+ * What the page knows of the house: live tracks, connection, status; kept fresh by events and, where events cannot
+ * tell, by asking again (never more often than `askEveryMs`). Components subscribe and draw. Browser.
  */
 import { ApiProblem, api, type Status } from './api-client.ts'
 import { type ConnectionState, openEventStream, type VerdictEvent } from './event-stream.ts'

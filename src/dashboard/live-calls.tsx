@@ -1,6 +1,7 @@
 /**
- * The live tracks, worst first, at most `shownStep` rows until more are asked for. The counts above are also the filter.
- * Rows change places at most every two seconds and never while somebody points at them or has one focused. Browser.
+ * The live tracks, worst first, at most `shownStep` rows until more are asked for. The counts above are also the
+ * filter. Rows change places at most every two seconds and never while somebody points at them or has one focused.
+ * Browser.
  */
 import { useRef, useState } from 'preact/hooks'
 import type { Label } from '../decisions/verdict-view.ts'
@@ -10,7 +11,7 @@ import { type LiveTrack, worstFirst } from './live-store.ts'
 import { RowList } from './row-list.tsx'
 import { useEverySecond, useTold } from './told.ts'
 import { RowHeads, TrackRow } from './track-row.tsx'
-import { clockTime, labelOrder, labelWords } from './wording.ts'
+import { clockTime, flagWords, labelOrder, labelWords } from './wording.ts'
 
 const shownStep = 50
 const reorderMs = 2000
@@ -70,7 +71,8 @@ export function LiveCalls({ house, numbersClear }: { house: House; numbersClear:
 function useOrder(house: House, busy: { current: boolean }): LiveTrack[] {
   const order = useRef<{ atMs: number; keys: string[] }>({ atMs: Number.NEGATIVE_INFINITY, keys: [] })
   const { tracks } = house.store
-  if (!busy.current && performance.now() - order.current.atMs >= reorderMs) {
+  const due = performance.now() - order.current.atMs >= reorderMs || order.current.keys.length === 0
+  if (due && !busy.current && tracks.size > 0) {
     order.current = { atMs: performance.now(), keys: worstFirst(tracks.values()).map((track) => track.key) }
   }
   const known = new Set(order.current.keys)
@@ -92,6 +94,7 @@ function LiveRow({ track, house, clear, stop }: LiveRowProps) {
     <TrackRow
       {...track}
       rowKey={track.key}
+      now={track.flags.map((flag) => flagWords[flag] ?? flag).join(', ')}
       time={elapsedMs === null || track.startedAtMs === null ? '–' : clockTime(elapsedMs - track.startedAtMs)}
       ended={track.endedAtMs !== null}
       thresholds={house.status?.thresholds ?? null}

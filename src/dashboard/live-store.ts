@@ -1,7 +1,8 @@
 /**
- * The live tracks as this page knows them: loaded from `/v1/calls`, moved by events. Events only touch plain objects; those
- * who draw are told at most every `drawMs`, at an animation frame, so 500 tracks at two hops a second cost one render.
- * Bounded: at most `tracksMax` tracks, `scoresMax` scores each; ended tracks leave after `endedShownMs`. Browser.
+ * The live tracks as this page knows them: loaded from `/v1/calls`, moved by events. Events only touch plain objects;
+ * those who draw are told at most every `drawMs`, at an animation frame, so 500 tracks at two hops a second cost one
+ * render. Bounded: at most `tracksMax` tracks, `scoresMax` scores each; ended tracks leave after `endedShownMs`.
+ * Browser.
  */
 import type { Label } from '../decisions/verdict-view.ts'
 import type { ListedCall } from './api-client.ts'

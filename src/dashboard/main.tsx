@@ -1,6 +1,6 @@
 /**
- * The dashboard's entry: signs in (by form, by session, or once by `#key=` in the address, which is removed at once), then
- * shows the list of calls or one call by the address's hash. Browser.
+ * The dashboard's entry: signs in (by form, by session, or once by `#key=` in the address, which is removed at once),
+ * then shows the list of calls or one call by the address's hash. Browser.
  */
 import { render } from 'preact'
 import { useEffect, useState } from 'preact/hooks'

@@ -6,6 +6,7 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { api, type CallPage, type ListedCall, problemText } from './api-client.ts'
 import type { House } from './house.ts'
 import { RowList } from './row-list.tsx'
+import { useTold } from './told.ts'
 import { RowHeads, TrackRow } from './track-row.tsx'
 import { labelOrder, labelWords, localTime } from './wording.ts'
 
@@ -25,6 +26,7 @@ export function PastCalls({ house, numbersClear }: { house: House; numbersClear:
   const [filter, setFilter] = useState<Filter>({ q: '', label: '', state: 'past' })
   /** Cursors of the pages before this one; the first page has none. */
   const [trail, setTrail] = useState<readonly string[]>([])
+  useTold(house.subscribe)
   const loaded = usePage(house, filter, trail)
   const change = (next: Partial<Filter>) => {
     setFilter({ ...filter, ...next })
@@ -116,7 +118,7 @@ function Filters({ filter, onChange }: { filter: Filter; onChange: (next: Partia
         value={filter.state}
         onChange={(event) => onChange({ state: event.currentTarget.value })}
       >
-        <option value="past">Ended or interrupted</option>
+        <option value="past">Any ending</option>
         <option value="ended">Ended</option>
         <option value="interrupted">Interrupted</option>
       </select>
@@ -178,6 +180,7 @@ function PastRow({ rowKey, call, track, house, clear, stop }: PastRowProps) {
       to={call.to}
       time={localTime(call.startedAt)}
       ended={false}
+      now=""
       scores={track.lastWindows}
       version={track.updatedAtMs}
       thresholds={house.status?.thresholds ?? null}

@@ -1,6 +1,6 @@
 /**
- * A list of rows that the keyboard walks: one row is in the tab order, arrow keys, Home and End move among them. While a
- * person points or stands inside, `onBusy` says so, and the owner keeps the order still under their hand. Browser.
+ * A list of rows that the keyboard walks: one row is in the tab order, arrow keys, Home and End move among them. While
+ * a person points or stands inside, `onBusy` says so, and the owner keeps the order still under their hand. Browser.
  */
 import type { ComponentChildren } from 'preact'
 import { useRef } from 'preact/hooks'

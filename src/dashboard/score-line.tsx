@@ -1,6 +1,6 @@
 /**
- * A track's last scores as a small moving line between the bands of its thresholds, newest at the right. Purely a picture:
- * the score stands beside it as text. Browser.
+ * A track's last scores as a small moving line between the bands of its thresholds, newest at the right. Purely a
+ * picture: the score stands beside it as text. Browser.
  */
 import { useEffect, useRef } from 'preact/hooks'
 import type { Label } from '../decisions/verdict-view.ts'

@@ -1,6 +1,7 @@
 /**
- * Draws what lies behind a timeline's line: the bands of the thresholds, the flagged stretches over the whole height, and
- * one lane per flag below the score. Scores live in 0..1 of the y axis, lanes in its negative part, so zooming moves all.
+ * Draws what lies behind a timeline's line: the bands of the thresholds, the flagged stretches over the whole height,
+ * and one lane per flag below the score. Scores live in 0..1 of the y axis, lanes in its negative part, so zooming
+ * moves all.
  *
  *    1.0 |▒▒▒▒▒▒ likely synthetic ▒▒▒▒▒▒|
  *        |        ╱╲___                 |

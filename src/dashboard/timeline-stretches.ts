@@ -1,5 +1,6 @@
 /**
- * Flags of windows as stretches of media time. A window looks back over several hops, its flags speak of its last hop only:
+ * Flags of windows as stretches of media time. A window looks back over several hops, its flags speak of its last hop
+ * only:
  *
  *   window   |--------------------|          startMs ... endMs
  *   flags                     |---|          endMs - hop ... endMs

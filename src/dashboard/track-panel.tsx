@@ -1,5 +1,6 @@
 /**
- * One track of a call in full: verdict, score on its scale, reasons, figures, timeline, flagged stretches and gaps. Browser.
+ * One track of a call in full: verdict, score on its scale, reasons, figures, timeline, flagged stretches and gaps.
+ * Browser.
  */
 import { useMemo } from 'preact/hooks'
 import type { TrackVerdict } from '../decisions/verdict-view.ts'
@@ -29,7 +30,15 @@ export function TrackPanel({ track, thresholds }: { track: TrackVerdict; thresho
         </div>
         <Figures track={track} />
       </div>
-      <h3>Score over the call</h3>
+      <div class="chart-head">
+        <h3>Score over the call</h3>
+        {thresholds ? (
+          <p class="soft small legend">
+            <span class="swatch zone-synthetic" aria-hidden="true" /> synthetic from {thresholds.synthetic.toFixed(2)}
+            <span class="swatch zone-human" aria-hidden="true" /> human to {thresholds.human.toFixed(2)}
+          </p>
+        ) : null}
+      </div>
       {track.windows.length === 0 ? (
         <p class="nothing">No window was judged.</p>
       ) : (

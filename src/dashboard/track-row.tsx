@@ -1,6 +1,6 @@
 /**
- * One track of a call as a row: a link to the call's page, readable as a table at a desk and as a card on a phone. Live and
- * past lists use the same row. Browser.
+ * One track of a call as a row: a link to the call's page, readable as a table at a desk and as a card on a phone.
+ * Live and past lists use the same row. Browser.
  */
 import { Component } from 'preact'
 import type { Label } from '../decisions/verdict-view.ts'
@@ -18,6 +18,8 @@ export interface TrackRowProps {
   /** `0:42` of a live call, a date of a past one. */
   readonly time: string
   readonly ended: boolean
+  /** What is heard beside speech right now: `music`, `silence`; empty for past calls. */
+  readonly now: string
   readonly label: Label
   readonly score: number | null
   readonly confidence: number
@@ -80,7 +82,11 @@ export class TrackRow extends Component<TrackRowProps> {
         </span>
         <span class="cell-call">
           <span class="mono">{shortSid(row.callSid)}</span>
-          <span class="soft"> {row.track}</span>
+          <span class="soft">
+            {' '}
+            {row.track}
+            {row.now === '' ? '' : ` · ${row.now}`}
+          </span>
         </span>
         <span class="cell-numbers">
           {from} <span class="soft">→</span> {to}
@@ -100,7 +106,7 @@ export class TrackRow extends Component<TrackRowProps> {
 
 function Fact({ name, value, quiet }: { name: string; value: string; quiet?: boolean }) {
   return (
-    <span class={`cell-${name} right fact${quiet ? ' soft' : ''}`}>
+    <span class={`cell-${name} right fact${quiet ? ' soft quiet' : ''}`}>
       <span class="fact-name">{name} </span>
       {value}
     </span>

@@ -1,6 +1,6 @@
 /**
- * How verdicts, times and numbers are said to people. Labels speak of how a voice sounds, never of who is speaking. Pure:
- * no DOM. Browser.
+ * How verdicts, times and numbers are said to people. Labels speak of how a voice sounds, never of who is speaking.
+ * Pure: no DOM. Browser.
  */
 import type { Label } from '../decisions/verdict-view.ts'
 

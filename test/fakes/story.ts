@@ -1,4 +1,7 @@
-/** A small afternoon of calls for the dashboard: some live of every label, some past, one with everything that can happen. */
+/**
+ * A small afternoon of calls for the dashboard: some live of every label, some past, one with everything that can
+ * happen.
+ */
 import type { CallView, Label, WindowView } from '../../src/decisions/verdict-view.ts'
 import { call, liveCall, track, windows } from './calls.ts'
 
