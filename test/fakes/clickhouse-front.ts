@@ -109,7 +109,8 @@ export class ClickHouseFront {
     const sql = (url.searchParams.get('query') ?? body).trim()
     const select = sql.replace(/\s+FORMAT JSONEachRow$/i, '')
     const parameters: Record<string, string> = {}
-    for (const [key, value] of url.searchParams) if (key.startsWith('param_')) parameters[key.slice(6)] = unescaped(value)
+    for (const [key, value] of url.searchParams)
+      if (key.startsWith('param_')) parameters[key.slice(6)] = unescaped(value)
     if (select === sql && !/^\s*(SELECT|WITH)/i.test(sql)) {
       await this.#engine.command(sql)
       return ''

@@ -14,6 +14,8 @@ export class MemoryStore implements Store {
   /** What happens to the next inserts, oldest first. */
   faults: InsertFault[] = []
   down = false
+  /** Goes down after so many inserts were stored. */
+  storesUntilDown = Number.POSITIVE_INFINITY
   /** Lines with this text are refused as bad rows. */
   poison = '<poison>'
 
@@ -32,6 +34,8 @@ export class MemoryStore implements Store {
     if (text.includes(this.poison)) throw insertError(27, 'Cannot parse input')
     if (!this.#tokens.has(token)) {
       this.#tokens.add(token)
+      this.storesUntilDown -= 1
+      if (this.storesUntilDown === 0) this.down = true
       this.lines.push(...text.split('\n').filter((line) => line !== ''))
     }
     if (fault === 'after') throw new StoreError('storage_unavailable', 'reset', null, false)

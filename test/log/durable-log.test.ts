@@ -6,7 +6,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import * as fc from 'fast-check'
-import { OperatingError } from '../../src/core/errors.ts'
+import type { OperatingError } from '../../src/core/errors.ts'
 import { silentLog } from '../../src/core/log.ts'
 import { zeroCounters } from '../../src/core/metrics.ts'
 import { ByteBudget, type DurableLog, footprintBytes, LogEnvironment } from '../../src/log/durable-log.ts'
@@ -145,8 +145,14 @@ describe('the durable log', () => {
             log = live.log(name, new ByteBudget(roomy))
           }
           const kept = model.filter((entry) => entry.seq >= cursor)
-          assert.deepEqual(textsOf(log), kept.map((entry) => entry.text))
-          assert.equal(log.bytes(), kept.reduce((sum, entry) => sum + footprintBytes(entry.text.length), 0))
+          assert.deepEqual(
+            textsOf(log),
+            kept.map((entry) => entry.text),
+          )
+          assert.equal(
+            log.bytes(),
+            kept.reduce((sum, entry) => sum + footprintBytes(entry.text.length), 0),
+          )
         }
         await live.close()
       }),
@@ -158,7 +164,9 @@ describe('the durable log', () => {
 describe('a damaged log', () => {
   it('puts an entry with a flipped byte into quarantine, counts it, and goes on with the rest', async (t) => {
     const { environment, directory } = open(t)
-    await environment.log('a', new ByteBudget(roomy)).append([bytesOf('good-1'), bytesOf('VICTIM-ENTRY'), bytesOf('good-2')])
+    await environment
+      .log('a', new ByteBudget(roomy))
+      .append([bytesOf('good-1'), bytesOf('VICTIM-ENTRY'), bytesOf('good-2')])
     await environment.close()
     flip(`${directory}/log/data.mdb`, 'VICTIM-ENTRY')
     const counters = zeroCounters()

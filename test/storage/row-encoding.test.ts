@@ -41,7 +41,10 @@ describe('row encoding', () => {
   })
 
   it('names the column of a wrong value, never the value', () => {
-    assert.throws(() => encoded('UInt8', '+15550001111'), (thrown) => !String(thrown).includes('1555'))
+    assert.throws(
+      () => encoded('UInt8', '+15550001111'),
+      (thrown) => !String(thrown).includes('1555'),
+    )
   })
 
   it('keeps any text on one line, and JSON.parse reads the same text, half surrogates apart', () => {

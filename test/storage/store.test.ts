@@ -6,7 +6,7 @@ import { migrate, readMigrations } from '../../src/storage/migrations.ts'
 import { encodeRow } from '../../src/storage/row-encoding.ts'
 import { ServerStore } from '../../src/storage/server-store.ts'
 import { type Store, StoreError } from '../../src/storage/store.ts'
-import { columnsOf, type ColumnType, tableNames, tables } from '../../src/storage/tables.ts'
+import { type ColumnType, columnsOf, tableNames, tables } from '../../src/storage/tables.ts'
 import { ClickHouseFront } from '../fakes/clickhouse-front.ts'
 import { scratchStore } from '../fakes/scratch.ts'
 
@@ -130,7 +130,10 @@ for (const name of ['embedded', 'server']) {
 
     it('migrates once, and again does nothing', async () => {
       await store.command('DROP TABLE IF EXISTS schema_migrations')
-      assert.deepEqual(await migrate(store, 0), readMigrations().map((migration) => migration.name))
+      assert.deepEqual(
+        await migrate(store, 0),
+        readMigrations().map((migration) => migration.name),
+      )
       assert.deepEqual(await migrate(store, 0), [])
     })
 
