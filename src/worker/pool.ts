@@ -50,6 +50,8 @@ export interface VoicePoolOptions {
 interface Seat {
   readonly index: number
   readonly tracks: Set<number>
+  /** Tracks that were closed and whose last hops have not come yet. */
+  readonly closing: Set<number>
   /** Undefined while no worker could be put here. */
   thread: VoiceThread | undefined
   busyMs: number
@@ -81,6 +83,7 @@ export class VoicePool implements TrackSink {
   readonly #placed = new Map<number, Seat>()
   #spare: VoiceThread | undefined
   #listener: (hop: ScoredHop) => void = () => {}
+  #closedListener: (trackId: number) => void = () => {}
   #state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting'
   #watch: NodeJS.Timeout | undefined
   #respawn: NodeJS.Timeout | undefined
@@ -111,7 +114,7 @@ export class VoicePool implements TrackSink {
     }
     this.#seats = Array.from({ length: workers }, (_, index) => {
       const thread = new VoiceThread(this.#threadOptions)
-      return { index, tracks: new Set(), thread, busyMs: 0, ticks: 0, tickMsMax: 0 }
+      return { index, tracks: new Set(), closing: new Set(), thread, busyMs: 0, ticks: 0, tickMsMax: 0 }
     })
   }
 
@@ -134,6 +137,11 @@ export class VoicePool implements TrackSink {
     pool.#watch = setInterval(() => pool.#check(2 * checkMs), checkMs)
     pool.#watch.unref()
     return pool
+  }
+
+  /** Who is told, once for each closed track, that its last hop was delivered or is lost with its worker. */
+  onClosed(listener: (trackId: number) => void): void {
+    this.#closedListener = listener
   }
 
   /** Who is told of each hop, scored or not; also hops of tracks that were closed a moment ago. */
@@ -169,7 +177,9 @@ export class VoicePool implements TrackSink {
     if (seat === undefined) return
     this.#placed.delete(trackId)
     seat.tracks.delete(trackId)
+    seat.closing.add(trackId)
     if (seat.thread?.isReady === true) seat.thread.ring.writeClose(trackId, this.#options.clock.steadyMs())
+    else queueMicrotask(() => this.#settleClosed(seat, [trackId]))
   }
 
   /** Admits no more tracks, and resolves when every frame accepted so far is judged and its hops are delivered. */
@@ -217,7 +227,7 @@ export class VoicePool implements TrackSink {
     this.#spare?.watch(elapsedMs)
   }
 
-  #judged(thread: VoiceThread, { rows, hops, counts, ticks, busyMs, tickMsMax }: Judged): void {
+  #judged(thread: VoiceThread, { rows, hops, closed, counts, ticks, busyMs, tickMsMax }: Judged): void {
     for (const [i, name] of pipelineCounterNames.entries()) this.#options.counters[name] += counts[i]!
     const seat = this.#seats.find((each) => each.thread === thread)
     if (seat !== undefined) {
@@ -226,6 +236,11 @@ export class VoicePool implements TrackSink {
       seat.tickMsMax = Math.max(seat.tickMsMax, tickMsMax)
     }
     for (let n = 0; n < hops; n += 1) this.#listener(readHop(rows, n))
+    if (seat !== undefined && closed.length > 0) this.#settleClosed(seat, closed)
+  }
+
+  #settleClosed(seat: Seat, trackIds: readonly number[]): void {
+    for (const trackId of trackIds) if (seat.closing.delete(trackId)) this.#closedListener(trackId)
   }
 
   #lost(thread: VoiceThread, reason: LostReason, detail: string): void {
@@ -242,6 +257,7 @@ export class VoicePool implements TrackSink {
       return
     }
     seat.thread = undefined
+    this.#settleClosed(seat, [...seat.closing])
     this.#fillSeats()
   }
 

@@ -26,6 +26,7 @@ class VoiceLoop {
   readonly #pipeline: VoicePipeline
   readonly #counters: PipelineCounters
   readonly #drains: number[] = []
+  #closed: number[] = []
   #stopping = false
   /** Hops of this report so far; a fresh array each time because the old one was transferred. */
   #rows = new Float64Array(64 * hopStride)
@@ -69,7 +70,7 @@ class VoiceLoop {
       this.#ticks += 1
       this.#busyMs += endedMs - beganMs
       this.#tickMsMax = Math.max(this.#tickMsMax, endedMs - beganMs)
-      if (this.#hops > 0 || drains.length > 0 || endedMs - this.#reportedMs >= reportMs) this.#report(endedMs)
+      if (this.#hops > 0 || this.#closed.length > 0 || drains.length > 0 || endedMs - this.#reportedMs >= reportMs) this.#report(endedMs)
       for (const id of drains) send(this.#port, { kind: 'drained', id })
       await sleep(this.#drains.length > 0 ? 0 : Math.max(1, this.#tickMs - (endedMs - beganMs)))
     }
@@ -95,6 +96,7 @@ class VoiceLoop {
           break
         case recordKind.close:
           this.#pipeline.close(record.trackId)
+          this.#closed.push(record.trackId)
           break
         default:
           assert.fail(`a ring record of kind ${record.kind}`)
@@ -127,6 +129,7 @@ class VoiceLoop {
       kind: 'judged',
       rows,
       hops: this.#hops,
+      closed: this.#closed,
       counts,
       ticks: this.#ticks,
       busyMs: this.#busyMs,
@@ -135,6 +138,7 @@ class VoiceLoop {
     this.#port.postMessage(judged, [rows.buffer])
     this.#rows = new Float64Array(64 * hopStride)
     this.#hops = 0
+    this.#closed = []
     for (const name of pipelineCounterNames) this.#counters[name] = 0
     this.#ticks = 0
     this.#busyMs = 0
