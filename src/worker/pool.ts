@@ -59,6 +59,13 @@ interface Seat {
   tickMsMax: number
 }
 
+/** An open track. */
+interface Placed {
+  readonly seat: Seat
+  /** Media time of the end of its last hop, at first of its first frame: from there on all is lost with its worker. */
+  heardUntilMs: number
+}
+
 /** Load and losses, since start. */
 export interface VoicePoolStats {
   readonly tracks: number
@@ -82,7 +89,7 @@ export class VoicePool implements TrackSink {
   readonly #options: VoicePoolOptions
   readonly #threadOptions: VoiceThreadOptions
   readonly #seats: readonly Seat[]
-  readonly #placed = new Map<number, Seat>()
+  readonly #placed = new Map<number, Placed>()
   #spare: VoiceThread | undefined
   #onHop: (hop: ScoredHop) => void = () => {}
   #onClosed: (trackId: number) => void = () => {}
@@ -162,20 +169,24 @@ export class VoicePool implements TrackSink {
     const seat = this.#seats.reduce((least, each) => (each.tracks.size < least.tracks.size ? each : least))
     const { thread } = seat
     // A seat that waits for its worker takes the track all the same: it is opened there with the others.
-    if (thread?.isReady === true && !thread.ring.writeOpen(trackId, this.#options.clock.steadyMs())) return false
+    const nowMs = this.#options.clock.steadyMs()
+    if (thread?.isReady === true && !thread.ring.writeOpen(trackId, Number.NaN, nowMs)) return false
     seat.tracks.add(trackId)
-    this.#placed.set(trackId, seat)
+    this.#placed.set(trackId, { seat, heardUntilMs: Number.NaN })
     return true
   }
 
   frame(trackId: number, mediaMs: number, message: Uint8Array, payloadStart: number, payloadEnd: number): boolean {
-    const thread = this.#placed.get(trackId)?.thread
+    const placed = this.#placed.get(trackId)
+    if (placed === undefined) return false
+    if (Number.isNaN(placed.heardUntilMs)) placed.heardUntilMs = mediaMs
+    const { thread } = placed.seat
     if (thread === undefined || !thread.isReady) return false
     return thread.ring.writeFrame(trackId, mediaMs, message, payloadStart, payloadEnd, this.#options.clock.steadyMs())
   }
 
   close(trackId: number): void {
-    const seat = this.#placed.get(trackId)
+    const seat = this.#placed.get(trackId)?.seat
     if (seat === undefined) return
     this.#placed.delete(trackId)
     seat.tracks.delete(trackId)
@@ -238,7 +249,12 @@ export class VoicePool implements TrackSink {
       seat.busyMs += busyMs
       seat.tickMsMax = Math.max(seat.tickMsMax, tickMsMax)
     }
-    for (let n = 0; n < hops; n += 1) this.#onHop(readHop(rows, n))
+    for (let n = 0; n < hops; n += 1) {
+      const hop = readHop(rows, n)
+      const placed = this.#placed.get(hop.trackId)
+      if (placed !== undefined) placed.heardUntilMs = hop.hopEndMs
+      this.#onHop(hop)
+    }
     for (const trackId of closed) if (seat?.closing.delete(trackId)) this.#onClosed(trackId)
   }
 
@@ -271,7 +287,8 @@ export class VoicePool implements TrackSink {
       seat.thread = thread
       const nowMs = this.#options.clock.steadyMs()
       for (const trackId of seat.tracks) {
-        const opened = thread.ring.writeOpen(trackId, nowMs)
+        const heardUntilMs = this.#placed.get(trackId)?.heardUntilMs ?? Number.NaN
+        const opened = thread.ring.writeOpen(trackId, heardUntilMs, nowMs)
         assert(opened, 'a fresh ring takes all tracks of a seat')
       }
       this.#options.log.info('voice worker replaced', { seat: seat.index, tracks: seat.tracks.size })

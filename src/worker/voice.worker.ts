@@ -83,7 +83,7 @@ class VoiceLoop {
     while (this.#ring.read(record)) {
       switch (record.kind) {
         case recordKind.open:
-          this.#pipeline.open(record.trackId)
+          this.#pipeline.open(record.trackId, record.mediaMs)
           break
         case recordKind.frame:
           this.#pipeline.frame(

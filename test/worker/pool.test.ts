@@ -127,6 +127,7 @@ describe('the voice pool', { concurrency: false }, () => {
       const [, second, third] = ofTrack(hops, 1)
       assert.equal(second?.hopEndMs, 1000)
       assert.ok((third?.hopStartMs ?? 0) >= 1000, 'its clock goes on')
+      assert.equal(third?.lostMs, (third?.hopStartMs ?? 0) - 1000, 'and what was lost is counted')
       const ends = ofTrack(hops, 2).map(({ hopEndMs }) => hopEndMs)
       assert.deepEqual(
         ends,
