@@ -138,7 +138,8 @@ const secretKeys = new Set(['authTokens', 'password'])
 /** Path, value (never a secret's) and what is allowed. */
 function describeIssue(issue: { path: PropertyKey[]; message: string; code: string }, tree: Tree): string {
   const path = issue.path.reduce<string>(
-    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`),
+    (text, part) =>
+      typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`,
     '',
   )
   let value: unknown = tree
@@ -172,7 +173,8 @@ function crossFieldProblems(config: Config): string[] {
   }
   if (voice.workerHungMs < 4 * voice.tickMs) {
     problems.push(
-      `detection.voice.workerHungMs (${voice.workerHungMs}) must be at least 4 x detection.voice.tickMs (${voice.tickMs})`,
+      `detection.voice.workerHungMs (${voice.workerHungMs}) must be at least ` +
+        `4 x detection.voice.tickMs (${voice.tickMs})`,
     )
   }
   if (!config.twilio.enforceSignature && !isLoopback(config.server.host)) {

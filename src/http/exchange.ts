@@ -1,6 +1,6 @@
 /**
- * What a route sees of HTTP and WebSocket, without the server library: plain requests in, plain answers out. The library
- * itself is touched in `server.ts` only. Main thread.
+ * What a route sees of HTTP and WebSocket, without the server library: plain requests in, plain answers out. The
+ * library itself is touched in `server.ts` only. Main thread.
  */
 import type { ErrorCode } from '../core/errors.ts'
 
