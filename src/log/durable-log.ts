@@ -1,7 +1,7 @@
 /**
- * The durable log: appended entries are on disk before `append` resolves, are read in order by named cursors, and leave
- * when every cursor has passed them. Bytes are bounded by a budget; an entry whose checksum fails is moved to a quarantine
- * file, counted and skipped, it never stops the rest. Sequence numbers are never used twice. Main thread.
+ * The durable log: appended entries are on disk before `append` resolves, are read in order by named cursors, and
+ * leave when every cursor has passed them. Bytes are bounded by a budget; an entry whose checksum fails is moved to a
+ * quarantine file, counted and skipped, it never stops the rest. Sequence numbers are never used twice. Main thread.
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'

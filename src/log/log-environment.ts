@@ -1,8 +1,8 @@
 /**
- * One LMDB environment: the files, the logs by name, and one transaction at a time that carries what all of them append
- * meanwhile, so that one flush to disk serves many (group commit). `id` names this very environment, so that a token made
- * of it and a sequence number is unique. Damaged files are moved aside, kept and counted. Main thread; commits and
- * flushes run on lmdb's own.
+ * One LMDB environment: the files, the logs by name, and one transaction at a time that carries what all of them
+ * append meanwhile, so that one flush to disk serves many (group commit). `id` names this very environment, so that a
+ * token made of it and a sequence number is unique. Damaged files are moved aside, kept and counted. Main thread;
+ * commits and flushes run on lmdb's own.
  */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
