@@ -27,7 +27,7 @@ import { type VerdictSettings, verdictSettings } from './decisions/voice-verdict
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
 import { CallTable } from './ingest/call-table.ts'
-import { createMediaSockets } from './ingest/media-socket.ts'
+import { MediaSockets } from './ingest/media-socket.ts'
 import { StreamTokens } from './ingest/stream-tokens.ts'
 import { voiceWebhookRoutes } from './ingest/voice-webhook.ts'
 import { LogEnvironment } from './log/durable-log.ts'
@@ -187,7 +187,7 @@ function openIngest({ config, log, clock, metrics, pool, watch, server }: Ingest
   const callEnded = (callSid: string, accountSid: string): void => table.callEnded(callSid, accountSid)
   const webhook = { twilio: { accounts, enforceSignature, track, continuation }, callEnded, random, ...shared }
   for (const route of voiceWebhookRoutes(webhook)) server.route(route)
-  const sockets = createMediaSockets({
+  const sockets = new MediaSockets({
     twilio: { accounts, enforceSignature, messageBytesMax },
     mediaSocketsMax: config.server.mediaSocketsMax,
     isDraining: () => server.isDraining(),

@@ -40,6 +40,8 @@ export interface Judged {
   /** `hops` rows as `writeHop` leaves them; the buffer is transferred. */
   readonly rows: Float64Array
   readonly hops: number
+  /** Tracks whose close was read: no later message has hops of them. */
+  readonly closed: readonly number[]
   /** Increments, in the order of `pipelineCounterNames`. */
   readonly counts: readonly number[]
   readonly ticks: number

@@ -30,6 +30,7 @@ class VoiceLoop {
   /** Hops of this report so far; a fresh array each time because the old one was transferred. */
   #rows = new Float64Array(64 * hopStride)
   #hops = 0
+  #closed: number[] = []
   #ticks = 0
   #busyMs = 0
   #tickMsMax = 0
@@ -69,7 +70,8 @@ class VoiceLoop {
       this.#ticks += 1
       this.#busyMs += endedMs - beganMs
       this.#tickMsMax = Math.max(this.#tickMsMax, endedMs - beganMs)
-      if (this.#hops > 0 || drains.length > 0 || endedMs - this.#reportedMs >= reportMs) this.#report(endedMs)
+      const worthTelling = this.#hops + this.#closed.length + drains.length > 0
+      if (worthTelling || endedMs - this.#reportedMs >= reportMs) this.#report(endedMs)
       for (const id of drains) send(this.#port, { kind: 'drained', id })
       await sleep(this.#drains.length > 0 ? 0 : Math.max(1, this.#tickMs - (endedMs - beganMs)))
     }
@@ -81,7 +83,7 @@ class VoiceLoop {
     while (this.#ring.read(record)) {
       switch (record.kind) {
         case recordKind.open:
-          this.#pipeline.open(record.trackId)
+          this.#pipeline.open(record.trackId, record.mediaMs)
           break
         case recordKind.frame:
           this.#pipeline.frame(
@@ -95,6 +97,7 @@ class VoiceLoop {
           break
         case recordKind.close:
           this.#pipeline.close(record.trackId)
+          this.#closed.push(record.trackId)
           break
         default:
           assert.fail(`a ring record of kind ${record.kind}`)
@@ -127,6 +130,7 @@ class VoiceLoop {
       kind: 'judged',
       rows,
       hops: this.#hops,
+      closed: this.#closed,
       counts,
       ticks: this.#ticks,
       busyMs: this.#busyMs,
@@ -135,6 +139,7 @@ class VoiceLoop {
     this.#port.postMessage(judged, [rows.buffer])
     this.#rows = new Float64Array(64 * hopStride)
     this.#hops = 0
+    this.#closed = []
     for (const name of pipelineCounterNames) this.#counters[name] = 0
     this.#ticks = 0
     this.#busyMs = 0

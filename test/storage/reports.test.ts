@@ -141,12 +141,12 @@ describe('reports', () => {
       callRow({ call_sid: 'CAlive', track: 'outbound', state: 'live' }),
       callRow({ call_sid: 'CAdone', state: 'ended', ended_at: noon }),
     )
-    const live = await reports.listCalls({ limit: 10, state: 'live' })
+    const live = await reports.listCalls({ limit: 10, states: ['live'] })
     assert.deepEqual(
       live.calls.map((call) => [call.callSid, call.endedAt]),
       [['CAlive', null]],
     )
-    const ended = await reports.listCalls({ limit: 10, state: 'ended' })
+    const ended = await reports.listCalls({ limit: 10, states: ['ended'] })
     assert.deepEqual(
       ended.calls.map((call) => call.callSid),
       ['CAdone'],
