@@ -66,7 +66,7 @@ export class Health {
   }
 
   async metrics(): Promise<HttpAnswer> {
-    const headers = { ...plainHeaders, 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }
+    const headers = { ...plainHeaders, 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }
     return { status: 200, headers, body: await this.#options.metricsText() }
   }
 }

@@ -34,7 +34,7 @@ export class SessionResource {
     const { id, session } = sessions.open(identity)
     audit.note(request, identity, { action: 'session.open', result: 'ok' })
     const expiresAt = new Date(session.expiresAtMs).toISOString()
-    return json(200, { actor: session.actor, role: session.role, expiresAt }, { 'set-cookie': sessions.cookie(id) })
+    return json(200, { actor: session.actor, role: session.role, expiresAt }, { 'Set-Cookie': sessions.cookie(id) })
   }
 
   /** Open to everybody, so that the page can ask without an error: nobody is an answer, a wrong credential is not. */
@@ -56,7 +56,7 @@ export class SessionResource {
       sessions.close(id)
       audit.note(request, session, { action: 'session.close', result: 'ok' })
     }
-    return { ...json(200, { signedOut: session !== undefined }, { 'set-cookie': sessions.cookie(null) }) }
+    return { ...json(200, { signedOut: session !== undefined }, { 'Set-Cookie': sessions.cookie(null) }) }
   }
 }
 

@@ -153,7 +153,8 @@ export class VoicePipeline {
     return dueHopsMax - this.#dueCount < this.#dueRoomMin
   }
 
-  open(trackId: number): void {
+  /** @param heardUntilMs up to where another pipeline heard this track: what is missing from there on was lost */
+  open(trackId: number, heardUntilMs = Number.NaN): void {
     assert(!this.#ticking && !this.#tracks.has(trackId))
     const slot = this.#frontEnd.open()
     assert(slot >= 0, 'more tracks than tracksMax')
@@ -162,7 +163,7 @@ export class VoicePipeline {
       trackId,
       slot,
       historySlot: this.#history.open(),
-      clock: new MediaClock(this.#options.gapFillMsMax),
+      clock: new MediaClock(this.#options.gapFillMsMax, heardUntilMs),
       closed: false,
     }
     this.#tracks.set(trackId, track)
