@@ -73,6 +73,7 @@ function build(): Command {
     .exitOverride()
   addServe(program)
   addScore(program)
+  addReplay(program)
   addSimulate(program)
   addDoctor(program)
   addKey(program)
@@ -101,6 +102,37 @@ function addScore(program: Command): void {
       const { score } = await import('./cli/score.ts')
       exitCode = await score(context, paths, { json: options.json === true })
     })
+}
+
+function addReplay(program: Command): void {
+  leaf(program, 'replay <file>', 'run a file of call records through windows, rules and cases; nothing is stored')
+    .requiredOption('--source <name>', 'the mapping: a shipped source, or the path of your own .yaml')
+    .option('--sources <folder>', 'a folder with mappings of your own, looked through first')
+    .option('--format <name>', 'json, ndjson, csv, ...; default: told by the first bytes')
+    .option('--top <n>', 'cases shown', wholeNumber(1, 100_000), 20)
+    .option('--json', 'one JSON object')
+    .action(async (file: string, options: ReplayFlags) => {
+      const { sources, ...rest } = options
+      const { runReplay } = await import('./cli/replay.ts')
+      const sourceDirectories = sources === undefined ? [] : [sources]
+      exitCode = await runReplay({
+        ...rest,
+        json: options.json === true,
+        file,
+        sourceDirectories,
+        cdr: configOf(options).cdr,
+        clock,
+        terminal,
+      })
+    })
+}
+
+interface ReplayFlags extends CommonOptions {
+  readonly source: string
+  readonly sources?: string
+  readonly format?: string
+  readonly top: number
+  readonly json?: boolean
 }
 
 interface SimulateFlags extends CommonOptions {
