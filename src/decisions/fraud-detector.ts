@@ -59,7 +59,7 @@ export class FraudDetector {
     this.#config = config
     this.windows = new CallWindows({ ...config.keys, recentCallsMax: config.windows.recentCallsMax })
     this.cases = new Cases(config.cases, config.keys.destinationDigits, newCaseId, onCase)
-    this.#rules = new FraudRules(config.rules, scorer)
+    this.#rules = new FraudRules(this.windows, config.rules, scorer)
     this.#onCall = options.onCall ?? (() => undefined)
     this.#reorder = new ReorderBuffer(
       options.reorder ?? config.windows,

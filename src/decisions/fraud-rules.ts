@@ -5,8 +5,8 @@
  * [T] TransNexus notes on toll fraud, [O] observed in wholesale traffic, [A] assumption. Any thread.
  */
 import type { FraudRulesConfig } from '../config/schema.ts'
-import { callFeatures, type FeatureName, feature, featureCount } from '../features/call-features.ts'
-import { kindOf, type WindowView } from '../features/call-windows.ts'
+import { callFeatures, distinctFeatures, type FeatureName, feature, featureCount } from '../features/call-features.ts'
+import { type CallWindows, kindOf, type WindowView } from '../features/call-windows.ts'
 import { callMarks } from '../features/recent-calls.ts'
 import { windowNames } from '../features/window-panes.ts'
 import type { FlashCallScorer } from './flash-call-rule.ts'
@@ -17,17 +17,22 @@ const oneHour = 2
 const oneDay = 3
 const windowWords = ['1 min', '10 min', '1 h', '24 h'] as const
 
+/** Share of a window's attempts that must lie in the next shorter one. Even traffic has 1/6 in 10 min of 1 h. [A] */
+const goingOn = [0, 0, 0.06, 0.02] as const
+
 /** How many times the ten-minute threshold a longer window asks for. [A] */
 const levelFactor = [1, 1, 1.6, 2.4] as const
 
 export class FraudRules {
   readonly #rules: FraudRulesConfig
   readonly #scorer: FlashCallScorer
+  readonly #windows: CallWindows
   readonly #features = new Float32Array(featureCount)
   #view: WindowView
   #level = tenMinutes
 
-  constructor(rules: FraudRulesConfig, scorer: FlashCallScorer) {
+  constructor(windows: CallWindows, rules: FraudRulesConfig, scorer: FlashCallScorer) {
+    this.#windows = windows
     this.#rules = rules
     this.#scorer = scorer
     this.#view = undefined as unknown as WindowView
@@ -38,7 +43,10 @@ export class FraudRules {
     this.#view = view
     const found = new Set<string>()
     for (let level = tenMinutes; level <= oneDay; level++) {
-      if (level > tenMinutes && view.sum(level, 'attempts') === view.sum(level - 1, 'attempts')) continue
+      const attempts = view.sum(level, 'attempts')
+      const lately = view.sum(level - 1, 'attempts')
+      // A longer window must add something, and what it shows must go on: old news opens no case.
+      if (level > tenMinutes && (lately === attempts || lately < attempts * goingOn[level]!)) continue
       this.#level = level
       callFeatures(view, level, this.#features)
       for (const signal of this.#atLevel()) {
@@ -68,7 +76,13 @@ export class FraudRules {
   }
 
   #of(name: FeatureName): number {
+    const distinct = name === 'distinctAShare' || name === 'distinctBShare'
+    if (distinct && this.#features[feature[name]] === -1) this.#distinct()
     return this.#features[feature[name]] ?? 0
+  }
+
+  #distinct(): void {
+    distinctFeatures(this.#windows, this.#view, this.#level, this.#features)
   }
 
   #sum(name: Parameters<WindowView['sum']>[1]): number {
@@ -91,6 +105,7 @@ export class FraudRules {
     if (attempts < attemptsMin * broad * levelFactor[this.#level]! || this.#of('blinkShare') < 0.5) return null
     // Sequential numbers and people who call back: a lure, not a code.
     if (this.#of('sequentialShare') > 0.3 || this.#of('callbackShare') > 0.02) return null
+    this.#distinct()
     const score = this.#scorer.score(this.#features)
     if (score < scoreMin) return null
     const reasons = [
@@ -119,14 +134,15 @@ export class FraudRules {
   #wangiri(): Signal | null {
     const { distinctCalledMin, cancelShareMin, ringMeanMaxS } = this.#rules.wangiri
     const attempts = this.#sum('attempts')
-    const distinctB = this.#of('distinctBShare') * attempts
     const sequential = this.#of('sequentialShare')
     const callbacks = this.#sum('callbacks')
     const lured = sequential >= 0.3 || (callbacks >= 2 && this.#of('callbackShare') >= 0.005)
-    if (distinctB < distinctCalledMin * (lured ? 1 / 3 : 1) || this.#of('distinctBShare') < 0.6) return null
+    if (attempts < distinctCalledMin / 3) return null
     const quiet = this.#of('cancelShare') + this.#of('rejectShare')
     const ringS = this.#of('ringMeanS')
     if (Math.max(quiet, this.#of('blinkShare')) < cancelShareMin || ringS > ringMeanMaxS) return null
+    const distinctB = this.#of('distinctBShare') * attempts
+    if (distinctB < distinctCalledMin * (lured ? 1 / 3 : 1) || this.#of('distinctBShare') < 0.6) return null
     // Many numbers of a range without a lure: that is the look of flash calls.
     if (!lured && this.#of('distinctAShare') * attempts > 8) return null
     const score = logistic(Math.log10(distinctB) + (sequential >= 0.3 ? 0.8 : 0) + (callbacks > 1 ? 0.8 : 0), 1.7, 0.25)
@@ -154,8 +170,8 @@ export class FraudRules {
     const share = this.#of('answeredShare')
     if (answered < 6 || share < 0.03 || share > answeredShareMax) return null
     const talkS = this.#of('talkMeanS')
-    if (talkS > talkMeanMaxS || this.#of('distinctBShare') < 0.75 || this.#of('blinkShare') > 0.4) return null
-    if (this.#of('failedShare') > 0.6 || (route && this.#of('distinctAShare') < 0.02)) return null
+    if (talkS > talkMeanMaxS || this.#of('blinkShare') > 0.4 || this.#of('failedShare') > 0.6) return null
+    if (this.#of('distinctBShare') < 0.75 || (route && this.#of('distinctAShare') < 0.02)) return null
     const score = logistic(Math.log10(attempts) + (talkMeanMaxS - talkS) / talkMeanMaxS, 1.7, 0.25)
     const reasons = [
       this.#reason('volume', `${attempts} attempts ${this.#within()} to ever new people`),
@@ -168,23 +184,21 @@ export class FraudRules {
   /** Long calls pumped into one destination from few numbers. [N] [T] */
   #irsf(): Signal | null {
     const { longCallsMin, longShareMin } = this.#rules.irsf
-    // People who talk long are many; pumps are few.
-    return this.#level < oneHour || this.#of('distinctAShare') > 0.4
-      ? null
-      : this.#longCalls('irsf', longCallsMin, longShareMin, 'to this destination')
+    return this.#level < oneHour ? null : this.#longCalls('irsf', longCallsMin, longShareMin, 'to this destination')
   }
 
   /** One number (or the few of a small range) suddenly talks long and abroad, on many lines. [T] */
   #pbxHack(): Signal | null {
     const { longCallsMin, longShareMin } = this.#rules.pbxHack
     if (this.#level < oneHour || this.#of('foreignShare') < 0.8) return null
-    if (this.#of('distinctAShare') > 0.4) return null
     return this.#longCalls('pbx_hack', longCallsMin, longShareMin, 'abroad')
   }
 
   #longCalls(kind: 'irsf' | 'pbx_hack', least: number, shareMin: number, where: string): Signal | null {
     const calls = this.#sum('longCalls')
     if (calls < least * (this.#level === oneDay ? 2 : 1) || this.#of('longShare') < shareMin) return null
+    // People who talk long are many; pumps are few.
+    if (this.#of('distinctAShare') > 0.4) return null
     const lines = this.#sum('talkSum') / (this.#level === oneHour ? 3600 : 86_400)
     const minutes = Math.round(this.#sum('talkSum') / 60)
     const distinctA = Math.max(1, Math.round(this.#of('distinctAShare') * this.#sum('attempts')))
@@ -202,6 +216,7 @@ export class FraudRules {
   #shortAnswer(): Signal | null {
     const { shortMin, shortShareMin } = this.#rules.shortAnswer
     const { usual, kind } = this.#view
+    if (this.#level > oneHour) return null
     const short = this.#sum('shortTalk')
     const answered = this.#sum('answered')
     if (short < shortMin * levelFactor[this.#level]! || short < shortShareMin * answered) return null
@@ -244,6 +259,11 @@ export class FraudRules {
     return { kind: 'cli_spoof', score, calls: invalid, level: this.#level, marks: callMarks.invalid, reasons }
   }
 
+  /** Callers that try again and again on a route that fails: a fault, not a fraud. */
+  #storm(): boolean {
+    return this.#of('failedShare') > 0.5 || this.#of('distinctBShare') < 0.1
+  }
+
   /** A route against its own hours: far more calls, or far more blinks, than it ever has. [A] */
   #anomaly(): Signal | null {
     const { attemptsMin, timesUsual, hoursMin } = this.#rules.anomaly
@@ -251,9 +271,7 @@ export class FraudRules {
     if (this.#level !== tenMinutes || usual.hours < hoursMin || usual.attempts < 6) return null
     const attempts = this.#sum('attempts')
     const expected = Math.max(usual.attempts / 6, 5)
-    // Callers that try again and again on a route that fails: a fault, not a fraud.
-    const storm = this.#of('failedShare') > 0.5 || this.#of('distinctBShare') < 0.1
-    if (attempts >= attemptsMin && attempts >= expected * timesUsual && !storm) {
+    if (attempts >= attemptsMin && attempts >= expected * timesUsual && !this.#storm()) {
       const text = `${attempts} attempts ${this.#within()}, usual is ${Math.round(expected)}`
       const score = logistic(attempts / expected, timesUsual * 1.5, timesUsual / 2)
       const reasons = [this.#reason('volume', text), this.#reason('rotation', this.#rotation(attempts))]
@@ -261,7 +279,7 @@ export class FraudRules {
     }
     const blinks = this.#sum('blink')
     const usualBlinks = Math.max(usual.blink / 6, 3)
-    if (blinks < attemptsMin / 2 || blinks < usualBlinks * timesUsual || storm) return null
+    if (blinks < attemptsMin / 2 || blinks < usualBlinks * timesUsual || this.#storm()) return null
     const text = `${blinks} attempts ${this.#within()} ended before anybody could answer, usual is ${Math.round(usualBlinks)}`
     const score = logistic(blinks / usualBlinks, timesUsual * 1.5, timesUsual / 2)
     const reasons = [this.#reason('blink', text), this.#reason('rotation', this.#rotation(attempts))]
@@ -271,8 +289,9 @@ export class FraudRules {
   /** One number is rung by many others and hardly ever reached: somebody is made to drown in calls. [A] */
   #flooded(): Signal | null {
     const attempts = this.#sum('attempts')
+    if (this.#level !== tenMinutes || attempts < 60 || this.#of('answeredShare') > 0.2) return null
     const distinctA = this.#of('distinctAShare') * attempts
-    if (this.#level !== tenMinutes || attempts < 60 || distinctA < 40 || this.#of('answeredShare') > 0.2) return null
+    if (distinctA < 40) return null
     const text = `${attempts} calls ${this.#within()} from about ${Math.round(distinctA)} numbers, ${percent(this.#of('answeredShare'))} answered`
     const score = logistic(distinctA, 80, 20)
     const reasons = [this.#reason('flooded', text)]

@@ -2,7 +2,7 @@
  * Named features of a key's window: what rules read and models are trained on. One code for live, replay and training; a
  * feature that is not known (no ring times, no gaps) reads as -1, which no true value is. Any thread.
  */
-import { kindOf, type WindowView } from './call-windows.ts'
+import { type CallWindows, kindOf, type WindowView } from './call-windows.ts'
 import type { PaneField } from './window-panes.ts'
 
 export const featureNames = [
@@ -38,7 +38,7 @@ export const feature = Object.fromEntries(featureNames.map((name, index) => [nam
   number
 >
 
-/** Writes the features of window `level` of the view. */
+/** Writes the features of window `level` of the view; the two distinct shares are left at -1 for `distinctFeatures`. */
 export function callFeatures(view: WindowView, level: number, out: Float32Array): void {
   const sum = (name: PaneField) => view.sum(level, name)
   const attempts = sum('attempts')
@@ -62,9 +62,8 @@ export function callFeatures(view: WindowView, level: number, out: Float32Array)
   out[feature.gapMeanS] = gapMeanS
   const gapSd = Math.sqrt(Math.max(0, sum('gapSquares') * per - gapMeanS * gapMeanS))
   out[feature.gapVariation] = gapMeanS > 0 ? gapSd / gapMeanS : -1
-  out[feature.distinctAShare] = view.kind === kindOf.number ? per : Math.min(1, (view.distinctA[level] ?? 0) * per)
-  out[feature.distinctBShare] =
-    view.kind === kindOf.called_number ? per : Math.min(1, (view.distinctB[level] ?? 0) * per)
+  out[feature.distinctAShare] = -1
+  out[feature.distinctBShare] = -1
   out[feature.freshAShare] = sum('freshA') * per
   out[feature.freshBShare] = sum('freshB') * per
   out[feature.sequentialShare] = sum('sequentialB') * per
@@ -74,4 +73,14 @@ export function callFeatures(view: WindowView, level: number, out: Float32Array)
   out[feature.newDestinations] = sum('newDestinations')
   out[feature.tailEntropy] = view.tailEntropy
   out[feature.burstShare] = view.sum(0, 'attempts') * per
+}
+
+/** Fills in the distinct shares of a view just read. */
+export function distinctFeatures(windows: CallWindows, view: WindowView, level: number, out: Float32Array): void {
+  windows.countDistinct(view, level)
+  const attempts = view.sum(level, 'attempts')
+  const per = attempts > 0 ? 1 / attempts : 0
+  const { kind } = view
+  out[feature.distinctAShare] = kind === kindOf.number ? per : Math.min(1, (view.distinctA[level] ?? 0) * per)
+  out[feature.distinctBShare] = kind === kindOf.called_number ? per : Math.min(1, (view.distinctB[level] ?? 0) * per)
 }

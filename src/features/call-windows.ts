@@ -41,11 +41,14 @@ const rangeDigitsMin = 5
 export class WindowView {
   kind = 0
   slot = -1
+  /** Newest pane. */
+  head = -1
   timeMs = 0
   /** How long the key has been known. */
   ageMs = 0
   /** Per window, the pane fields. */
   readonly sums: readonly Float32Array[] = Array.from({ length: levelCount }, () => new Float32Array(fieldCount))
+  /** Different numbers; filled in by `countDistinct`. */
   readonly distinctA = new Float64Array(levelCount)
   readonly distinctB = new Float64Array(levelCount)
   /** Of the last digit, 0 (one digit) to 1 (all ten alike); ranges only. */
@@ -243,29 +246,34 @@ export class CallWindows {
     view.slot = slot
     view.timeMs = timeMs
     view.ageMs = timeMs - table.firstMs[slot]!
-    const bytes = pool.sketchStride
-    this.#scratch.fill(0, 0, bytes)
+    view.head = head
     let pane = head
     for (let level = 0; level < levelCount; level++) {
       const sums = view.sums[level]!
       if (level === 0) sums.fill(0)
       else sums.set(view.sums[level - 1]!)
-      let any = false
       for (; pane >= 0 && pool.level[pane]! <= level; pane = pool.next[pane]!) {
         const at = pane * fieldCount
         for (let i = 0; i < fieldCount; i++) sums[i] = sums[i]! + pool.sums[at + i]!
-        sketchMerge(this.#scratch, 0, pool.sketches, pane * bytes, pool.registers * 2)
-        any = true
       }
-      view.distinctA[level] = any ? sketchCount(this.#scratch, 0, pool.registers) : (view.distinctA[level - 1] ?? 0)
-      view.distinctB[level] = any
-        ? sketchCount(this.#scratch, bytes >> 1, pool.registers)
-        : (view.distinctB[level - 1] ?? 0)
     }
     view.tailEntropy = tailEntropy(table.tailDigits, slot * 10)
     const baseline = this.#baselines[kind]
     if (baseline) baseline.usual(slot, timeMs, view.usual)
     else view.usual.hours = 0
+  }
+
+  /** Counts different numbers in the windows up to `level` of a view just read: dearer than all else, so only on demand. */
+  countDistinct(view: WindowView, level: number): void {
+    const { pool } = this.tables[view.kind]!
+    const bytes = pool.sketchStride
+    const scratch = this.#scratch
+    scratch.fill(0, 0, bytes)
+    for (let pane = view.head; pane >= 0 && pool.level[pane]! <= level; pane = pool.next[pane]!) {
+      sketchMerge(scratch, 0, pool.sketches, pane * bytes, pool.registers * 2)
+    }
+    view.distinctA[level] = sketchCount(scratch, 0, pool.registers)
+    view.distinctB[level] = sketchCount(scratch, bytes >> 1, pool.registers)
   }
 
   /** Ids of the newest calls of a key that bear one of `marks`, newest first. */
