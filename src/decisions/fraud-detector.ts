@@ -5,7 +5,7 @@
  */
 import type { CdrConfig } from '../config/schema.ts'
 import { type CallEvent, callEventOf } from '../features/call-event.ts'
-import { CallWindows, keyKinds, longTalkS, shortTalkS, WindowView } from '../features/call-windows.ts'
+import { CallWindows, keyKinds, kindOf, longTalkS, shortTalkS, WindowView } from '../features/call-windows.ts'
 import { ReorderBuffer, type ReorderLimits } from '../features/reorder-buffer.ts'
 import { levelTicks, panesPerWindow, tickMs } from '../features/window-panes.ts'
 import type { CdrRecord } from '../wire/cdr-record.ts'
@@ -107,6 +107,7 @@ export class FraudDetector {
     windows.read(kind, slot, event.timeMs, this.#view)
     const wait = Math.max(lookAfterMin, Math.floor(this.#view.sum(1, 'attempts') * lookShare))
     table.pending[slot] = lookAfterMin - wait
+    if (kind === kindOf.number) windows.suspect(slot, this.#rules.isSuspect(this.#view))
     this.#signals.length = 0
     this.#rules.evaluate(this.#view, this.#signals)
     for (const signal of this.#signals) this.#sight(kind, slot, event, signal)

@@ -17,6 +17,7 @@ export interface CallEvent {
   readonly fromInvalid: boolean
   /** Both numbers are whole ones, and begin with other digits: hardly the same country. */
   readonly foreign: boolean
+  readonly domestic: boolean
   readonly releasedByCaller: boolean
   readonly releasedByCallee: boolean
   readonly networkFailed: boolean
@@ -67,6 +68,8 @@ export function callEventOf(record: CdrRecord): CallEvent {
   const ringMs = record.ringMs ?? (answered ? ((record.answerUs ?? 0) - record.startUs) / 1000 : Number.NaN)
   const ringS = ringMs >= 0 ? ringMs / 1000 : Number.NaN
   const holdS = answered || record.endUs === undefined ? Number.NaN : (timeMs - startMs) / 1000
+  const whole = record.fromValid && record.toValid
+  const alike = record.from?.slice(0, 2) === record.to?.slice(0, 2)
   return {
     id: record.id,
     timeMs,
@@ -77,7 +80,8 @@ export function callEventOf(record: CdrRecord): CallEvent {
     answered,
     // Withheld is a right of the caller, an impossible number is not.
     fromInvalid: !record.fromValid && record.from !== undefined,
-    foreign: record.fromValid && record.toValid && record.from?.slice(0, 2) !== record.to?.slice(0, 2),
+    foreign: whole && !alike,
+    domestic: whole && alike,
     releasedByCaller: cancelled(record),
     releasedByCallee: rejected(record),
     networkFailed: failed,

@@ -34,6 +34,9 @@ export interface KeyLimits {
 export const shortTalkS = 3
 export const longTalkS = 600
 const sequentialMost = 5
+const nearMost = 999
+/** A bit of a number's flags beside those of its cases. */
+const suspectBit = 1 << 16
 /** A number needs so many digits before a range of it means anything. */
 const rangeDigitsMin = 5
 
@@ -54,7 +57,7 @@ export class WindowView {
   /** Of the last digit, 0 (one digit) to 1 (all ten alike); ranges only. */
   tailEntropy = 0
   /** Routes only; `hours` is 0 elsewhere. */
-  readonly usual: Usual = { hours: 0, attempts: 0, answered: 0, short: 0, blink: 0, invalid: 0 }
+  readonly usual: Usual = { hours: 0, attempts: 0, answered: 0, short: 0, blink: 0, invalid: 0, domestic: 0 }
 
   sum(level: number, name: PaneField): number {
     return this.sums[level]![field[name]]!
@@ -152,7 +155,9 @@ export class CallWindows {
 
   /** Adds the call to the open pane of each of its keys. */
   #count(event: CallEvent, destinationLo: number): void {
-    const call = this.recent.add(event.id, event.timeMs, marksOf(event))
+    const caller = this.slots[kindOf.number]!
+    const suspect = caller >= 0 && (this.tables[kindOf.number]!.caseBits[caller]! & suspectBit) !== 0
+    const call = this.recent.add(event.id, event.timeMs, marksOf(event) | (suspect ? callMarks.suspect : 0))
     const short = event.answered && event.talkS <= shortTalkS
     const toNumber = Number(event.to)
     for (let kind = 0; kind < this.slots.length; kind++) {
@@ -164,12 +169,14 @@ export class CallWindows {
       const at = pane * fieldCount
       const { sums } = pool
       this.#countOutcome(sums, at, event, short)
+      if (suspect) bump(sums, at + field.suspectA, 1)
       const gapS = (event.timeMs - table.lastMs[slot]!) / 1000
       if (gapS < 86_400) {
         bump(sums, at + field.gapSum, gapS)
         bump(sums, at + field.gapSquares, gapS * gapS)
       }
       const step = Math.abs(toNumber - table.lastB[slot]!)
+      if (step > 0 && step <= nearMost) bump(sums, at + field.nearB, 1)
       if (step > 0 && step <= sequentialMost) bump(sums, at + field.sequentialB, 1)
       table.lastB[slot] = toNumber
       table.lastMs[slot] = event.timeMs
@@ -184,7 +191,7 @@ export class CallWindows {
       if (event.from !== '') sketchAdd(pool.sketches, sketch, pool.registers, this.#fromLo, this.#fromHi)
       sketchAdd(pool.sketches, sketch + (pool.sketchStride >> 1), pool.registers, this.#toLo, this.#toHi)
       if (kind >= kindOf.range3 && kind <= kindOf.range5) countTail(table.tailDigits, slot * 10, event.from)
-      this.#baselines[kind]?.add(slot, event.timeMs, event.answered, short, event.blink, event.fromInvalid)
+      this.#baselines[kind]?.add(slot, event.timeMs, event.answered, short, event)
       this.recent.link(call, kind, table.lastCall[slot]!)
       table.lastCall[slot] = call
     }
@@ -199,7 +206,7 @@ export class CallWindows {
       if (short) bump(sums, at + field.shortTalk, 1)
       if (event.talkS >= longTalkS) bump(sums, at + field.longCalls, 1)
     } else {
-      if (event.blink) bump(sums, at + field.blink, 1)
+      if (event.blink) this.#countBlink(sums, at, event)
       if (event.networkFailed) bump(sums, at + field.networkFailed, 1)
       else if (event.releasedByCaller) bump(sums, at + field.callerCancel, 1)
       else if (event.releasedByCallee) bump(sums, at + field.calleeReject, 1)
@@ -208,11 +215,26 @@ export class CallWindows {
     if (this.#freshB) bump(sums, at + field.freshB, 1)
     if (event.fromInvalid) bump(sums, at + field.invalidA, 1)
     if (event.foreign) bump(sums, at + field.foreign, 1)
+    else if (event.domestic) bump(sums, at + field.domestic, 1)
     if (event.ringS >= 0) {
       bump(sums, at + field.ringCount, 1)
       bump(sums, at + field.ringSum, event.ringS)
       bump(sums, at + field.ringSquares, event.ringS * event.ringS)
     }
+  }
+
+  #countBlink(sums: Float32Array, at: number, event: CallEvent): void {
+    bump(sums, at + field.blink, 1)
+    if (this.#freshA) bump(sums, at + field.blinkFreshA, 1)
+    const ringS = event.ringS >= 0 ? event.ringS : event.holdS
+    bump(sums, at + field.blinkRingSum, ringS)
+    bump(sums, at + field.blinkRingSquares, ringS * ringS)
+  }
+
+  /** Marks a number by what it has done so far: its next calls count as `suspectA` on its ranges and routes. */
+  suspect(slot: number, is: boolean): void {
+    const { caseBits } = this.tables[kindOf.number]!
+    caseBits[slot] = is ? caseBits[slot]! | suspectBit : caseBits[slot]! & ~suspectBit
   }
 
   /** A number that was called without a conversation calls back: counts for whoever had called it. */
@@ -288,6 +310,7 @@ function marksOf(event: CallEvent): number {
   if (event.answered && event.talkS <= shortTalkS) marks |= callMarks.short
   if (event.answered && event.talkS >= longTalkS) marks |= callMarks.long
   if (event.fromInvalid) marks |= callMarks.invalid
+  if (event.domestic) marks |= callMarks.domestic
   return marks
 }
 

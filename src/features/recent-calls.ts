@@ -4,7 +4,16 @@
  *
  *   ring:   [ id | marks | previous call of this number, range, ... ] x callsMax, call n at n mod callsMax
  */
-export const callMarks = { blink: 1, short: 2, long: 4, invalid: 8, answered: 16, quiet: 32 } as const
+export const callMarks = {
+  blink: 1,
+  short: 2,
+  long: 4,
+  invalid: 8,
+  answered: 16,
+  quiet: 32,
+  suspect: 64,
+  domestic: 128,
+} as const
 
 export class RecentCalls {
   readonly #callsMax: number

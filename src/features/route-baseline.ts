@@ -3,16 +3,22 @@
  * hours before. Closed hours only, so that a burst is not compared with itself. One slot per key of a route table.
  * Any thread, one owner.
  *
- *   per key: 24 hours x [attempts, answered, short, blink, invalid, days] + the open hour's five counts
+ *   per key: 24 hours x [attempts, answered, short, blink, invalid, domestic, days] + the open hour's six counts
  */
 import { grownFloats, grownInts } from './typed-growth.ts'
 
 const hourMs = 3_600_000
-const measures = 5
+const measures = 6
 const hourStride = measures + 1
 const keyStride = 25 * hourStride
 /** Weight of the newest day in an hour's mean, once there are enough days. */
 const newestWeight = 0.3
+
+interface CallKind {
+  readonly blink: boolean
+  readonly fromInvalid: boolean
+  readonly domestic: boolean
+}
 
 export interface Usual {
   /** Hours (of this time of day, or of any) that the figures rest on; 0: nothing is known. */
@@ -23,6 +29,7 @@ export interface Usual {
   short: number
   blink: number
   invalid: number
+  domestic: number
 }
 
 export class RouteBaseline {
@@ -40,15 +47,16 @@ export class RouteBaseline {
     this.#openHour[slot] = Math.floor(timeMs / hourMs)
   }
 
-  add(slot: number, timeMs: number, answered: boolean, short: boolean, blink: boolean, invalid: boolean): void {
+  add(slot: number, timeMs: number, answered: boolean, short: boolean, of: CallKind): void {
     this.#close(slot, Math.floor(timeMs / hourMs))
     const open = slot * keyStride + 24 * hourStride
     const counts = this.#counts
     counts[open] = counts[open]! + 1
     if (answered) counts[open + 1] = counts[open + 1]! + 1
     if (short) counts[open + 2] = counts[open + 2]! + 1
-    if (blink) counts[open + 3] = counts[open + 3]! + 1
-    if (invalid) counts[open + 4] = counts[open + 4]! + 1
+    if (of.blink) counts[open + 3] = counts[open + 3]! + 1
+    if (of.fromInvalid) counts[open + 4] = counts[open + 4]! + 1
+    if (of.domestic) counts[open + 5] = counts[open + 5]! + 1
   }
 
   /** What is usual in the hour of `timeMs`. */
@@ -62,7 +70,7 @@ export class RouteBaseline {
       return
     }
     let hours = 0
-    const sums = [0, 0, 0, 0, 0]
+    const sums = [0, 0, 0, 0, 0, 0]
     for (let at = start; at < start + 24 * hourStride; at += hourStride) {
       if (this.#counts[at + measures] === 0) continue
       hours++
@@ -75,6 +83,7 @@ export class RouteBaseline {
     out.short = sums[2]! * share
     out.blink = sums[3]! * share
     out.invalid = sums[4]! * share
+    out.domestic = sums[5]! * share
   }
 
   #write(at: number, factor: number, hours: number, out: Usual): void {
@@ -84,6 +93,7 @@ export class RouteBaseline {
     out.short = this.#counts[at + 2]! * factor
     out.blink = this.#counts[at + 3]! * factor
     out.invalid = this.#counts[at + 4]! * factor
+    out.domestic = this.#counts[at + 5]! * factor
   }
 
   /** Folds the open hour, and quiet hours after it, into the hours of the day. */

@@ -52,6 +52,12 @@ export const paneFields = [
   'gapSquares',
   'callbackTalk',
   'foreign', // calling and called number begin with other digits
+  'domestic', // with the same ones
+  'nearB', // called number other than the one before, less than 1000 away: the same range
+  'suspectA', // the calling number was marked: see CallWindows.suspect
+  'blinkFreshA', // blinks of numbers not seen in 24 h
+  'blinkRingSum',
+  'blinkRingSquares',
 ] as const
 export type PaneField = (typeof paneFields)[number]
 export const fieldCount = paneFields.length
