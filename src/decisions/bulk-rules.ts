@@ -15,15 +15,18 @@ export function wangiri(c: RuleContext): Signal | null {
   const callbacks = c.sum('callbacks')
   // People who were lured talk for a while (the lure plays music); a taxi that waits is told "coming" at once.
   const talkS = c.sum('callbackTalk')
-  const calledBack = callbacks >= 2 && c.of('callbackShare') >= 0.005 && talkS >= 45 * callbacks
+  const calledBack = callbacks >= 2 && c.of('callbackShare') >= 0.005 && talkS >= 60 * callbacks
   const lured = sequential >= 0.3 || (calledBack && c.level < oneDay)
+  const part = sequential >= 0.3 ? 1 / 3 : lured ? 1 / 2 : 1
+  // Few fall for a lure; of people who know the caller, one in ten rings back.
+  if (sequential < 0.3 && c.of('callbackShare') > 0.08) return null
   if (c.level === oneDay && sequential < 0.3) return null
   if (attempts < distinctCalledMin / 3) return null
   const quiet = c.of('cancelShare') + c.of('rejectShare')
   const ringS = c.of('ringMeanS')
   if (Math.max(quiet, c.of('blinkShare')) < cancelShareMin || ringS > ringMeanMaxS) return null
   const distinctB = c.of('distinctBShare') * attempts
-  if (distinctB < distinctCalledMin * (lured ? 1 / 3 : 1) || c.of('distinctBShare') < 0.6) return null
+  if (distinctB < distinctCalledMin * part || c.of('distinctBShare') < 0.6) return null
   // Many numbers of a range without a lure: that is the look of flash calls.
   if (!lured && c.of('distinctAShare') * attempts > 8) return null
   const score = logistic(Math.log10(distinctB) + (sequential >= 0.3 ? 0.8 : 0) + (callbacks > 1 ? 0.8 : 0), 1.7, 0.25)
@@ -49,7 +52,7 @@ export function robocall(c: RuleContext): Signal | null {
   const share = c.of('answeredShare')
   if (answered < 6 || share < 0.03 || share > answeredShareMax) return null
   const talkS = c.of('talkMeanS')
-  if (talkS > talkMeanMaxS || c.of('blinkShare') > 0.4 || c.of('failedShare') > 0.6) return null
+  if (talkS > talkMeanMaxS || c.of('blinkShare') > 0.15 || c.of('failedShare') > 0.6) return null
   // Who gives up after a few seconds wants to be seen, not heard.
   const ringS = c.of('ringMeanS')
   if (ringS >= 0 && ringS < 9) return null

@@ -43,8 +43,8 @@ export function flashInMix(c: RuleContext): Signal | null {
   const usualBlinks = Math.max(1, usual.hours === 0 ? 5 : usual.blink) / (c.level === tenMinutes ? 6 : 1)
   const fresh = c.sum('blinkFreshA') / blinks
   // Misdials ring for anything from nothing to 5 s: a deviation of 1.2 s or more.
-  if (sdS > 0.8 || fresh < 0.4 || blinks < usualBlinks * 4) return null
-  const score = logistic(blinks / usualBlinks / 4 + (0.8 - sdS) * 3 + fresh * 2, 2, 0.8)
+  if (sdS > 0.6 || fresh < 0.4 || blinks < usualBlinks * 4) return null
+  const score = logistic(blinks / usualBlinks / 4 + (0.6 - sdS) * 4 + fresh * 2, 2, 0.8)
   const reasons = [
     c.reason('blink', `${blinks} attempts ${c.within()} ended before anybody could answer`),
     c.reason('steady_ring', `they ring ${meanS.toFixed(1)} s, give or take ${sdS.toFixed(1)} s`),

@@ -16,7 +16,10 @@ export function shortAnswer(c: RuleContext): Signal | null {
   const answered = c.sum('answered')
   if (short < shortMin * levelFactor[c.level]! || short < shortShareMin * answered) return null
   const range = kind >= kindOf.range3 && kind <= kindOf.range5
-  if (range && c.of('distinctAShare') < 0.5) return null
+  if (c.of('distinctAShare') < (range ? 0.5 : 0.4)) return null
+  // An hour's burst that is over is no news.
+  const lately = c.view.sum(tenMinutes, 'shortTalk')
+  if (c.level > tenMinutes && lately < 0.5 * c.view.sum(tenMinutes, 'answered')) return null
   const known = usual.hours > 0 && usual.answered >= 5
   const usualShare = Math.min(0.95, Math.max(0.1, known ? usual.short / usual.answered : 0.1))
   const deviation = (short - answered * usualShare) / Math.sqrt(answered * usualShare * (1 - usualShare))

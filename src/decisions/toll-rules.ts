@@ -21,8 +21,7 @@ export function tollNumber(c: RuleContext): Signal | null {
   const { pbxHack, irsf } = c.rules
   if (c.level < oneHour) return null
   const foreign = c.sum('foreign')
-  const calls = c.sum('longCalls')
-  if (calls < 3 || foreign < 0.9 * calls) return null
+  if (c.sum('foreignLong') < 3 || c.sum('foreignLong') < 0.8 * c.sum('longCalls')) return null
   const pump = c.sum('nearB') >= 0.15 * foreign && c.sum('nearB') >= 2
   const kind = c.view.sum(oneDay, 'domestic') >= 8 ? 'pbx_hack' : 'irsf'
   const least = kind === 'irsf' ? irsf.longCallsMin : pbxHack.longCallsMin

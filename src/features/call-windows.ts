@@ -214,8 +214,10 @@ export class CallWindows {
     if (this.#freshA) bump(sums, at + field.freshA, 1)
     if (this.#freshB) bump(sums, at + field.freshB, 1)
     if (event.fromInvalid) bump(sums, at + field.invalidA, 1)
-    if (event.foreign) bump(sums, at + field.foreign, 1)
-    else if (event.domestic) bump(sums, at + field.domestic, 1)
+    if (event.foreign) {
+      bump(sums, at + field.foreign, 1)
+      if (event.talkS >= longTalkS) bump(sums, at + field.foreignLong, 1)
+    } else if (event.domestic) bump(sums, at + field.domestic, 1)
     if (event.ringS >= 0) {
       bump(sums, at + field.ringCount, 1)
       bump(sums, at + field.ringSum, event.ringS)

@@ -52,6 +52,7 @@ export const paneFields = [
   'gapSquares',
   'callbackTalk',
   'foreign', // calling and called number begin with other digits
+  'foreignLong', // of those, the ones that talked 10 minutes or more
   'domestic', // with the same ones
   'nearB', // called number other than the one before, less than 1000 away: the same range
   'suspectA', // the calling number was marked: see CallWindows.suspect
