@@ -1,7 +1,8 @@
 /**
- * `voicefw replay FILE --source NAME [--json]`: the whole CDR path over a file in event time, as fast as it goes, nothing
- * stored: mapping, windows, rules, cases, and what the configured policy would have done in each hour if it were not in
- * shadow mode. Streams; memory is bounded by the caps of `cdr.keys` and `cdr.windows.heldMax`. Main thread of the command.
+ * `voicefw replay FILE --source NAME [--json]`: the whole CDR path over a file in event time, as fast as it goes,
+ * nothing stored: mapping, windows, rules, cases, and what the configured policy would have done in each hour if it
+ * were not in shadow mode. Streams; memory is bounded by the caps of `cdr.keys` and `cdr.windows.heldMax`. Main thread
+ * of the command.
  */
 import { statSync } from 'node:fs'
 import type { Readable } from 'node:stream'

@@ -66,7 +66,9 @@ export function robocall(c: RuleContext): Signal | null {
   return { kind: 'robocall', score, calls: attempts, level: c.level, marks: 0, reasons }
 }
 
-/** A number that calls ever new people, who seldom answer and hang up soon: not enough for a case, enough for a mark. */
+/**
+ * A number that calls ever new people, who seldom answer and hang up soon: not enough for a case, enough for a mark.
+ */
 export function isSuspect(c: RuleContext): boolean {
   const attempts = c.sum('attempts')
   if (attempts < 4 || c.of('answeredShare') > 0.4 || c.of('blinkShare') > 0.2) return false

@@ -1,6 +1,6 @@
 /**
- * What a case is about, and which subjects lie within which: a number in its ranges, a destination on its route. Narrow to
- * broad as in `keyKinds`. Any thread.
+ * What a case is about, and which subjects lie within which: a number in its ranges, a destination on its route.
+ * Narrow to broad as in `keyKinds`. Any thread.
  */
 import type { CallEvent } from '../features/call-event.ts'
 import { keyKinds, kindOf } from '../features/call-windows.ts'

@@ -1,8 +1,8 @@
 /**
- * One case per subject and kind, and one per campaign: a signal on a number whose range has the case strengthens that one;
- * a signal on a range that its numbers' cases explain is not a second case; one that goes well beyond them takes them in.
- * Life: open, strengthened while signals come, cooled, closed, by event time. Bounded: at the cap new cases are counted and
- * not opened. Any thread, one owner.
+ * One case per subject and kind, and one per campaign: a signal on a number whose range has the case strengthens that
+ * one; a signal on a range that its numbers' cases explain is not a second case; one that goes well beyond them takes
+ * them in. Life: open, strengthened while signals come, cooled, closed, by event time. Bounded: at the cap new cases
+ * are counted and not opened. Any thread, one owner.
  *
  *   number 447700900123 --.
  *   number 447700900456 ---> range 447700900 ---> route_destination trunk-a>49151 ---> route trunk-a

@@ -1,9 +1,10 @@
 /**
- * A transparent rule that scores flash calls: a logistic of named features with weights written down here. It is no model:
- * nobody trained it. A trained one takes its place behind the same interface. Any thread.
+ * A transparent rule that scores flash calls: a logistic of named features with weights written down here. It is no
+ * model: nobody trained it. A trained one takes its place behind the same interface. Any thread.
  *
- * What it says: the sender ends the call before anybody answers (blink), each person is called once or thrice (distinct B),
- * the calling numbers are many of one range with even tail digits, and the machine rings for the same time every time.
+ * What it says: the sender ends the call before anybody answers (blink), each person is called once or thrice
+ * (distinct B), the calling numbers are many of one range with even tail digits, and the machine rings for the same
+ * time every time.
  */
 import { type FeatureName, feature } from '../features/call-features.ts'
 

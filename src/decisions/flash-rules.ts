@@ -15,7 +15,8 @@ export function flashCall(c: RuleContext): Signal | null {
   if (attempts < attemptsMin * broad * levelFactor[c.level]! || c.of('blinkShare') < 0.5) return null
   // Sequential numbers and people who call back: a lure, not a code.
   if (c.of('sequentialShare') > 0.3 || c.of('callbackShare') > 0.02) return null
-  c.distinct()
+  // One number, or a few, cannot carry a code.
+  if (c.of('distinctAShare') * attempts < 5) return null
   const score = c.scorer.score(c.features)
   if (score < scoreMin) return null
   const reasons = [
@@ -30,7 +31,9 @@ export function flashCall(c: RuleContext): Signal | null {
   return { kind: 'flash_call', score, calls: c.sum('blink'), level: c.level, marks: callMarks.blink, reasons }
 }
 
-/** The same on a route that carries other calls too: blinks beyond the usual that all ring alike, of fresh numbers. [A] */
+/**
+ * The same on a route that carries other calls too: blinks beyond the usual that all ring alike, of fresh numbers. [A]
+ */
 export function flashInMix(c: RuleContext): Signal | null {
   const { usual, kind } = c.view
   const blinks = c.sum('blink')

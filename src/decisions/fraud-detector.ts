@@ -1,7 +1,7 @@
 /**
- * The whole CDR judgement behind one door: canonical records in, cases out. Orders calls by event time, updates the windows,
- * lets the rules look at keys that have moved enough, gathers signals into cases, and tells which open cases each call
- * falls under. The same object serves the live path and `replay`. Any thread, one owner.
+ * The whole CDR judgement behind one door: canonical records in, cases out. Orders calls by event time, updates the
+ * windows, lets the rules look at keys that have moved enough, gathers signals into cases, and tells which open cases
+ * each call falls under. The same object serves the live path and `replay`. Any thread, one owner.
  */
 import type { CdrConfig } from '../config/schema.ts'
 import { type CallEvent, callEventOf } from '../features/call-event.ts'

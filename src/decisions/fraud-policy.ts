@@ -1,6 +1,7 @@
 /**
- * What is done to a call because of an open case: by the case's kind, for a limited time after its last evidence, never to
- * numbers and routes on the allow-lists, and in shadow mode only said. Weak cases get a label at most. Any thread.
+ * What is done to a call because of an open case: by the case's kind, for a limited time after its last evidence,
+ * never to numbers and routes on the allow-lists, and in shadow mode only said. Weak cases get a label at most. Any
+ * thread.
  */
 import type { FraudAction, FraudPolicyConfig } from '../config/schema.ts'
 import type { FraudCase } from './cases.ts'

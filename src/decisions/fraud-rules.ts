@@ -1,8 +1,9 @@
 /**
- * The rules, one function a kind (flash-rules, bulk-rules, toll-rules, route-rules): from a key's windows to a signal with reasons, or nothing. Thresholds come from
- * `cdr.rules`; what else a rule asks stands beside it with its source. Sources: [S] Sinch flash-call SDK parameters,
- * [W] Wangiri detection patterns (ieeexplore 9772071), [N] NDSS 2021 Sahin & Francillon, [U] USENIX 2020 robocall storms,
- * [T] TransNexus notes on toll fraud, [O] observed in wholesale traffic, [A] assumption. Any thread.
+ * The rules, one function a kind (flash-rules, bulk-rules, toll-rules, route-rules): from a key's windows to a signal
+ * with reasons, or nothing. Thresholds come from `cdr.rules`; what else a rule asks stands beside it with its source.
+ * Sources: [S] Sinch flash-call SDK parameters, [W] Wangiri detection patterns (ieeexplore 9772071), [N] NDSS 2021
+ * Sahin & Francillon, [U] USENIX 2020 robocall storms, [T] TransNexus notes on toll fraud, [O] observed in wholesale
+ * traffic, [A] assumption. Any thread.
  */
 import type { FraudRulesConfig } from '../config/schema.ts'
 import { type CallWindows, kindOf, type WindowView } from '../features/call-windows.ts'
@@ -56,7 +57,8 @@ function signalsAt(c: RuleContext): (Signal | null)[] {
   // A lure and a code look alike: what has the marks of a lure is one.
   const lure = wangiri(c)
   const short = kind === kindOf.number ? null : shortAnswer(c)
-  return [lure, lure === null ? flash(c) : null, robocall(c), tollNumber(c), short]
+  const toll = kind === kindOf.number ? tollNumber(c) : null
+  return [lure, lure === null ? flash(c) : null, robocall(c), toll, short]
 }
 
 function flash(c: RuleContext): Signal | null {

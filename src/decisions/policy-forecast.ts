@@ -1,7 +1,7 @@
 /**
- * What a policy would have done, hour by hour, before anybody turns it on: alerts, calls under each action, who would have
- * been blocked and how many of those calls were real conversations. Only calls that began after their case had opened
- * count: nobody can stop an earlier one. Bounded in hours and subjects. Any thread.
+ * What a policy would have done, hour by hour, before anybody turns it on: alerts, calls under each action, who would
+ * have been blocked and how many of those calls were real conversations. Only calls that began after their case had
+ * opened count: nobody can stop an earlier one. Bounded in hours and subjects. Any thread.
  */
 import { type FraudAction, fraudActions } from '../config/schema.ts'
 import type { CallEvent } from '../features/call-event.ts'

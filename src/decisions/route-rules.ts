@@ -1,6 +1,6 @@
 /**
- * What a route or a called number shows against its own usual hours: short answers, calling numbers that cannot be, surges.
- * Sources of figures: see fraud-rules.ts. Any thread.
+ * What a route or a called number shows against its own usual hours: short answers, calling numbers that cannot be,
+ * surges. Sources of figures: see fraud-rules.ts. Any thread.
  */
 import { kindOf } from '../features/call-windows.ts'
 import { callMarks } from '../features/recent-calls.ts'
@@ -37,7 +37,9 @@ export function shortAnswer(c: RuleContext): Signal | null {
   return { kind: 'short_answer_burst', score, calls: short, level: c.level, marks, reasons }
 }
 
-/** Numbers that cannot be, or numbers of the called country on a route from abroad: thrice as many as usual here. [A] */
+/**
+ * Numbers that cannot be, or numbers of the called country on a route from abroad: thrice as many as usual here. [A]
+ */
 export function cliSpoof(c: RuleContext): Signal | null {
   if (c.level > oneHour || c.view.usual.hours < c.rules.anomaly.hoursMin) return null
   const { usual } = c.view
@@ -110,7 +112,8 @@ export function flooded(c: RuleContext): Signal | null {
   if (c.level !== tenMinutes || attempts < 60 || c.of('answeredShare') > 0.2) return null
   const distinctA = c.of('distinctAShare') * attempts
   if (distinctA < 40) return null
-  const text = `${attempts} calls ${c.within()} from about ${Math.round(distinctA)} numbers, ${percent(c.of('answeredShare'))} answered`
+  const answered = percent(c.of('answeredShare'))
+  const text = `${attempts} calls ${c.within()} from about ${Math.round(distinctA)} numbers, ${answered} answered`
   const score = logistic(distinctA, 80, 20)
   const reasons = [c.reason('flooded', text)]
   return { kind: 'anomaly', score, calls: attempts, level: c.level, marks: callMarks.quiet, reasons }

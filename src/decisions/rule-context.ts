@@ -1,6 +1,6 @@
 /**
- * What a rule looks at: the windows of one key at one moment, its features in one of them, the thresholds, and the words
- * that reasons are made of. One object, pointed at key after key. Any thread, one owner.
+ * What a rule looks at: the windows of one key at one moment, its features in one of them, the thresholds, and the
+ * words that reasons are made of. One object, pointed at key after key. Any thread, one owner.
  */
 import type { FraudRulesConfig } from '../config/schema.ts'
 import { callFeatures, distinctFeatures, type FeatureName, feature, featureCount } from '../features/call-features.ts'

@@ -1,7 +1,7 @@
 /**
- * Who was called by whom lately: tells that a call is a call back. A fixed table of hashed pairs, one entry a place, newest
- * wins; two pairs in the same place cost one call back that is not seen (1 % of them at 1300 missed calls within the time).
- * Any thread, one owner.
+ * Who was called by whom lately: tells that a call is a call back. A fixed table of hashed pairs, one entry a place,
+ * newest wins; two pairs in the same place cost one call back that is not seen (1 % of them at 1300 missed calls
+ * within the time). Any thread, one owner.
  */
 import { mixed } from './distinct-sketch.ts'
 

@@ -1,6 +1,7 @@
 /**
- * A call as the windows see it: the few numbers of a canonical CDR that features are made of. Event time is when the call
- * was over, because that is when a switch can tell of it; a call without an end counts at its answer or start. Any thread.
+ * A call as the windows see it: the few numbers of a canonical CDR that features are made of. Event time is when the
+ * call was over, because that is when a switch can tell of it; a call without an end counts at its answer or start.
+ * Any thread.
  */
 import type { CdrRecord } from '../wire/cdr-record.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Named features of a key's window: what rules read and models are trained on. One code for live, replay and training; a
- * feature that is not known (no ring times, no gaps) reads as -1, which no true value is. Any thread.
+ * Named features of a key's window: what rules read and models are trained on. One code for live, replay and training;
+ * a feature that is not known (no ring times, no gaps) reads as -1, which no true value is. Any thread.
  */
 import { type CallWindows, kindOf, type WindowView } from './call-windows.ts'
 import type { PaneField } from './window-panes.ts'

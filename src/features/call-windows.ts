@@ -1,8 +1,9 @@
 /**
  * The sliding windows over calls: one module for the live path, `replay` and training. Every call updates the keys it
  * belongs to: its number, the ranges around it (last 3, 4, 5 digits off), the called number, the route, and the route
- * towards its destination prefix. Calls must come in event time (ReorderBuffer sees to it); then the result does not depend
- * on how they were cut into batches. Allocates nothing per call once its tables have grown. Any thread, one owner.
+ * towards its destination prefix. Calls must come in event time (ReorderBuffer sees to it); then the result does not
+ * depend on how they were cut into batches. Allocates nothing per call once its tables have grown. Any thread, one
+ * owner.
  *
  *   call -> number, range3, range4, range5, called_number, route_destination, route -> newest pane of each
  */
@@ -287,7 +288,10 @@ export class CallWindows {
     else view.usual.hours = 0
   }
 
-  /** Counts different numbers in the windows up to `level` of a view just read: dearer than all else, so only on demand. */
+  /**
+   * Counts different numbers in the windows up to `level` of a view just read: dearer than all else, so only on
+   * demand.
+   */
   countDistinct(view: WindowView, level: number): void {
     const { pool } = this.tables[view.kind]!
     const bytes = pool.sketchStride

@@ -1,8 +1,8 @@
 /**
- * How many different numbers went by, in a few bytes: HyperLogLog with 4-bit registers, two to a byte, many sketches in one
- * array. Sketches of two panes merge by the greater register, so a window's count is that of its panes together. Standard
- * error 1.04 / sqrt(registers): 13 % with 64 (32 bytes), 6.5 % with 256 (128 bytes); below some 2 x registers it counts
- * empty registers and is better than that. Any thread.
+ * How many different numbers went by, in a few bytes: HyperLogLog with 4-bit registers, two to a byte, many sketches
+ * in one array. Sketches of two panes merge by the greater register, so a window's count is that of its panes
+ * together. Standard error 1.04 / sqrt(registers): 13 % with 64 (32 bytes), 6.5 % with 256 (128 bytes); below some 2 x
+ * registers it counts empty registers and is better than that. Any thread.
  *
  *   byte 0   byte 1   ...        register = low bits of one hash
  *   [r1|r0]  [r3|r2]             value    = leading zeros of the other hash + 1, at most 15

@@ -1,6 +1,6 @@
 /**
- * The last calls, so that a case that opens can show the calls that led to it. A ring of ids; through it run the chains of
- * every key, newest first. Bounded: chains end where the ring has been written over. Any thread, one owner.
+ * The last calls, so that a case that opens can show the calls that led to it. A ring of ids; through it run the
+ * chains of every key, newest first. Bounded: chains end where the ring has been written over. Any thread, one owner.
  *
  *   ring:   [ id | marks | previous call of this number, range, ... ] x callsMax, call n at n mod callsMax
  */
@@ -51,7 +51,9 @@ export class RecentCalls {
     this.#previous[(call % this.#callsMax) * this.#chains + chain] = previous
   }
 
-  /** Ids of the newest calls of a chain that bear one of `marks` (0: any) and came at or after `sinceMs`, newest first. */
+  /**
+   * Ids of the newest calls of a chain that bear one of `marks` (0: any) and came at or after `sinceMs`, newest first.
+   */
   ids(from: number, chain: number, marks: number, sinceMs: number, idsMax: number): string[] {
     const out: string[] = []
     let steps = 4 * idsMax

@@ -1,6 +1,6 @@
 /**
- * What is usual on a route at this hour of the day: the mean of that hour on the days before, or, on the first day, of the
- * hours before. Closed hours only, so that a burst is not compared with itself. One slot per key of a route table.
+ * What is usual on a route at this hour of the day: the mean of that hour on the days before, or, on the first day, of
+ * the hours before. Closed hours only, so that a burst is not compared with itself. One slot per key of a route table.
  * Any thread, one owner.
  *
  *   per key: 24 hours x [attempts, answered, short, blink, invalid, domestic, days] + the open hour's six counts

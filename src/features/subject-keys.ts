@@ -1,7 +1,7 @@
 /**
- * The keys of one kind of subject (numbers, ranges, routes ...) with what each carries beside its panes. A key is known by
- * 64 bits of hash; its text is in the calls that bear it. Bounded: at the cap the key that was quiet longest leaves and is
- * counted. Tables begin small and double. Any thread, one owner.
+ * The keys of one kind of subject (numbers, ranges, routes ...) with what each carries beside its panes. A key is
+ * known by 64 bits of hash; its text is in the calls that bear it. Bounded: at the cap the key that was quiet longest
+ * leaves and is counted. Tables begin small and double. Any thread, one owner.
  *
  *   index:  [ .  s+1  .  s+1 ... ]     open addressing, linear probing, at most half full
  *   slot s: hash | first, last time | panes | last B | destinations seen | tail digits | last call | case flags

@@ -1,8 +1,8 @@
 /**
- * Sliding windows as a short chain of mergeable panes per key. A call is added to the newest pane only; panes grow coarser
- * as they age and merge, so a key that is busy all day holds at most 17 panes and one that called once holds one.
- * Deterministic: what a window holds depends on event times alone, not on when or how often it was read. Any thread, one
- * owner.
+ * Sliding windows as a short chain of mergeable panes per key. A call is added to the newest pane only; panes grow
+ * coarser as they age and merge, so a key that is busy all day holds at most 17 panes and one that called once holds
+ * one. Deterministic: what a window holds depends on event times alone, not on when or how often it was read. Any
+ * thread, one owner.
  *
  *   level   pane     window (4 panes, the newest one open)
  *     0     15 s     1 min          <---------------------- time ----------------------
