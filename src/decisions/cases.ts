@@ -70,6 +70,8 @@ interface Held {
   readonly broader: readonly string[]
   /** Calls of its last signal. */
   signalCalls: number
+  /** Calls of the signal that gave the reasons: the strongest one's are kept. */
+  reasonCalls: number
 }
 
 export class Cases {
@@ -191,7 +193,13 @@ export class Cases {
       mergedInto: null,
       absorbed: narrower.length,
     }
-    const held: Held = { it, bit: 1 << caseKinds.indexOf(signal.kind), broader, signalCalls: signal.calls }
+    const held: Held = {
+      it,
+      bit: 1 << caseKinds.indexOf(signal.kind),
+      broader,
+      signalCalls: signal.calls,
+      reasonCalls: signal.calls,
+    }
     this.#live.set(`${signal.kind} ${subjectKey(subject)}`, held)
     for (const key of broader) this.#family(`${signal.kind} ${key}`).add(held)
     for (const each of narrower) {
@@ -219,7 +227,10 @@ export class Cases {
     const { it } = held
     it.lastSeenMs = event.timeMs
     held.signalCalls = Math.max(signal.calls, held.signalCalls * 0.9)
-    if (signal.kind === it.kind && signal.score >= it.score * 0.98) it.reasons = signal.reasons
+    if (signal.kind === it.kind && signal.score >= it.score * 0.98 && signal.calls >= held.reasonCalls) {
+      it.reasons = signal.reasons
+      held.reasonCalls = signal.calls
+    }
     it.score = Math.max(it.score, signal.kind === it.kind ? signal.score : 0)
     this.#addEvidence(it, evidence)
     if (it.state === 'cooled') it.state = 'open'

@@ -26,7 +26,7 @@ export interface Signal {
   readonly calls: number
   /** Which window: index of `windowNames`. */
   readonly level: number
-  /** Which recent calls are evidence: bits of `callMarks`, 0: any. */
+  /** Which recent calls are evidence: bits of `callMarks`, 0: all. */
   readonly marks: number
   readonly reasons: readonly Reason[]
 }

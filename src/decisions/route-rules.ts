@@ -78,7 +78,7 @@ export function anomaly(c: RuleContext): Signal | null {
   const { usual } = c.view
   if (c.level !== tenMinutes || usual.hours < hoursMin || usual.attempts < 6) return null
   const attempts = c.sum('attempts')
-  const expected = Math.max(usual.attempts / 6, 5)
+  const expected = Math.max(usual.attempts / 6, usual.lastAttempts / 6, 5)
   if (attempts >= attemptsMin && attempts >= expected * timesUsual && !storm(c) && !fewCallers(c)) {
     const text = `${attempts} attempts ${c.within()}, usual is ${Math.round(expected)}`
     const score = logistic(attempts / expected, timesUsual * 1.5, timesUsual / 2)
@@ -86,7 +86,7 @@ export function anomaly(c: RuleContext): Signal | null {
     return { kind: 'anomaly', score, calls: attempts, level: c.level, marks: 0, reasons }
   }
   const blinks = c.sum('blink')
-  const usualBlinks = Math.max(usual.blink / 6, 3)
+  const usualBlinks = Math.max(usual.blink / 6, usual.lastBlink / 6, 3)
   if (blinks < attemptsMin / 2 || blinks < usualBlinks * timesUsual || storm(c) || fewCallers(c)) return null
   // One number that rings and rings is judged by its own key.
   if (c.sum('blinkFreshA') < 0.3 * blinks) return null

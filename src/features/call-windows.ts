@@ -58,7 +58,17 @@ export class WindowView {
   /** Of the last digit, 0 (one digit) to 1 (all ten alike); ranges only. */
   tailEntropy = 0
   /** Routes only; `hours` is 0 elsewhere. */
-  readonly usual: Usual = { hours: 0, attempts: 0, answered: 0, short: 0, blink: 0, invalid: 0, domestic: 0 }
+  readonly usual: Usual = {
+    lastAttempts: 0,
+    lastBlink: 0,
+    hours: 0,
+    attempts: 0,
+    answered: 0,
+    short: 0,
+    blink: 0,
+    invalid: 0,
+    domestic: 0,
+  }
 
   sum(level: number, name: PaneField): number {
     return this.sums[level]![field[name]]!

@@ -52,7 +52,7 @@ export class RecentCalls {
   }
 
   /**
-   * Ids of the newest calls of a chain that bear one of `marks` (0: any) and came at or after `sinceMs`, newest first.
+   * Ids of the newest calls of a chain that bear one of `marks` (0: all) and came at or after `sinceMs`, newest first.
    */
   ids(from: number, chain: number, marks: number, sinceMs: number, idsMax: number): string[] {
     const out: string[] = []

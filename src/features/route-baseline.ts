@@ -30,6 +30,9 @@ export interface Usual {
   blink: number
   invalid: number
   domestic: number
+  /** Of the hour before this one: what foretells a morning's rise. */
+  lastAttempts: number
+  lastBlink: number
 }
 
 export class RouteBaseline {
@@ -64,6 +67,9 @@ export class RouteBaseline {
     const hour = Math.floor(timeMs / hourMs)
     this.#close(slot, hour)
     const start = slot * keyStride
+    const before = start + ((hour + 23) % 24) * hourStride
+    out.lastAttempts = this.#counts[before]!
+    out.lastBlink = this.#counts[before + 3]!
     const same = start + (hour % 24) * hourStride
     if (this.#counts[same + measures]! > 0) {
       this.#write(same, 1, this.#counts[same + measures]!, out)
