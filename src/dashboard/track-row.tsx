@@ -91,7 +91,7 @@ export class TrackRow extends Component<TrackRowProps> {
         <span class="cell-numbers">
           {from} <span class="soft">→</span> {to}
         </span>
-        <span class="cell-time right">{row.ended && !/\D{3}/.test(row.time) ? `ended ${row.time}` : row.time}</span>
+        <span class="cell-time right">{row.time}</span>
         <span class="cell-line">
           <ScoreLine scores={row.scores} label={row.label} thresholds={row.thresholds} version={row.version} />
         </span>
