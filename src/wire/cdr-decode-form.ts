@@ -99,9 +99,9 @@ function percentBytes(value: string): Uint8Array {
   const target = Buffer.allocUnsafe(bytes.length)
   let length = 0
   for (let at = 0; at < bytes.length; at++) {
-    const escape = bytes[at] === 0x25 ? spaced.slice(at + 1, at + 3) : ''
-    if (/^[0-9a-fA-F]{2}$/.test(escape)) {
-      target[length++] = Number.parseInt(escape, 16)
+    const digits = bytes[at] === 0x25 ? spaced.slice(at + 1, at + 3) : ''
+    if (/^[0-9a-fA-F]{2}$/.test(digits)) {
+      target[length++] = Number.parseInt(digits, 16)
       at += 2
     } else target[length++] = bytes[at]!
   }
