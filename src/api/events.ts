@@ -19,7 +19,7 @@ import { type BusEvent, type EventBus, type EventType, eventTypes } from '../not
 import { parseQuery } from './calls.ts'
 import { plainHeaders } from './problem.ts'
 
-export const heartbeatMs = 15_000
+const heartbeatMs = 15_000
 /** A resuming subscriber is sent so much at a time, in characters; well below what it may be behind. */
 const catchUpBytes = 65_536
 /** How often it is looked whether the last chunk has left. */
