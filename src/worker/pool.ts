@@ -85,6 +85,19 @@ export interface VoicePoolStats {
   }[]
 }
 
+/** @throws OperatingError `config_invalid` where keys contradict one another */
+function checkConfig({ ringBytes, tickMs, workerHungMs }: PoolConfig, tracksMax: number): void {
+  const leastBytes = tracksMax * ringBytesPerTrackMin
+  if (ringBytes < leastBytes) {
+    const why = `detection.voice.ringBytes ${ringBytes} is too small: ${tracksMax} calls a worker need ${leastBytes}`
+    throw new OperatingError('config_invalid', why)
+  }
+  if (workerHungMs < 4 * tickMs) {
+    const why = `detection.voice.workerHungMs ${workerHungMs} must be at least four times tickMs ${tickMs}`
+    throw new OperatingError('config_invalid', why)
+  }
+}
+
 export class VoicePool implements TrackSink {
   readonly #options: VoicePoolOptions
   readonly #threadOptions: VoiceThreadOptions
@@ -101,11 +114,7 @@ export class VoicePool implements TrackSink {
   private constructor(options: VoicePoolOptions) {
     const { workers, callsMax, ringBytes, tickMs, gapFillMsMax, workerHungMs } = options.config
     const tracksMax = Math.ceil(callsMax / workers)
-    if (ringBytes < tracksMax * ringBytesPerTrackMin) {
-      const least = tracksMax * ringBytesPerTrackMin
-      const why = `detection.voice.ringBytes ${ringBytes} is too small: ${tracksMax} calls a worker need ${least}`
-      throw new OperatingError('config_invalid', why)
-    }
+    checkConfig(options.config, tracksMax)
     this.#options = options
     this.#watchedMs = options.clock.steadyMs()
     this.#threadOptions = {

@@ -21,7 +21,7 @@ import { HopHistory } from './hop-history.ts'
 import { MediaClock, placement } from './media-clock.ts'
 
 /** The longest message the front end decodes, in samples. */
-export const messageSamplesMax = 8000
+const messageSamplesMax = 8000
 /** Due hops held at a time: 256 hops of 52 x 60 features are 3.2 MB. */
 const dueHopsMax = 256
 /** A hop with less speech is not judged: there is nothing to judge. */

@@ -239,9 +239,14 @@ describe('the voice pool', { concurrency: false }, () => {
     await assert.rejects(VoicePool.start(options), { code: 'model_invalid', message: /does not load/ })
   })
 
-  it('does not start with a ring too small for its calls', async () => {
+  it('does not start with a ring too small for its calls, or with a tick that would look like a hang', async () => {
     const options = { model, counters: zeroCounters(), clock: systemClock, log: silentLog }
-    const start = VoicePool.start({ ...options, config: { ...config, ringBytes: 4096 } })
-    await assert.rejects(start, { code: 'config_invalid' })
+    const small = VoicePool.start({ ...options, config: { ...config, ringBytes: 4096 } })
+    await assert.rejects(small, {
+      code: 'config_invalid',
+      message: /ringBytes 4096 .* 1000 calls a worker need 256000/,
+    })
+    const slow = VoicePool.start({ ...options, config: { ...config, tickMs: 200 } })
+    await assert.rejects(slow, { code: 'config_invalid', message: /workerHungMs 500 .* tickMs 200/ })
   })
 })
