@@ -137,7 +137,7 @@ const hostile: readonly [string | Buffer, keyof Ingest['counters'] | null][] = [
   ],
   ['{"event":"media","sequenceNumber":"2","media":{"track":"inbound","timestamp":"0","payload":""}}', 'mediaMalformed'],
   [
-    '{"event":"media","sequenceNumber":"2","media":{"track":"inbound","timestamp":"0","payload":"\\u0000"}}',
+    '{"event":"media","sequenceNumber":"2","media":{"track":"inbound","timestamp":"0","payload":5}}',
     'mediaMalformed',
   ],
   [
