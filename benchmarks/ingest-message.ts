@@ -1,7 +1,7 @@
 /**
- * What one Twilio message costs from socket to ring, in CPU of the serving process: our door beside a bare uWebSockets.js
- * callback, beside the plain JSON.parse + Buffer in such a callback, and beside the `ws` package, in one run with the same
- * paced traffic from a child process. Then the scanner alone beside JSON.parse (tinybench).
+ * What one Twilio message costs from socket to ring, in CPU of the serving process: our door beside a bare
+ * uWebSockets.js callback, beside the plain JSON.parse + Buffer in such a callback, and beside the `ws` package, in
+ * one run with the same paced traffic from a child process. Then the scanner alone beside JSON.parse (tinybench).
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -59,7 +59,7 @@ function plainRead(text: string): Buffer | null {
 async function bareUws(name: string, onMessage: (message: ArrayBuffer) => void): Promise<Contender> {
   const seen = { messages: 0 }
   const app = uws.App().ws('/*', {
-    message(_socket, message) {
+    message: (_socket, message) => {
       seen.messages += 1
       onMessage(message)
     },
