@@ -93,7 +93,7 @@ async function ours(): Promise<Contender> {
   const memory = allocateRing(67_108_864)
   const ring = new RingWriter(memory, streamsPerServer)
   const sink: TrackSink = {
-    open: (trackId) => ring.writeOpen(trackId, clock.steadyMs()),
+    open: (trackId) => ring.writeOpen(trackId, Number.NaN, clock.steadyMs()),
     frame: (trackId, mediaMs, message, start, end) =>
       ring.writeFrame(trackId, mediaMs, message, start, end, clock.steadyMs()),
     close: (trackId) => ring.writeClose(trackId, clock.steadyMs()),

@@ -26,10 +26,12 @@ const ranks: Readonly<Record<string, number>> = {
   actions: 6,
   training: 6,
   api: 7,
+  watch: 7,
   dashboard: 7,
   'main.ts': 8,
+  simulator: 8,
   cli: 9,
-  'cli.ts': 9,
+  'cli.ts': 10,
 }
 
 /** Package -> where it may be imported. Everything else goes through that file or room. */
@@ -43,7 +45,7 @@ const doors: Readonly<Record<string, string>> = {
   pino: 'src/core/log.ts',
   yaml: 'src/config/load.ts',
   commander: 'src/cli.ts',
-  ws: 'src/cli/',
+  ws: 'src/simulator/',
   'libphonenumber-js': 'src/wire/numbers.ts',
   '@msgpack/msgpack': 'src/wire/',
   'node:worker_threads': 'src/worker/',

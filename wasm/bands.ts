@@ -158,15 +158,17 @@ function peaks(stats: i32, total: v128): void {
   storePeak(stats, 3, 9, v128.extract_lane<f32>(secondBin, 3), v128.extract_lane<f32>(total, 3))
 }
 
-/** Share and centre of gravity of the five bins around `bin`; the edges leave two bins on each side of POWER. */
+/** Share and centre of gravity of the five bins around `bin`, as far as they lie between the edges (mains hum does not). */
 function storePeak(stats: i32, lane: i32, column: i32, bin: f32, total: f32): void {
   const k = <i32>bin
+  const from = max(load<i32>(EDGES), k - 2)
+  const to = min(load<i32>(EDGES, 24) - 1, k + 2)
   let sum = TINY
   let moment: f32 = 0
-  for (let offset = -2; offset <= 2; offset += 1) {
-    const power = load<f32>(POWER + ((k + offset) << 4) + (lane << 2))
+  for (let at = from; at <= to; at += 1) {
+    const power = load<f32>(POWER + (at << 4) + (lane << 2))
     sum += power
-    moment += power * <f32>offset
+    moment += power * <f32>(at - k)
   }
   const row = stats + (lane << 6)
   store<f32>(row + (column << 2), bin + moment / sum)

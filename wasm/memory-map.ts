@@ -8,8 +8,8 @@
  *   0x0400 │ TEXT      base64 text of one message         │ 10,688 + 64 slack
  *   0x3000 │ BYTES     G.711 bytes decoded last           │  8,000 + 192 slack
  *   0x5000 │ A_LAW     256 x f32                          │  1,024
- *   0x5400 │ TAPS      interpolator, 2 x 32 x f32         │    256
- *   0x5500 │ GOERTZEL  8 coefficients, 8 results          │     64
+ *   0x5400 │ TAPS      interpolator, 2 x 40 x f32         │    320
+ *   0x5580 │ GOERTZEL  8 coefficients, 8 results          │     64
  *   0x5600 │ EDGES     bin edges of the gate's 6 sub-bands│     28
  *   0x5800 │ WINDOW    512 x f32                          │  2,048
  *   0x6000 │ TWIDDLE   256 x (cos, -sin) f32, then the    │
@@ -31,7 +31,7 @@ export const TEXT: i32 = 0x400
 export const BYTES: i32 = 0x3000
 export const A_LAW: i32 = 0x5000
 export const TAPS: i32 = 0x5400
-export const GOERTZEL: i32 = 0x5500
+export const GOERTZEL: i32 = 0x5580
 export const EDGES: i32 = 0x5600
 export const WINDOW: i32 = 0x5800
 export const TWIDDLE: i32 = 0x6000
@@ -57,4 +57,4 @@ export const FRAMES_MAX: i32 = 60
 export const NARROW_SAMPLES_MAX: i32 = 5376
 export const WIDE_SAMPLES_MAX: i32 = 10240
 export const STATS_PER_FRAME: i32 = 16
-export const TAPS_PER_PHASE: i32 = 32
+export const TAPS_PER_PHASE: i32 = 40

@@ -63,7 +63,7 @@ export class Events {
     const wanted = filterOf(query.types, query.callSid)
     return {
       status: 200,
-      headers: { ...plainHeaders, 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' },
+      headers: { ...plainHeaders, 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' },
       open: (writer) => this.#open(writer, wanted, (listener) => bus.subscribe(afterId, listener)),
     }
   }

@@ -1,7 +1,8 @@
 /**
- * `GET /healthz` (the process answers, nothing more), `GET /readyz` (named checks: models, storage, workers ...), `GET /v1/status` and
- * `GET /metrics`. A degraded part, e.g. storage that is down while the spool has room, keeps the server ready and says
- * so; a failed one answers 503. The checks are functions handed in, so this file knows no other room. Main thread.
+ * `GET /healthz` (the process answers, nothing more), `GET /readyz` (named checks: models, storage, workers ...), `GET
+ * /v1/status` and `GET /metrics`. A degraded part, e.g. storage that is down while the spool has room, keeps the
+ * server ready and says so; a failed one answers 503. The checks are functions handed in, so this file knows no other
+ * room. Main thread.
  */
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
@@ -65,7 +66,7 @@ export class Health {
   }
 
   async metrics(): Promise<HttpAnswer> {
-    const headers = { ...plainHeaders, 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }
+    const headers = { ...plainHeaders, 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }
     return { status: 200, headers, body: await this.#options.metricsText() }
   }
 }

@@ -97,6 +97,9 @@ export const kernelPlaceNames = [
 export type KernelPlaces = Readonly<Record<(typeof kernelPlaceNames)[number], number>>
 
 const pageBytes = 65536
+
+/** What the module's own declaration asks for: tables and scratch end inside the third page (checked at load). */
+const scratchPages = 3
 let compiled: WebAssembly.Module | undefined
 
 function kernelModule(): WebAssembly.Module {
@@ -129,8 +132,7 @@ export class Kernels {
   /** A new instance with `slotBytes` of memory behind the scratch. */
   static load(slotBytes: number): Kernels {
     const module = kernelModule()
-    // The module's own declaration asks for 4 pages; the slots' start is read from a throw-away look at the globals below.
-    const pages = Math.max(4, Math.ceil((slotsOffset(module) + slotBytes) / pageBytes))
+    const pages = scratchPages + Math.ceil(slotBytes / pageBytes)
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages })
     const { exports } = new WebAssembly.Instance(module, { env: { memory } })
     const kernels = new Kernels(exports as unknown as KernelFunctions, placesOf(exports), memory.buffer)
@@ -157,17 +159,13 @@ export class Kernels {
   }
 
   #writeTables(): void {
+    assert(this.at.SLOTS <= scratchPages * pageBytes)
     assert.equal(this.at.STATS_PER_FRAME, statsPerFrame)
     assert.equal(this.at.TAPS_PER_PHASE, tapsPerPhase)
     for (const [byte, linear] of aLawToLinear.entries()) this.floats[this.at.A_LAW / 4 + byte] = linear / 32768
     this.floats.set(interpolatorTaps(), this.at.TAPS / 4)
     this.floats.set(goertzelCoefficients(8000), this.at.GOERTZEL / 4)
   }
-}
-
-function slotsOffset(module: WebAssembly.Module): number {
-  const memory = new WebAssembly.Memory({ initial: 4, maximum: 4 })
-  return placesOf(new WebAssembly.Instance(module, { env: { memory } }).exports).SLOTS
 }
 
 function placesOf(exports: Record<string, unknown>): KernelPlaces {

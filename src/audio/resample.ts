@@ -2,15 +2,15 @@
  * Sample rates. `interpolatorTaps` are the coefficients of the streaming 8 -> 16 kHz kernel (wasm/resample.ts), `upsample2`
  * is its twin, and `resampleTo` brings whole recordings of any rate to another, offline, for the score command.
  *
- * All are windowed sincs with a Kaiser window. The interpolator: 64 taps at 16 kHz, two phases of 32, cut at 4 kHz; tap k of
- * the prototype stands at k - 31.5 output samples, so the delay is 31.5 / 2 = 15.75 input samples and both phases have gain 1.
+ * All are windowed sincs with a Kaiser window. The interpolator: 80 taps at 16 kHz, two phases of 40, cut at 4 kHz; tap k of
+ * the prototype stands at k - 39.5 output samples, so the delay is 39.5 / 2 = 19.75 input samples and both phases have gain 1.
  */
 import { strict as assert } from 'node:assert'
 
-export const tapsPerPhase = 32
+export const tapsPerPhase = 40
 
-/** Kaiser shape for the interpolator: images above 4.4 kHz fall by more than 60 dB while 3.6 kHz stays flat. */
-const interpolatorKaiser = 6.5
+/** Kaiser shape for the interpolator: images above 4.4 kHz fall by more than 60 dB while all up to 3.6 kHz stays. */
+const interpolatorKaiser = 6.2
 
 /** Kaiser shape and zero crossings each side for recordings: more than 80 dB, and time does not matter. */
 const recordingKaiser = 9
@@ -36,7 +36,7 @@ function sinc(x: number): number {
   return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x)
 }
 
-/** [2, 32]: phase p, then the weight of input n - 31 + j. Each phase sums to 1. */
+/** [2, 40]: phase p, then the weight of input n - 39 + j. Each phase sums to 1. */
 export function interpolatorTaps(): Float32Array {
   const length = 2 * tapsPerPhase
   const taps = new Float64Array(length)
@@ -55,7 +55,7 @@ export function interpolatorTaps(): Float32Array {
   return Float32Array.from(taps)
 }
 
-/** `input` holds 31 samples of history and then those to convert; two samples out for each. */
+/** `input` holds 39 samples of history and then those to convert; two samples out for each. */
 export function upsample2(input: Float32Array, taps: Float32Array): Float32Array {
   const count = input.length - (tapsPerPhase - 1)
   const output = new Float32Array(2 * count)

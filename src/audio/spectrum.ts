@@ -91,8 +91,8 @@ function spectralStats(plan: BandPlan, power: Float64Array, row: Float32Array): 
   }
   row[frameStat.power] = Math.log(total)
   const first = largestBin(power, edges, Number.NEGATIVE_INFINITY)
-  storePeak(power, first, total, row, frameStat.peakBin)
-  storePeak(power, largestBin(power, edges, first), total, row, frameStat.secondBin)
+  storePeak(power, edges, first, total, row.subarray(frameStat.peakBin))
+  storePeak(power, edges, largestBin(power, edges, first), total, row.subarray(frameStat.secondBin))
 }
 
 function largestBin(power: Float64Array, edges: Int32Array, awayFrom: number): number {
@@ -107,15 +107,15 @@ function largestBin(power: Float64Array, edges: Int32Array, awayFrom: number): n
   return bestBin
 }
 
-function storePeak(power: Float64Array, bin: number, total: number, row: Float32Array, column: number): void {
+function storePeak(power: Float64Array, edges: Int32Array, bin: number, total: number, out: Float32Array): void {
   let sum = tiny
   let moment = 0
-  for (let offset = -2; offset <= 2; offset += 1) {
-    sum += power[bin + offset]!
-    moment += power[bin + offset]! * offset
+  for (let at = Math.max(edges[0]!, bin - 2); at <= Math.min(edges[6]! - 1, bin + 2); at += 1) {
+    sum += power[at]!
+    moment += power[at]! * (at - bin)
   }
-  row[column] = bin + moment / sum
-  row[column + 1] = sum / total
+  out[0] = bin + moment / sum
+  out[1] = sum / total
 }
 
 function timeStats(samples: Float32Array, start: number, count: number, row: Float32Array): void {

@@ -23,15 +23,23 @@ const startFloorMax = -2
 /** No frame under this level is speech (ln power of the window; about -62 dBFS). */
 const powerMin = -3.5
 
+/** Power (ln) that only samples of zero have. In a hop with filled samples they say nothing about the line's noise. */
+const digitalSilence = -12
+
 /** A sub-band counts from 0 at its floor to this (ln power: 17 dB). */
 const excessMax = 4
 
 /** What the six have to bring together: e.g. 6 dB in four of them, or 12 dB in two. */
 const excessMin = 4
 
-/** Stationary: over this many frames the power's standard deviation (ln) stays under the next. 0.2 = 0.9 dB. */
+/**
+ * Stationary: over this many frames the variance of ln power (0.04: 0.9 dB) and the mean of its sub-bands' variances stay
+ * under these. White noise has 0.13 in its sub-bands (they hold few bins); speech of steady power has 0.6 and more.
+ */
 const stationaryFrames = 30
-const stationaryDeviationMax = 0.2
+const stationaryStep = 5
+const stationaryVarianceMax = 0.04
+const stationaryBandVarianceMax = 0.3
 
 /** Speech goes on this long after (decay, weak consonants) and begins this early. */
 const holdFrames = 6
@@ -66,40 +74,41 @@ export class SpeechGate {
     this.#state.fill(0, slot * stateSize, (slot + 1) * stateSize)
   }
 
-  /** Writes 1 or 0 a frame into `speech`; returns how many are 1. `tonal` frames never are. */
-  judge(slot: number, stats: Float32Array, tonal: Uint8Array, speech: Float32Array): number {
+  /** Writes 1 or 0 a frame into `speech`; returns how many are 1. `barred` frames never are. A hop with a gap keeps its floor. */
+  judge(slot: number, stats: Float32Array, barred: Uint8Array, hasGap: boolean, speech: Float32Array): number {
     const state = slot * stateSize
-    this.#followFloor(state, stats)
+    this.#followFloor(state, stats, hasGap ? digitalSilence : Number.NEGATIVE_INFINITY)
     this.#markSteady(stats)
     this.quiet = true
     for (let frame = 0; frame < this.#frames; frame += 1) {
       const loud = stats[frame * statsPerFrame + frameStat.power]! > powerMin
       if (loud) this.quiet = false
-      const out = tonal[frame] === 1 || this.#steady[frame] === 1
+      const out = barred[frame] === 1 || this.#steady[frame] === 1
       this.#raw[frame] = loud && !out && this.#excess(stats, frame) > excessMin ? 1 : 0
     }
     this.#dropBursts(state)
-    return this.#widen(state, tonal, speech)
+    return this.#widen(state, barred, speech)
   }
 
   /** Puts this hop's minima into the ring and takes the floor from it. */
-  #followFloor(state: number, stats: Float32Array): void {
+  #followFloor(state: number, stats: Float32Array, powerOver: number): void {
     const valid = Math.min(floorHops, this.#state[state + validAt]! + 1)
     const next = this.#state[state + nextAt]!
     this.#state[state + validAt] = valid
     this.#state[state + nextAt] = (next + 1) % floorHops
     for (let band = 0; band < subBands; band += 1) {
-      this.#state[state + next * subBands + band] = this.#lowest(stats, band)
+      this.#state[state + next * subBands + band] = this.#lowest(stats, band, powerOver)
       let floor = valid <= startHops ? startFloorMax : Number.POSITIVE_INFINITY
       for (let hop = 0; hop < valid; hop += 1) floor = Math.min(floor, this.#state[state + hop * subBands + band]!)
       this.#floor[band] = floor + floorBias
     }
   }
 
-  /** The lowest mean over `blockFrames` frames of one sub-band. */
-  #lowest(stats: Float32Array, band: number): number {
+  /** The lowest mean over `blockFrames` frames of one sub-band, of blocks that end with more power than `powerOver`. */
+  #lowest(stats: Float32Array, band: number, powerOver: number): number {
     let lowest = Number.POSITIVE_INFINITY
     for (let first = 0; first + blockFrames <= this.#frames; first += blockFrames) {
+      if (stats[(first + blockFrames - 1) * statsPerFrame + frameStat.power]! <= powerOver) continue
       let sum = 0
       for (let i = 0; i < blockFrames; i += 1) sum += stats[(first + i) * statsPerFrame + frameStat.subBand + band]!
       lowest = Math.min(lowest, sum / blockFrames)
@@ -116,24 +125,16 @@ export class SpeechGate {
     return sum
   }
 
+  /** Marks stretches in which neither the power nor its distribution over the sub-bands moves. */
   #markSteady(stats: Float32Array): void {
-    this.#steady.fill(0)
-    let sum = 0
-    let squares = 0
-    for (let frame = 0; frame < this.#frames; frame += 1) {
-      const power = stats[frame * statsPerFrame + frameStat.power]!
-      sum += power
-      squares += power * power
-      const first = frame - stationaryFrames
-      if (first >= 0) {
-        const old = stats[first * statsPerFrame + frameStat.power]!
-        sum -= old
-        squares -= old * old
-      }
-      if (frame < stationaryFrames - 1) continue
-      const mean = sum / stationaryFrames
-      if (squares / stationaryFrames - mean * mean > stationaryDeviationMax ** 2) continue
-      for (let i = frame - stationaryFrames + 1; i <= frame; i += 1) this.#steady[i] = 1
+    const steady = this.#steady
+    steady.fill(0)
+    for (let last = stationaryFrames; last <= this.#frames; last += stationaryStep) {
+      const first = last - stationaryFrames
+      if (variance(stats, frameStat.power, first, last) > stationaryVarianceMax) continue
+      let bands = 0
+      for (let band = 0; band < subBands; band += 1) bands += variance(stats, frameStat.subBand + band, first, last)
+      if (bands < subBands * stationaryBandVarianceMax) steady.fill(1, first, last)
     }
   }
 
@@ -150,7 +151,7 @@ export class SpeechGate {
     }
   }
 
-  #widen(state: number, tonal: Uint8Array, speech: Float32Array): number {
+  #widen(state: number, barred: Uint8Array, speech: Float32Array): number {
     let hold = this.#state[state + holdAt]!
     let count = 0
     for (let frame = 0; frame < this.#frames; frame += 1) {
@@ -160,11 +161,22 @@ export class SpeechGate {
       for (let ahead = frame; !on && ahead <= frame + leadFrames && ahead < this.#frames; ahead += 1) {
         on = this.#raw[ahead] === 1
       }
-      if (tonal[frame] === 1) on = false
+      if (barred[frame] === 1) on = false
       speech[frame] = on ? 1 : 0
       if (on) count += 1
     }
     this.#state[state + holdAt] = hold
     return count
   }
+}
+
+function variance(stats: Float32Array, column: number, first: number, last: number): number {
+  let sum = 0
+  let squares = 0
+  for (let at = first * statsPerFrame + column; at < last * statsPerFrame; at += statsPerFrame) {
+    sum += stats[at]!
+    squares += stats[at]! ** 2
+  }
+  const mean = sum / (last - first)
+  return squares / (last - first) - mean * mean
 }

@@ -78,7 +78,7 @@ export class VoiceFrontEnd {
     this.#spec = spec
     this.#layout = layout
     this.#kernels = kernels
-    this.#flags = new HopFlags(kernels, spec, layout.historyBytes, tracksMax)
+    this.#flags = new HopFlags(kernels, spec, kernels.at.NARROW + layout.historyBytes * 4, tracksMax)
     this.#fill = new Int32Array(tracksMax)
     this.#filledSamples = new Int32Array(tracksMax)
     this.#isOpen = new Uint8Array(tracksMax)

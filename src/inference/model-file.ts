@@ -14,7 +14,6 @@ import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import { projectRoot } from '../core/project.ts'
-import type { HopSpec } from '../features/hop.ts'
 
 const size = z.number().int().min(1)
 const share = z.number().min(0).max(1)
@@ -53,7 +52,7 @@ const voiceManifestSchema = z.strictObject({
   limits: z.unknown(),
 })
 
-export type Registry = z.infer<typeof registrySchema>
+type Registry = z.infer<typeof registrySchema>
 export type VoiceManifest = z.infer<typeof voiceManifestSchema>
 
 /** A manifest and the bytes it vouches for. */
@@ -65,15 +64,6 @@ export interface VoiceModel {
 /** "voice/1": how verdicts and tables name a model. */
 export function modelLabel(manifest: Pick<VoiceManifest, 'name' | 'version'>): string {
   return `${manifest.name}/${manifest.version}`
-}
-
-/** The manifest's features in the words of the front end. */
-export function hopSpecOf(manifest: VoiceManifest): HopSpec {
-  return {
-    features: { ...manifest.features, sampleRateHz: manifest.sampleRateHz },
-    hopFrames: manifest.hop.frames,
-    contextFrames: manifest.hop.contextFrames,
-  }
 }
 
 /** @throws OperatingError `model_invalid` */

@@ -8,7 +8,8 @@
  *     speech    [r*hopFrames ...]        history [r*H*E ...] oldest hop first        historyWeight [r*H ...]
  *     embedding [r*E ...]                logit [r]
  */
-import type { VoiceModel } from './model-file.ts'
+import type { HopSpec } from '../features/hop.ts'
+import type { VoiceManifest, VoiceModel } from './model-file.ts'
 import { BatchSession } from './session.ts'
 
 /** Sizes of one row, in floats. */
@@ -29,6 +30,15 @@ export interface VoiceInputs {
 interface Shapes {
   readonly inputs: Readonly<Record<keyof VoiceInputs, readonly number[]>>
   readonly outputs: Readonly<Record<'embedding' | 'logit', readonly number[]>>
+}
+
+/** The manifest's features in the words of the front end. */
+export function hopSpecOf(manifest: VoiceManifest): HopSpec {
+  return {
+    features: { ...manifest.features, sampleRateHz: manifest.sampleRateHz },
+    hopFrames: manifest.hop.frames,
+    contextFrames: manifest.hop.contextFrames,
+  }
 }
 
 export class VoiceDetector {

@@ -1,7 +1,7 @@
 /**
- * A load run: places N calls over a short ramp, plays each for S seconds at real-time pace, ends them, and says what was
- * delivered and how punctual the simulator itself was. One thread; a figure is only worth believing while its own lateness
- * stays small against 20 ms.
+ * A load run: places N calls over a short ramp, plays each for S seconds at real-time pace, ends them, and says what
+ * was delivered and how punctual the simulator itself was. One thread; a figure is only worth believing while its own
+ * lateness stays small against 20 ms.
  */
 import { randomBytes } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
@@ -124,7 +124,6 @@ class CallLoad {
       target,
       call: identity,
       clip,
-      outboundClip: clips[(index + 1) % clips.length]!,
       frames,
       plan: this.#plan(index, frames),
       counts: this.#counts,

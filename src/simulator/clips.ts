@@ -1,12 +1,13 @@
 /**
- * The audio that simulated calls play: recordings cut into 20 ms frames of mu-law, each frame already base64 text, so that
- * playing costs one copy. Comes from a folder of WAV or raw files (with `calls.json` telling what each truly is), or is
- * made up: a buzz with the rhythm of speech, for load where no recording is at hand.
+ * The audio that simulated calls play: recordings cut into 20 ms frames of mu-law, each frame already base64 text, so
+ * that playing costs one copy. Comes from a folder of WAV or raw files (with `calls.json` telling what each truly is),
+ * or is made up: a buzz with the rhythm of speech, for load where no recording is at hand.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { muLawFromFloat, muLawZero } from '../audio/g711.ts'
+import { telephoneChannels } from '../audio/telephone.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
-import { encodeMulaw, mulawSilence } from '../wire/g711.ts'
 import { readAudio } from '../wire/wav.ts'
 import type { Random } from './seeded-random.ts'
 
@@ -19,19 +20,34 @@ export interface Clip {
   readonly truth: string | null
   /** Who speaks: synthesiser or speaker, language; for people. */
   readonly about: string
-  /** Base64 text of 160 bytes each. */
-  readonly frames: readonly Uint8Array[]
+  /** What the caller says: base64 text of 160 bytes each. */
+  readonly inbound: readonly Uint8Array[]
+  /** The other side, where the recording has one. */
+  readonly outbound: readonly Uint8Array[] | undefined
 }
 
-/** Cuts mu-law bytes into frames; the last one is filled up with silence. */
-export function clipOf(name: string, truth: string | null, about: string, mulaw: Uint8Array): Clip {
+export interface ClipSource {
+  readonly name: string
+  readonly truth: string | null
+  readonly about: string
+  /** 8 kHz mu-law. */
+  readonly inbound: Uint8Array
+  readonly outbound?: Uint8Array | undefined
+}
+
+export function clipOf({ name, truth, about, inbound, outbound }: ClipSource): Clip {
+  return { name, truth, about, inbound: framesOf(inbound), outbound: outbound && framesOf(outbound) }
+}
+
+/** Frames of 20 ms; the last one is filled up with silence. */
+function framesOf(mulaw: Uint8Array): Uint8Array[] {
   const frames: Uint8Array[] = []
   for (let at = 0; at < mulaw.length; at += frameBytes) {
-    const frame = Buffer.alloc(frameBytes, mulawSilence)
+    const frame = Buffer.alloc(frameBytes, muLawZero)
     frame.set(mulaw.subarray(at, at + frameBytes))
     frames.push(Buffer.from(frame.toString('base64'), 'latin1'))
   }
-  return { name, truth, about, frames }
+  return frames
 }
 
 /** One entry of calls.json, before anything of it is believed. */
@@ -53,9 +69,11 @@ export function loadClips(folder: string): Clip[] {
   const list = join(folder, 'calls.json')
   const listed = existsSync(list) ? readList(list) : filesOf(folder)
   if (listed.length === 0) throw new OperatingError('audio_unreadable', `no recordings in ${folder}`)
-  return listed.map(({ file, truth, about }) =>
-    clipOf(basename(file), truth, about, telephoneAudio(join(folder, file))),
-  )
+  return listed.map(({ file, truth, about }) => {
+    const path = join(folder, file)
+    const [inbound, outbound] = telephoneChannels(readAudio(path, readFileSync(path)))
+    return clipOf({ name: basename(file), truth, about, inbound: inbound!, outbound })
+  })
 }
 
 function filesOf(folder: string): Listed[] {
@@ -80,16 +98,6 @@ function readList(path: string): Listed[] {
   }))
 }
 
-/** The first channel as 8 kHz mu-law. */
-function telephoneAudio(path: string): Uint8Array {
-  const audio = readAudio(path, readFileSync(path))
-  if (audio.kind === 'mulaw') return audio.channels[0]!
-  if (audio.sampleRateHz !== 8000) {
-    throw new OperatingError('audio_unreadable', `${path}: a simulated call plays 8 kHz, got ${audio.sampleRateHz} Hz`)
-  }
-  return encodeMulaw(audio.channels[0]!)
-}
-
 /** Made-up audio with the rhythm of speech: syllables of a gliding buzz with pauses between phrases. Not a voice. */
 export function speechLikeClip(random: Random, seconds: number): Clip {
   const samples = new Float32Array(seconds * 8000)
@@ -99,7 +107,7 @@ export function speechLikeClip(random: Random, seconds: number): Clip {
     for (let syllable = 0; syllable < syllables; syllable++) at = addSyllable(samples, at, random)
     at += Math.floor((0.2 + random() * 0.5) * 8000)
   }
-  return clipOf('speech-like noise', null, '', encodeMulaw(samples))
+  return clipOf({ name: 'speech-like noise', truth: null, about: '', inbound: muLawFromFloat(samples) })
 }
 
 function addSyllable(samples: Float32Array, start: number, random: Random): number {

@@ -1,7 +1,7 @@
 /**
- * What goes wrong on one simulated call, drawn up before it begins, from a seed: everything that was seen on real calls
- * (bursts, audio that never came, duplicates, reconnects, a second socket for the same call, calls that end without a word)
- * and what only a broken or hostile peer sends. Pure.
+ * What goes wrong on one simulated call, drawn up before it begins, from a seed: everything that was seen on real
+ * calls (bursts, audio that never came, duplicates, reconnects, a second socket for the same call, calls that end
+ * without a word) and what only a broken or hostile peer sends. Pure.
  */
 import { between, type Random } from './seeded-random.ts'
 

@@ -1,6 +1,6 @@
 /**
- * How late the simulator itself was, message by message: a histogram of fixed size, so that a load run can say whether its
- * own figures deserve belief. Resolution 0.1 ms up to 1 s; what is later counts as 1 s. Adding allocates nothing.
+ * How late the simulator itself was, message by message: a histogram of fixed size, so that a load run can say whether
+ * its own figures deserve belief. Resolution 0.1 ms up to 1 s; what is later counts as 1 s. Adding allocates nothing.
  */
 const bucketsPerMs = 10
 const bucketCount = 1000 * bucketsPerMs + 1

@@ -1,7 +1,7 @@
 /**
- * Builds Twilio's `media` messages as bytes, by copies: everything of a track's messages that never changes is made once.
- * All messages are written into one scratch buffer, valid until the next call (the `ws` client copies while it masks).
- * Nothing is allocated per message.
+ * Builds Twilio's `media` messages as bytes, by copies: everything of a track's messages that never changes is made
+ * once. All messages are written into one scratch buffer, valid until the next call (the `ws` client copies while it
+ * masks). Nothing is allocated per message.
  *
  *   {"event":"media","sequenceNumber":"4","media":{"track":"inbound","chunk":"3","timestamp":"64","payload":"//7..."},
  *    "streamSid":"MZ0123456789abcdef0123456789abcdef"}        (one line in truth; numbers are strings)

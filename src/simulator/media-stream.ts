@@ -1,7 +1,7 @@
 /**
- * One Media Streams socket as Twilio's side drives it (the simulator's only importer of `ws`): signed upgrade, `connected`,
- * `start`, then media with running numbers, `stop`. Frames may be held back and released at once, as congested paths do.
- * It knows nothing of time or audio; `SimulatedCall` does.
+ * One Media Streams socket as Twilio's side drives it (the simulator's only importer of `ws`): signed upgrade,
+ * `connected`, `start`, then media with running numbers, `stop`. Frames may be held back and released at once, as
+ * congested paths do. It knows nothing of time or audio; `SimulatedCall` does.
  */
 import { WebSocket } from 'ws'
 import { OperatingError } from '../core/errors.ts'

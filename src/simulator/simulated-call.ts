@@ -1,6 +1,7 @@
 /**
- * One call as Twilio would carry it: webhook, media stream, a frame every 20 ms when the wheel calls, its faults as planned,
- * its end. It has one stream, or for a while none (reconnecting) or two (duplicate). What was really sent is counted.
+ * One call as Twilio would carry it: webhook, media stream, a frame every 20 ms when the wheel calls, its faults as
+ * planned, its end. It has one stream, or for a while none (reconnecting) or two (duplicate). What was really sent is
+ * counted.
  */
 import { messageOf } from '../core/errors.ts'
 import type { Clip } from './clips.ts'
@@ -49,10 +50,8 @@ export function zeroCounts(): CallCounts {
 export interface SimulatedCallOptions {
   readonly target: TwilioTarget
   readonly call: CallIdentity
-  /** What the inbound side says, over and over. */
+  /** What is said, over and over; a clip without an outbound side says the inbound one on both tracks. */
   readonly clip: Clip
-  /** What the outbound side says when both tracks are streamed. */
-  readonly outboundClip: Clip
   readonly frames: number
   readonly plan: FaultPlan
   readonly counts: CallCounts
@@ -132,14 +131,13 @@ export class SimulatedCall implements PacedStream, StreamListener {
   }
 
   #play(): void {
-    const { clip, outboundClip, counts } = this.#options
+    const { counts } = this.#options
     const hold = this.#frame < this.#holdUntilFrame
     for (const { stream, startFrame } of this.#streams) {
       if (!stream.live) continue
       const timestampMs = firstTimestampMs + (this.#frame - startFrame) * frameMs
       for (const track of stream.tracks) {
-        const { frames } = track.track === 'inbound' ? clip : outboundClip
-        stream.media(track, frames[this.#frame % frames.length]!, timestampMs, hold)
+        stream.media(track, this.#audioAt(this.#frame, track.track), timestampMs, hold)
         counts.mediaMessages++
       }
     }
@@ -171,10 +169,15 @@ export class SimulatedCall implements PacedStream, StreamListener {
     if (fault.kind === 'malformed') stream.garbage(fault.text)
     if (fault.kind === 'duplicate' && this.#frame > startFrame) {
       const track = stream.tracks.at(-1)!
-      const { frames } = track.track === 'inbound' ? this.#options.clip : this.#options.outboundClip
       const last = this.#frame - 1
-      stream.repeat(track, frames[last % frames.length]!, firstTimestampMs + (last - startFrame) * frameMs)
+      stream.repeat(track, this.#audioAt(last, track.track), firstTimestampMs + (last - startFrame) * frameMs)
     }
+  }
+
+  #audioAt(frame: number, track: 'inbound' | 'outbound'): Uint8Array {
+    const { inbound, outbound } = this.#options.clip
+    const frames = track === 'outbound' ? (outbound ?? inbound) : inbound
+    return frames[frame % frames.length]!
   }
 
   /** False when every stream has gone and none will come. */

@@ -1,6 +1,7 @@
 /**
- * Twilio's side of the webhook: signs a form POST as Twilio does, sends it to `/twilio/voice`, and reads from the TwiML
- * answer where the media stream shall go. What Twilio signs is the public URL; where it is sent is the machine under test.
+ * Twilio's side of the webhook: signs a form POST as Twilio does, sends it to `/twilio/voice`, and reads from the
+ * TwiML answer where the media stream shall go. What Twilio signs is the public URL; where it is sent is the machine
+ * under test.
  */
 import { createHmac } from 'node:crypto'
 import { messageOf, OperatingError } from '../core/errors.ts'

@@ -10,7 +10,7 @@ import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
-import { LogEnvironment } from '../log/durable-log.ts'
+import { LogEnvironment } from '../log/log-environment.ts'
 import { EmbeddedStore } from './embedded-store.ts'
 import { endInterruptedCalls, interruptedBatchMax, runIdOf } from './interrupted-calls.ts'
 import { applyRetention, migrate } from './migrations.ts'
@@ -76,9 +76,11 @@ export function openStorage(parts: StorageParts): Storage {
     await bringUp(parts, store, closing.signal)
     writer.begin()
     begun = true
-    void endLeftovers({ store, writer, serverId, runId, log })
+    void endLeftovers({ store, writer, serverId, runId, log, closing: closing.signal })
   })()
-  ready.catch((thrown: unknown) => log.error('storage does not come up', { reason: messageOf(thrown) }))
+  ready.catch((thrown: unknown) => {
+    if (!closing.signal.aborted) log.error('storage does not come up', { reason: messageOf(thrown) })
+  })
   return {
     store,
     writer,
@@ -130,18 +132,22 @@ interface Leftovers {
   readonly serverId: string
   readonly runId: string
   readonly log: Log
+  readonly closing: AbortSignal
 }
 
-/** Ends what a crashed run left live, once its spooled rows are stored: they may hold the ends. */
-async function endLeftovers({ store, writer, serverId, runId, log }: Leftovers): Promise<void> {
-  try {
-    await writer.flush()
-    for (let ended = interruptedBatchMax; ended === interruptedBatchMax; ) {
-      ended = await endInterruptedCalls(store, writer, serverId, runId)
-      if (ended > 0) log.warn('calls of a former run ended as interrupted', { calls: ended })
+/** Ends what a crashed run left live, once its spooled rows are stored: they may hold the ends. Until it worked. */
+async function endLeftovers(leftovers: Leftovers): Promise<void> {
+  const { store, writer, serverId, runId, log, closing } = leftovers
+  while (!closing.aborted) {
+    try {
       await writer.flush()
+      const ended = await endInterruptedCalls(store, writer, serverId, runId)
+      if (ended > 0) log.warn('calls of a former run ended as interrupted', { calls: ended })
+      if (ended < interruptedBatchMax) return
+    } catch (thrown) {
+      if (closing.aborted) return
+      log.warn('calls of a former run not ended yet', { reason: messageOf(thrown) })
+      await sleep(retryDelayMsMax, undefined, { signal: closing }).catch(() => {})
     }
-  } catch (thrown) {
-    log.error('calls of a former run could not be ended', { reason: messageOf(thrown) })
   }
 }

@@ -64,7 +64,11 @@ export interface CallsCursor {
 export interface CallsPageRequest {
   readonly limit: number
   readonly before?: CallsCursor | undefined
-  readonly state?: StoredState | undefined
+  readonly states?: readonly StoredState[] | undefined
+  /** Some track has this label. */
+  readonly label?: string | undefined
+  /** Part of the call SID or of a number, plain characters. */
+  readonly text?: string | undefined
 }
 
 export interface CallsPage {
@@ -102,9 +106,23 @@ export class Reports {
       parameters['beforeSid'] = request.before.callSid
       conditions.push('(first_ms, call_sid) < ({beforeMs:Int64}, {beforeSid:String})')
     }
-    if (request.state !== undefined) {
-      parameters['state'] = request.state
-      conditions.push('call_state = {state:String}')
+    if (request.states !== undefined) {
+      const places = request.states.map((state, index) => {
+        parameters[`state${index}`] = state
+        return `{state${index}:String}`
+      })
+      conditions.push(`call_state IN (${places.join(', ')})`)
+    }
+    if (request.label !== undefined) {
+      parameters['label'] = request.label
+      conditions.push('countIf(label = {label:String}) > 0')
+    }
+    if (request.text !== undefined) {
+      parameters['text'] = request.text
+      conditions.push(
+        '(positionCaseInsensitive(call_sid, {text:String}) > 0 OR countIf(position(from_number, {text:String}) > 0 ' +
+          'OR position(to_number, {text:String}) > 0) > 0)',
+      )
     }
     const having = conditions.length === 0 ? '' : `HAVING ${conditions.join(' AND ')}`
     const rows = await this.#store.query(

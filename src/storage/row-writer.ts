@@ -4,6 +4,7 @@
  * ClickHouse, its child process or this process dies after it became durable; while ClickHouse is away rows wait on disk,
  * and when the disk budget is used up `write` says no. Main thread.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
@@ -55,6 +56,7 @@ const chunkBytesMax = 131_072
 const chunkRowsMax = 10_000
 const quarantineBytesMax = 67_108_864
 const logRetryMs = 1000
+const closePollMs = 20
 
 export class RowWriter {
   readonly #options: RowWriterOptions
@@ -149,14 +151,24 @@ export class RowWriter {
     await this.durable().catch((thrown: unknown) => {
       this.#options.log.error('rows lost: the disk refuses them', { reason: messageOf(thrown) })
     })
-    let timer: NodeJS.Timeout | undefined
-    const patience = new Promise<void>((done) => {
-      timer = setTimeout(done, this.state() === 'up' ? storeWaitMs : 0)
-    })
-    await Promise.race([this.flush().catch(() => {}), patience])
-    clearTimeout(timer)
+    await this.#flushWithin(storeWaitMs)
     await Promise.all([...this.#spools.values()].map((spool) => spool.drain.close()))
     if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+
+  /** Waits for the store, but not for one that does not confirm. */
+  async #flushWithin(waitMs: number): Promise<void> {
+    let flushed = false
+    const flushing = this.flush().then(
+      () => {
+        flushed = true
+      },
+      () => {},
+    )
+    const until = this.#options.clock.steadyMs() + waitMs
+    while (!flushed && this.state() === 'up' && this.#options.clock.steadyMs() < until) {
+      await Promise.race([flushing, sleep(closePollMs)])
+    }
   }
 
   state(): WriterState {

@@ -87,8 +87,10 @@ export type RowValues<T extends TableName> = {
 
 export const tableNames = Object.keys(tables) as TableName[]
 
+const columnNames = new Map<TableName, readonly string[]>(tableNames.map((name) => [name, Object.keys(tables[name])]))
+
 export function columnsOf(table: TableName): readonly string[] {
-  return Object.keys(tables[table])
+  return columnNames.get(table) ?? []
 }
 
 export function columnTypesOf(table: TableName): readonly ColumnType[] {

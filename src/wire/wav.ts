@@ -1,14 +1,14 @@
 /**
- * Reads audio files: RIFF/WAVE with PCM of 8 to 32 bits, float, mu-law or A-law, any rate, any number of channels, and raw
- * 8 kHz mu-law. mu-law at 8 kHz stays bytes, so that a recording of a call is judged bit for bit; all else becomes samples
- * in [-1, 1). Headers that streaming writers never completed are accepted. Throws nothing but `audio_unreadable`. Any thread.
+ * Reads audio files: RIFF/WAVE with PCM of 8 to 32 bits, float, mu-law or A-law, any rate, any number of channels, and
+ * raw 8 kHz mu-law. G.711 stays bytes, so that a recording of a call is judged bit for bit; all else becomes samples in
+ * [-1, 1]. Headers that streaming writers never completed are accepted. Throws nothing but `audio_unreadable`. Any
+ * thread.
  */
 import { OperatingError } from '../core/errors.ts'
-import { alawSamples, mulawSamples } from './g711.ts'
 
-/** One array per channel; either telephone bytes as they are, or samples. */
+/** One array per channel: G.711 code words as they are, or samples. */
 export type Audio =
-  | { readonly kind: 'mulaw'; readonly sampleRateHz: 8000; readonly channels: readonly Uint8Array[] }
+  | { readonly kind: 'mulaw' | 'alaw'; readonly sampleRateHz: number; readonly channels: readonly Uint8Array[] }
   | { readonly kind: 'samples'; readonly sampleRateHz: number; readonly channels: readonly Float32Array[] }
 
 /** More channels than any recorder writes; the bound on arrays made for a hostile header. */
@@ -22,14 +22,14 @@ const rateHzMax = 768_000
  *   0  'RIFF'  4  size  8  'WAVE'
  *   then chunks: 4 id, 4 size, size bytes, 0 or 1 padding byte
  *     'fmt '  0 format  2 channels  4 rateHz  8 bytes/s  12 frame bytes  14 bits
- *             [16 extension bytes  18 valid bits  20 channel mask  24 GUID: format, then the fixed tail]  format 0xFFFE
+ *             [16 extension bytes  18 valid bits  20 channel mask  24 GUID: format, fixed tail]  for format 0xFFFE
  *     'data'  frames: for each frame one sample per channel
  *
  * Example, 8 kHz mu-law mono, two samples:
  *   52494646 26000000 57415645 666d7420 10000000 0700 0100 401f0000 401f0000 0100 0800 64617461 02000000 ff7f
  *
- * A writer to a pipe cannot go back: its data size is 0 or 0xFFFFFFFF, and the data runs to the end of the file. RF64 and
- * BW64 (files above 4 GiB) always say 0xFFFFFFFF.
+ * A writer to a pipe cannot go back: its data size is 0 or 0xFFFFFFFF, and the data runs to the end of the file. RF64
+ * and BW64 (files above 4 GiB) always say 0xFFFFFFFF.
  */
 interface Format {
   readonly encoding: 'pcm' | 'float' | 'alaw' | 'mulaw'
@@ -64,10 +64,11 @@ export function readWav(bytes: Uint8Array): Audio {
   const frameBytes = format.channels * format.sampleBytes
   const frames = Math.floor(data.byteLength / frameBytes)
   if (frames === 0) throw unreadable('the file holds no audio', `${data.byteLength} bytes of data`)
-  if (format.encoding === 'mulaw' && format.rateHz === 8000) {
-    return { kind: 'mulaw', sampleRateHz: 8000, channels: mulawChannels(data, format.channels, frames) }
+  const { encoding, rateHz: sampleRateHz } = format
+  if (encoding === 'mulaw' || encoding === 'alaw') {
+    return { kind: encoding, sampleRateHz, channels: codeChannels(data, format.channels, frames) }
   }
-  return { kind: 'samples', sampleRateHz: format.rateHz, channels: sampleChannels(data, format, frames) }
+  return { kind: 'samples', sampleRateHz, channels: sampleChannels(data, format, encoding, frames) }
 }
 
 function readChunks(view: DataView): { format: Format; data: DataView } {
@@ -129,7 +130,7 @@ function sampleBytesOf(encoding: Format['encoding'], bits: number, frameBytes: n
   return stored
 }
 
-function mulawChannels(data: DataView, channels: number, frames: number): Uint8Array[] {
+function codeChannels(data: DataView, channels: number, frames: number): Uint8Array[] {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, frames * channels)
   if (channels === 1) return [bytes]
   return Array.from({ length: channels }, (_, channel) => {
@@ -139,8 +140,8 @@ function mulawChannels(data: DataView, channels: number, frames: number): Uint8A
   })
 }
 
-function sampleChannels(data: DataView, format: Format, frames: number): Float32Array[] {
-  const sampleAt = readerOf(format)
+function sampleChannels(data: DataView, format: Format, encoding: 'pcm' | 'float', frames: number): Float32Array[] {
+  const sampleAt = encoding === 'pcm' ? pcmReaders[format.sampleBytes]! : floatReaders[format.sampleBytes]!
   const frameBytes = format.channels * format.sampleBytes
   return Array.from({ length: format.channels }, (_, channel) => {
     const out = new Float32Array(frames)
@@ -152,28 +153,19 @@ function sampleChannels(data: DataView, format: Format, frames: number): Float32
 
 type SampleReader = (data: DataView, at: number) => number
 
-function readerOf(format: Format): SampleReader {
-  switch (format.encoding) {
-    case 'alaw':
-      return (data, at) => alawSamples[data.getUint8(at)]!
-    case 'mulaw':
-      return (data, at) => mulawSamples[data.getUint8(at)]!
-    case 'float':
-      return format.sampleBytes === 4
-        ? (data, at) => bounded(data.getFloat32(at, true))
-        : (data, at) => bounded(data.getFloat64(at, true))
-    case 'pcm':
-      return pcmReaders[format.sampleBytes - 1]!
-  }
+/** By bytes of a sample. */
+const floatReaders: Readonly<Record<number, SampleReader>> = {
+  4: (data, at) => bounded(data.getFloat32(at, true)),
+  8: (data, at) => bounded(data.getFloat64(at, true)),
 }
 
-const pcmReaders: readonly SampleReader[] = [
-  (data, at) => (data.getUint8(at) - 128) / 128, // 8-bit PCM alone is unsigned
-  (data, at) => data.getInt16(at, true) / 32768,
-  (data, at) => ((data.getInt16(at + 1, true) << 8) | data.getUint8(at)) / 8388608,
-  (data, at) => data.getInt32(at, true) / 2147483648,
-]
-
+/** By bytes of a sample; 8-bit PCM alone is unsigned. */
+const pcmReaders: Readonly<Record<number, SampleReader>> = {
+  1: (data, at) => (data.getUint8(at) - 128) / 128,
+  2: (data, at) => data.getInt16(at, true) / 32768,
+  3: (data, at) => ((data.getInt16(at + 1, true) << 8) | data.getUint8(at)) / 8388608,
+  4: (data, at) => data.getInt32(at, true) / 2147483648,
+}
 /** NaN or a wild number in one sample would spread over every later frame. */
 function bounded(value: number): number {
   return value >= -1 && value <= 1 ? value : value > 1 ? 1 : value < -1 ? -1 : 0

@@ -14,13 +14,14 @@
 import assert from 'node:assert/strict'
 import type { Counters } from '../core/metrics.ts'
 import { type Hop, hopFlag } from '../features/hop.ts'
+import type { VoiceFrontEnd } from '../features/voice-front-end.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import type { VoiceDetector } from '../inference/voice-detector.ts'
 import { HopHistory } from './hop-history.ts'
 import { MediaClock, placement } from './media-clock.ts'
 
 /** The longest message the front end decodes, in samples. */
-export const messageSamplesMax = 8000
+const messageSamplesMax = 8000
 /** Due hops held at a time: 256 hops of 52 x 60 features are 3.2 MB. */
 const dueHopsMax = 256
 /** A hop with less speech is not judged: there is nothing to judge. */
@@ -28,15 +29,8 @@ const scoredSpeechMsMin = 100
 /** What these flags mark is not a voice, or not only. */
 const unscoredFlags = hopFlag.music | hopFlag.tone | hopFlag.dtmf
 
-/** What the pipeline needs of `VoiceFrontEnd`. */
-export interface FrontEnd {
-  open(): number
-  close(slot: number): void
-  reset(slot: number): void
-  decode(message: Uint8Array, start: number, end: number): number
-  push(slot: number, offset: number, count: number, sink: { hop(slot: number, hop: Hop): void }): void
-  fill(slot: number, count: number, sink: { hop(slot: number, hop: Hop): void }): void
-}
+/** What the pipeline needs of the front end; the same as a real one, or a fake in tests. */
+export type FrontEnd = Pick<VoiceFrontEnd, 'open' | 'close' | 'reset' | 'decode' | 'push' | 'fill'>
 
 export type Detector = Pick<VoiceDetector, 'row' | 'batchMax' | 'inputs' | 'embedding' | 'logit' | 'run'>
 
@@ -159,7 +153,8 @@ export class VoicePipeline {
     return dueHopsMax - this.#dueCount < this.#dueRoomMin
   }
 
-  open(trackId: number): void {
+  /** @param heardUntilMs up to where another pipeline heard this track: what is missing from there on was lost */
+  open(trackId: number, heardUntilMs = Number.NaN): void {
     assert(!this.#ticking && !this.#tracks.has(trackId))
     const slot = this.#frontEnd.open()
     assert(slot >= 0, 'more tracks than tracksMax')
@@ -168,7 +163,7 @@ export class VoicePipeline {
       trackId,
       slot,
       historySlot: this.#history.open(),
-      clock: new MediaClock(this.#options.gapFillMsMax),
+      clock: new MediaClock(this.#options.gapFillMsMax, heardUntilMs),
       closed: false,
     }
     this.#tracks.set(trackId, track)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it, mock } from 'node:test'
 import type { HttpStream, StreamWriter } from '../../src/http/exchange.ts'
 import { fakeApi } from '../fakes/api.ts'
-import { ask, askJson, request } from '../fakes/people.ts'
+import { ask, askJson, headersOf, request } from '../fakes/people.ts'
 
 class FakeWriter implements StreamWriter {
   text = ''
@@ -40,8 +40,8 @@ describe('GET /v1/events', () => {
     const api = fakeApi()
     const { writer, answer } = await listen(api)
     api.bus.publish('verdict', { callSid: 'CA1', score: 0.5 })
-    assert.equal(answer.headers['content-type'], 'text/event-stream; charset=utf-8')
-    assert.equal(answer.headers['cache-control'], 'no-store')
+    assert.equal(headersOf(answer)['content-type'], 'text/event-stream; charset=utf-8')
+    assert.equal(headersOf(answer)['cache-control'], 'no-store')
     assert.equal(writer.text, `retry: 2000\n\nid: ${first}\nevent: verdict\ndata: {"callSid":"CA1","score":0.5}\n\n`)
   })
 

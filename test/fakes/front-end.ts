@@ -1,8 +1,10 @@
 /**
- * A voice front end that can be read: each mu-law byte is a sample whose value is the byte itself. A closed hop has the mean
- * of its bytes in every feature, a frame is speech when one of its bytes is not 0, byte 254 makes the hop a tone.
+ * A voice front end that can be read: each mu-law byte is a sample whose value is the byte itself. A closed hop has
+ * the mean of its bytes in every feature, a frame is speech when one of its bytes is not 0, byte 254 makes the hop a
+ * tone.
  */
-import { type Hop, type HopSink, hopFlag } from '../../src/features/hop.ts'
+import { type Hop, hopFlag } from '../../src/features/hop.ts'
+import type { HopSink } from '../../src/features/voice-front-end.ts'
 import type { FrontEnd } from '../../src/worker/voice-pipeline.ts'
 import type { TinyShape } from './tiny-model.ts'
 

@@ -1,6 +1,6 @@
 /**
- * A small stand-in for the firewall: answers the webhook with TwiML and keeps every message of its media sockets, with the
- * signatures checked by the `twilio` package. For tests of the simulator.
+ * A small stand-in for the firewall: answers the webhook with TwiML and keeps every message of its media sockets, with
+ * the signatures checked by the `twilio` package. For tests of the simulator.
  */
 import assert from 'node:assert/strict'
 import { createServer, type IncomingMessage } from 'node:http'

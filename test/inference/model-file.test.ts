@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { OperatingError } from '../../src/core/errors.ts'
-import { activeModelDir, hopSpecOf, loadManifest, loadVoiceModel, modelLabel } from '../../src/inference/model-file.ts'
+import { activeModelDir, loadManifest, loadVoiceModel, modelLabel } from '../../src/inference/model-file.ts'
+import { hopSpecOf } from '../../src/inference/voice-detector.ts'
 import { writeTinyModel } from '../fakes/tiny-model.ts'
 
 /** Runs `act` and returns the text of the `model_invalid` it must throw. */

@@ -17,8 +17,8 @@ function inFolder(use: (folder: string) => void): void {
 }
 
 test('a clip is cut into frames of 160 bytes, the last one filled up with silence', () => {
-  const clip = clipOf('a.ul', null, '', new Uint8Array(200).fill(0x11))
-  const bytes = clip.frames.map((frame) => Buffer.from(Buffer.from(frame).toString(), 'base64'))
+  const clip = clipOf({ name: 'a.ul', truth: null, about: '', inbound: new Uint8Array(200).fill(0x11) })
+  const bytes = clip.inbound.map((frame) => Buffer.from(Buffer.from(frame).toString(), 'base64'))
   assert.deepEqual(
     bytes.map((frame) => frame.length),
     [160, 160],
@@ -36,7 +36,7 @@ test('a folder without a list plays its audio files by name; other files are lef
     writeFileSync(join(folder, 'README.md'), 'no audio')
     const clips = loadClips(folder)
     assert.deepEqual(
-      clips.map((clip) => [clip.name, clip.truth, clip.frames.length]),
+      clips.map((clip) => [clip.name, clip.truth, clip.inbound.length]),
       [
         ['a.wav', null, 2],
         ['b.ul', null, 1],
@@ -64,8 +64,8 @@ test('a folder without recordings is refused', () => {
 
 test('made-up audio is as long as asked for, the same for the same seed, and has loud and quiet frames', () => {
   const clip = speechLikeClip(seededRandom(1), 3)
-  assert.equal(clip.frames.length, 150)
-  assert.deepEqual(clip.frames, speechLikeClip(seededRandom(1), 3).frames)
-  const kinds = new Set(clip.frames.map((frame) => Buffer.from(frame).toString()))
+  assert.equal(clip.inbound.length, 150)
+  assert.deepEqual(clip.inbound, speechLikeClip(seededRandom(1), 3).inbound)
+  const kinds = new Set(clip.inbound.map((frame) => Buffer.from(frame).toString()))
   assert.ok(kinds.size > 50)
 })

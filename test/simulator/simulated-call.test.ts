@@ -7,12 +7,8 @@ import { type FakeServer, fakeServer } from '../fakes/twilio-server.ts'
 import { until } from '../fakes/until.ts'
 
 /** Frame n of the clip decodes to 160 bytes of n. */
-const clip = clipOf(
-  'count',
-  null,
-  '',
-  Uint8Array.from({ length: 160 * 100 }, (_, at) => Math.floor(at / 160)),
-)
+const inbound = Uint8Array.from({ length: 160 * 100 }, (_, at) => Math.floor(at / 160))
+const clip = clipOf({ name: 'count', truth: null, about: '', inbound })
 
 interface Run {
   readonly call: SimulatedCall
@@ -29,7 +25,6 @@ async function withCall(plan: FaultPlan, frames: number, use: (run: Run) => Prom
       target: server.target,
       call: { callSid: 'CA00', from: '+12015550100', to: '+12025550199' },
       clip,
-      outboundClip: clip,
       frames,
       plan,
       counts,
