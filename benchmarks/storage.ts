@@ -1,6 +1,6 @@
 /**
- * Rows per second into the durable log, and from `write` to stored, beside bare inserts of the same finished bytes into
- * the same engine. Own scratch directory, removed at the end; a few seconds.
+ * Rows per second into the durable log, and from `write` to stored, beside bare inserts of the same finished bytes
+ * into the same engine. Own scratch directory, removed at the end; a few seconds.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * Composition: builds every room and hands each the callbacks it needs. Read it from `startFirewall` down and you have the
- * way of a call: webhook and socket -> call table -> voice pool -> verdict -> events and rows. Main thread.
+ * Composition: builds every room and hands each the callbacks it needs. Read it from `startFirewall` down and you
+ * have the way of a call: webhook and socket -> call table -> voice pool -> verdict -> events and rows. Main thread.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'

@@ -1,15 +1,15 @@
 /**
- * The durable log: appended entries are on disk before `append` resolves, are read in order by named cursors, and leave
- * when every cursor has passed them. Bytes are bounded by a budget; an entry whose checksum fails is moved to a quarantine
- * file, counted and skipped, it never stops the rest. Sequence numbers are never used twice. Main thread.
+ * The durable log: appended entries are on disk before `append` resolves, are read in order by named cursors, and
+ * leave when every cursor has passed them. Bytes are bounded by a budget; an entry whose checksum fails is moved to a
+ * quarantine file, counted and skipped, it never stops the rest. Sequence numbers are never used twice. Main thread.
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
-import { crc32 } from 'node:zlib'
 import type { Database } from 'lmdb'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
+import { crc32 } from './checksum.ts'
 
 /** One entry as it was appended. The bytes are the reader's own copy. */
 export interface LogEntry {

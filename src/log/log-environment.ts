@@ -1,8 +1,8 @@
 /**
- * One LMDB environment: the files, the logs by name, and one transaction at a time that carries what all of them append
- * meanwhile, so that one flush to disk serves many (group commit). `id` names this very environment, so that a token made
- * of it and a sequence number is unique. Damaged files are moved aside, kept and counted. Main thread; commits and
- * flushes run on lmdb's own.
+ * One LMDB environment: the files, the logs by name, and one transaction at a time that carries what all of them
+ * append meanwhile, so that one flush to disk serves many (group commit). `id` names this very environment, so that a
+ * token made of it and a sequence number is unique. Damaged files are moved aside, kept and counted. Main thread;
+ * commits and flushes run on lmdb's own.
  */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
@@ -14,6 +14,7 @@ import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import { type ByteBudget, type DurableLog, LmdbLog, told } from './durable-log.ts'
 import { damageOf } from './lmdb-file.ts'
+import { releaseOwnership, takeOwnership } from './owner.ts'
 
 export interface LogEnvironmentOptions {
   /** Directory of the environment; created with mode 0700. */
@@ -59,6 +60,7 @@ export class LogEnvironment {
   /** Opens or creates. Files that LMDB cannot open are moved aside (kept for inspection), counted, and begun anew. */
   static open(options: LogEnvironmentOptions): LogEnvironment {
     mkdirSync(options.directory, { recursive: true, mode: 0o700 })
+    takeOwnership(options.directory)
     const path = `${options.directory}/log`
     const damage = damageOf(`${path}/data.mdb`)
     if (damage !== null) {
@@ -154,5 +156,6 @@ export class LogEnvironment {
   async close(): Promise<void> {
     await this.#root.flushed
     await this.#root.close()
+    releaseOwnership(this.directory)
   }
 }

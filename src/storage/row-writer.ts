@@ -1,8 +1,8 @@
 /**
- * Takes rows, makes them durable within a few milliseconds (one log append carries the rows of all tables: group commit)
- * and has them drained into ClickHouse in batches. A row that `write` accepted is stored exactly once, however often
- * ClickHouse, its child process or this process dies after it became durable; while ClickHouse is away rows wait on disk,
- * and when the disk budget is used up `write` says no. Main thread.
+ * Takes rows, makes them durable within a few milliseconds (one log append carries the rows of all tables: group
+ * commit) and has them drained into ClickHouse in batches. A row that `write` accepted is stored exactly once,
+ * however often ClickHouse, its child process or this process dies after it became durable; while ClickHouse is away
+ * rows wait on disk, and when the disk budget is used up `write` says no. Main thread.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../core/clock.ts'
@@ -99,8 +99,8 @@ export class RowWriter {
   }
 
   /**
-   * Takes a row, in the order of its table's columns (`rowOf`). False: the spool is full, the row is not taken, counted.
-   * A row that does not fit its columns is quarantined, which counts as taken.
+   * Takes a row, in the order of its table's columns (`rowOf`). False: the spool is full, the row is not taken,
+   * counted. A row that does not fit its columns is quarantined, which counts as taken.
    */
   write(table: TableName, row: readonly unknown[]): boolean {
     const spool = this.#spools.get(table)
@@ -145,7 +145,9 @@ export class RowWriter {
     await Promise.all([...this.#spools.values()].map((spool) => spool.drain.drained(spool.rows.end())))
   }
 
-  /** Everything written becomes durable; storing goes on for at most `storeWaitMs`, the rest waits for the next start. */
+  /**
+   * Everything written becomes durable; storing goes on for at most `storeWaitMs`, the rest waits for the next start.
+   */
   async close(storeWaitMs = 5000): Promise<void> {
     this.#closed = true
     await this.durable().catch((thrown: unknown) => {

@@ -230,7 +230,9 @@ export function releaseOfCause(
   if (sip !== undefined && sip >= 300) {
     if (sip === 487) return 'caller'
     if (sip === 486 || sip === 600 || sip === 603 || sip === 607) return 'callee'
-    return sip === 480 ? undefined : 'network'
+    // 480 is anybody's, unless the switch added that nobody answered in time.
+    if (sip === 480) return q850 === 19 || q850 === 20 ? 'network' : undefined
+    return 'network'
   }
   if (q850 === undefined) return undefined
   if (q850 === 17 || q850 === 21) return 'callee'

@@ -152,7 +152,8 @@ const fields = z.strictObject({
 
 /** Rows of one call that a switch writes apart. Rows are named; fields then read `row.path`. */
 const join = z.strictObject({
-  key: paths,
+  /** Parts of the key: a path each, or a list of paths of which the first with a value is taken. */
+  key: z.union([path.transform((one) => [[one]]), z.array(paths).min(1).max(5)]),
   rows: z.record(z.string().regex(/^[a-z][A-Za-z0-9]*$/, 'a name'), condition),
   opens: z.string(),
   closes: z.array(z.string()).min(1),

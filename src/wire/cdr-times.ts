@@ -103,6 +103,9 @@ const rfc2822 =
 const h323 =
   /^([*.]?)(\d{2}):(\d{2}):(\d{2})\.(\d{1,6})\s+([A-Za-z+\-\d:/]+)\s+[a-z]{3}\s+([a-z]{3})\s+(\d{1,2})\s+(\d{4})$/i
 
+/** Day first: nobody writes dots the other way. With slashes the order is anybody's guess and must be declared. */
+const dotted = /^(\d{1,2})\.(\d{1,2})\.(\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?$/
+
 function readWallTime(text: string): WallTime | null {
   const iso = isoLike.exec(text) ?? compact.exec(text)
   if (iso !== null) {
@@ -113,6 +116,11 @@ function readWallTime(text: string): WallTime | null {
   if (mail !== null) {
     const [, day, name, year, hour, minute, second, fraction, zone] = mail
     return wallTime([year, monthNumber(name), day, hour, minute, second], fraction, zone, false)
+  }
+  const european = dotted.exec(text)
+  if (european !== null) {
+    const [, day, month, year, hour, minute, second, fraction] = european
+    return wallTime([year, month, day, hour, minute, second], fraction, undefined, false)
   }
   const cisco = h323.exec(text)
   if (cisco === null) return null

@@ -1,4 +1,6 @@
-/** A process that appends to a durable log as fast as it can and tells its parent what was acknowledged. To be killed. */
+/**
+ * A process that appends to a durable log as fast as it can and tells its parent what was acknowledged. To be killed.
+ */
 import { createHash } from 'node:crypto'
 import { silentLog } from '../../src/core/log.ts'
 import { zeroCounters } from '../../src/core/metrics.ts'

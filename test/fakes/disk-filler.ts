@@ -1,6 +1,6 @@
 /**
- * Appends until the disk refuses (run under a file size limit), reads back what was acknowledged, and says so as JSON on
- * its IPC channel. A rejection that nobody can catch would end it with code 1.
+ * Appends until the disk refuses (run under a file size limit), reads back what was acknowledged, and says so as JSON
+ * on its IPC channel. A rejection that nobody can catch would end it with code 1.
  */
 import { messageOf } from '../../src/core/errors.ts'
 import { silentLog } from '../../src/core/log.ts'

@@ -236,6 +236,28 @@ describe('a process killed while it appends', () => {
   })
 })
 
+describe('a log that another process uses', () => {
+  it('is refused while that process lives, and taken over when it was killed', async (t) => {
+    const directory = scratchDirectory(t)
+    const child = fork(fileURLToPath(new URL('../fakes/appender.js', import.meta.url)), [directory, '0'])
+    await new Promise((done) => child.once('message', done))
+    assert.throws(
+      () => openIn(directory),
+      (thrown) => {
+        assert.match(String(thrown), new RegExp(`in use by process ${child.pid}`))
+        return (thrown as OperatingError).code === 'config_invalid'
+      },
+    )
+    const gone = new Promise((done) => child.once('exit', done))
+    child.kill('SIGKILL')
+    await gone
+    const environment = openIn(directory)
+    assert(environment.log('a', new ByteBudget(roomy)).end() > 1)
+    await environment.close()
+    assert(!readdirSync(directory).includes('owner'))
+  })
+})
+
 describe('a disk that is full', () => {
   it('refuses the append and says why, keeps what it acknowledged, and goes on when there is room', (t) => {
     const script = fileURLToPath(new URL('../fakes/disk-filler.js', import.meta.url))
