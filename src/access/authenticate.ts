@@ -37,8 +37,8 @@ export class AccessRefused extends OperatingError {
   }
 
   headers(): Record<string, string> {
-    if (this.code === 'unauthenticated') return { 'www-authenticate': 'Bearer realm="voicefw"' }
-    if (this.retryAfterSeconds !== undefined) return { 'retry-after': String(this.retryAfterSeconds) }
+    if (this.code === 'unauthenticated') return { 'WWW-Authenticate': 'Bearer realm="voicefw"' }
+    if (this.retryAfterSeconds !== undefined) return { 'Retry-After': String(this.retryAfterSeconds) }
     return {}
   }
 }

@@ -39,9 +39,10 @@ export interface PastCalls {
 }
 
 /** Scores of a track that a list shows. */
-export const lastWindowsMax = 60
-export const callsPageMax = 1000
+const lastWindowsMax = 60
+const callsPageMax = 1000
 const callsPageDefault = 100
+const storageBatchDefault = 250
 
 const listQuery = z.strictObject({
   state: z.enum(['live', 'past', 'ended', 'interrupted', 'all']).default('all'),
@@ -63,15 +64,19 @@ interface Position {
 export interface CallsOptions {
   readonly live: LiveCallsView
   readonly past: PastCalls
+  /** Calls asked of storage at once. */
+  readonly storageBatch?: number
 }
 
 export class Calls {
   readonly #live: LiveCallsView
   readonly #past: PastCalls
+  readonly #storageBatch: number
 
   constructor(options: CallsOptions) {
     this.#live = options.live
     this.#past = options.past
+    this.#storageBatch = options.storageBatch ?? storageBatchDefault
   }
 
   async list(request: HttpRequest): Promise<HttpAnswer> {
@@ -82,11 +87,10 @@ export class Calls {
     const fromMemory = known.filter(
       (call) => stateFits(call.state, query.state) && labelFits(call, query.label) && textFits(call, text),
     )
-    const doubled = known.filter((call) => call.state !== 'live').length
-    const filter = { label: query.label ?? null, text, limit: query.limit + 1 + doubled }
-    const { calls: fromStorage, partial } = await this.#listPast(filter, query.state, after)
     const knownSids = new Set(known.map((call) => call.callSid))
-    const all = [...fromMemory, ...fromStorage.filter((call) => !knownSids.has(call.callSid))]
+    const wanted = { label: query.label ?? null, text, limit: query.limit + 1, knownSids }
+    const { calls: fromStorage, partial } = await this.#listPast(wanted, query.state, after)
+    const all = [...fromMemory, ...fromStorage]
       .map((call) => ({ call, position: positionOf(call) }))
       .filter(({ position }) => after === null || compare(after, position) < 0)
       .sort((a, b) => compare(a.position, b.position))
@@ -105,7 +109,7 @@ export class Calls {
   }
 
   async #listPast(
-    wanted: { label: Label | null; text: string | null; limit: number },
+    wanted: Wanted,
     state: z.infer<typeof listQuery>['state'],
     after: Position | null,
   ): Promise<{ calls: readonly CallView[]; partial?: string }> {
@@ -113,13 +117,35 @@ export class Calls {
     const states = state === 'ended' || state === 'interrupted' ? [state] : (['ended', 'interrupted'] as const)
     const place = after?.live === 0 ? { startedAtMs: after.startedAtMs, callSid: after.callSid } : null
     try {
-      return { calls: await this.#past.list({ ...wanted, states, after: place }) }
+      return { calls: await this.#readPast(wanted, states, place) }
     } catch (thrown) {
       const unavailable = thrown instanceof OperatingError && thrown.code === 'storage_unavailable'
       if (!unavailable || state !== 'all') throw thrown
       return { calls: [], partial: thrown.code }
     }
   }
+
+  /** Reads on until there are enough calls that memory does not know, or no more. */
+  async #readPast(wanted: Wanted, states: PastCallFilter['states'], place: PastCallFilter['after']) {
+    const { label, text, limit, knownSids } = wanted
+    const calls: CallView[] = []
+    let after = place
+    for (;;) {
+      const asked = Math.min(limit, this.#storageBatch)
+      const batch = await this.#past.list({ states, label, text, after, limit: asked })
+      calls.push(...batch.filter((call) => !knownSids.has(call.callSid)))
+      const last = batch.at(-1)
+      if (last === undefined || batch.length < asked || calls.length >= limit) return calls
+      after = { startedAtMs: Date.parse(last.startedAt), callSid: last.callSid }
+    }
+  }
+}
+
+interface Wanted {
+  readonly label: Label | null
+  readonly text: string | null
+  readonly limit: number
+  readonly knownSids: ReadonlySet<string>
 }
 
 /** The query as an object of the schema. @throws OperatingError bad_request naming every problem. */
@@ -131,7 +157,7 @@ export function parseQuery<T>(schema: z.ZodType<T>, query: string): T {
 }
 
 /** A call as lists show it: the last scores instead of windows and gaps. */
-export function listed(call: CallView): object {
+function listed(call: CallView): object {
   const tracks = call.tracks.map(({ windows, gaps: _, ...track }) => ({
     ...track,
     lastWindows: windows.slice(-lastWindowsMax).map((window) => window.score),

@@ -19,7 +19,7 @@ export interface CheckResult {
 export type Check = () => CheckResult
 
 /** What the dashboard draws by, beyond the checks. */
-export interface StatusFacts {
+interface StatusFacts {
   /** name/version of the active voice model, or null before it is loaded. */
   readonly model: string | null
   /** Scores at or above `synthetic` and at or below `human` earn those labels. */
@@ -66,7 +66,7 @@ export class Health {
   }
 
   async metrics(): Promise<HttpAnswer> {
-    const headers = { ...plainHeaders, 'content-type': 'text/plain; version=0.0.4; charset=utf-8' }
+    const headers = { ...plainHeaders, 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }
     return { status: 200, headers, body: await this.#options.metricsText() }
   }
 }

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { OperatingError } from '../core/errors.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 
-export const contentSecurityPolicy =
+const contentSecurityPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
@@ -44,21 +44,21 @@ export class Page {
     const file = this.#files.get(request.path)
     if (file === undefined) throw new OperatingError('not_found', 'the dashboard is not built; run: npm run build:page')
     const known = request.headers.get('if-none-match')?.split(',') ?? []
-    if (known.some((tag) => tag.trim() === file.headers['etag'])) return { status: 304, headers: file.headers }
+    if (known.some((tag) => tag.trim() === file.headers['ETag'])) return { status: 304, headers: file.headers }
     return { status: 200, headers: file.headers, body: file.body }
   }
 }
 
 function headersOf(body: Buffer, mediaType: string): Record<string, string> {
   return {
-    'content-type': mediaType,
-    'content-security-policy': contentSecurityPolicy,
-    etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
-    'cache-control': 'no-cache',
-    'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
-    'cross-origin-opener-policy': 'same-origin',
-    'cross-origin-resource-policy': 'same-origin',
-    'permissions-policy': 'camera=(), microphone=(), geolocation=()',
+    'Content-Type': mediaType,
+    'Content-Security-Policy': contentSecurityPolicy,
+    ETag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`,
+    'Cache-Control': 'no-cache',
+    'X-Content-Type-Options': 'nosniff',
+    'Referrer-Policy': 'no-referrer',
+    'Cross-Origin-Opener-Policy': 'same-origin',
+    'Cross-Origin-Resource-Policy': 'same-origin',
+    'Permissions-Policy': 'camera=(), microphone=(), geolocation=()',
   }
 }

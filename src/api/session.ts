@@ -12,6 +12,8 @@ import { json } from './problem.ts'
 
 const signInBody = z.strictObject({ key: z.string().min(1).max(200) })
 
+const noWho = { actor: null, role: null, via: null } as const
+
 export interface SessionResourceOptions {
   readonly authenticator: Authenticator
   readonly sessions: Sessions
@@ -34,16 +36,19 @@ export class SessionResource {
     const { id, session } = sessions.open(identity)
     audit.note(request, identity, { action: 'session.open', result: 'ok' })
     const expiresAt = new Date(session.expiresAtMs).toISOString()
-    return json(200, { actor: session.actor, role: session.role, expiresAt }, { 'set-cookie': sessions.cookie(id) })
+    return json(200, { actor: session.actor, role: session.role, expiresAt }, { 'Set-Cookie': sessions.cookie(id) })
   }
 
   /** Open to everybody, so that the page can ask without an error: nobody is an answer, a wrong credential is not. */
   show(request: HttpRequest): HttpAnswer {
+    const { headers } = request
+    const nobody = !headers.has('authorization') && sessionIdOf(headers.get('cookie')) === undefined
+    if (nobody) return json(200, noWho)
     try {
       const { actor, role, via } = this.#options.authenticator.authenticate(request)
       return json(200, { actor, role, via })
     } catch (thrown) {
-      if (thrown instanceof AccessRefused && !thrown.wrong) return json(200, { actor: null, role: null, via: null })
+      if (thrown instanceof AccessRefused && !thrown.wrong) return json(200, noWho)
       throw thrown
     }
   }
@@ -56,7 +61,7 @@ export class SessionResource {
       sessions.close(id)
       audit.note(request, session, { action: 'session.close', result: 'ok' })
     }
-    return { ...json(200, { signedOut: session !== undefined }, { 'set-cookie': sessions.cookie(null) }) }
+    return { ...json(200, { signedOut: session !== undefined }, { 'Set-Cookie': sessions.cookie(null) }) }
   }
 }
 

@@ -52,7 +52,7 @@ const voiceManifestSchema = z.strictObject({
   limits: z.unknown(),
 })
 
-export type Registry = z.infer<typeof registrySchema>
+type Registry = z.infer<typeof registrySchema>
 export type VoiceManifest = z.infer<typeof voiceManifestSchema>
 
 /** A manifest and the bytes it vouches for. */

@@ -28,8 +28,8 @@ const rateHzMax = 768_000
  * Example, 8 kHz mu-law mono, two samples:
  *   52494646 26000000 57415645 666d7420 10000000 0700 0100 401f0000 401f0000 0100 0800 64617461 02000000 ff7f
  *
- * A writer to a pipe cannot go back: its data size is 0 or 0xFFFFFFFF, and the data runs to the end of the file. RF64 and
- * BW64 (files above 4 GiB) always say 0xFFFFFFFF.
+ * A writer to a pipe cannot go back: its data size is 0 or 0xFFFFFFFF, and the data runs to the end of the file. RF64
+ * and BW64 (files above 4 GiB) always say 0xFFFFFFFF.
  */
 interface Format {
   readonly encoding: 'pcm' | 'float' | 'alaw' | 'mulaw'

@@ -38,15 +38,18 @@ export class MediaClock {
   lostMs = 0
   readonly #gapFillMsMax: number
   /** Media time of the window's first sample; NaN before the first frame. */
-  #originMs = Number.NaN
+  #originMs: number
   /** Samples of the window, heard or filled. */
   #samples = 0
   /** Timestamp of the newest frame that was used. */
-  #newestMs = Number.NaN
+  #newestMs: number
   #strayEndMs = Number.NaN
 
-  constructor(gapFillMsMax: number) {
+  /** @param heardUntilMs where an earlier clock of the same track ended; NaN when there was none */
+  constructor(gapFillMsMax: number, heardUntilMs = Number.NaN) {
     this.#gapFillMsMax = gapFillMsMax
+    this.#originMs = heardUntilMs
+    this.#newestMs = heardUntilMs
   }
 
   get originMs(): number {

@@ -50,7 +50,7 @@ export interface VoicePoolOptions {
 interface Seat {
   readonly index: number
   readonly tracks: Set<number>
-  /** Tracks that were closed and whose last hops have not come yet. */
+  /** Closed tracks whose last hops have not come yet. */
   readonly closing: Set<number>
   /** Undefined while no worker could be put here. */
   thread: VoiceThread | undefined
@@ -59,9 +59,18 @@ interface Seat {
   tickMsMax: number
 }
 
+/** An open track. */
+interface Placed {
+  readonly seat: Seat
+  /** Media time of the end of its last hop, at first of its first frame: from there on all is lost with its worker. */
+  heardUntilMs: number
+}
+
 /** Load and losses, since start. */
 export interface VoicePoolStats {
   readonly tracks: number
+  /** A spare worker waits with its model loaded. */
+  readonly spare: boolean
   readonly seats: readonly {
     readonly ready: boolean
     readonly tracks: number
@@ -76,14 +85,27 @@ export interface VoicePoolStats {
   }[]
 }
 
+/** @throws OperatingError `config_invalid` where keys contradict one another */
+function checkConfig({ ringBytes, tickMs, workerHungMs }: PoolConfig, tracksMax: number): void {
+  const leastBytes = tracksMax * ringBytesPerTrackMin
+  if (ringBytes < leastBytes) {
+    const why = `detection.voice.ringBytes ${ringBytes} is too small: ${tracksMax} calls a worker need ${leastBytes}`
+    throw new OperatingError('config_invalid', why)
+  }
+  if (workerHungMs < 4 * tickMs) {
+    const why = `detection.voice.workerHungMs ${workerHungMs} must be at least four times tickMs ${tickMs}`
+    throw new OperatingError('config_invalid', why)
+  }
+}
+
 export class VoicePool implements TrackSink {
   readonly #options: VoicePoolOptions
   readonly #threadOptions: VoiceThreadOptions
   readonly #seats: readonly Seat[]
-  readonly #placed = new Map<number, Seat>()
+  readonly #placed = new Map<number, Placed>()
   #spare: VoiceThread | undefined
-  #listener: (hop: ScoredHop) => void = () => {}
-  #closedListener: (trackId: number) => void = () => {}
+  #onHop: (hop: ScoredHop) => void = () => {}
+  #onClosed: (trackId: number) => void = () => {}
   #state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting'
   #watch: NodeJS.Timeout | undefined
   #respawn: NodeJS.Timeout | undefined
@@ -92,11 +114,7 @@ export class VoicePool implements TrackSink {
   private constructor(options: VoicePoolOptions) {
     const { workers, callsMax, ringBytes, tickMs, gapFillMsMax, workerHungMs } = options.config
     const tracksMax = Math.ceil(callsMax / workers)
-    if (ringBytes < tracksMax * ringBytesPerTrackMin) {
-      const least = tracksMax * ringBytesPerTrackMin
-      const why = `detection.voice.ringBytes ${ringBytes} is too small: ${tracksMax} calls a worker need ${least}`
-      throw new OperatingError('config_invalid', why)
-    }
+    checkConfig(options.config, tracksMax)
     this.#options = options
     this.#watchedMs = options.clock.steadyMs()
     this.#threadOptions = {
@@ -139,14 +157,14 @@ export class VoicePool implements TrackSink {
     return pool
   }
 
-  /** Who is told, once for each closed track, that its last hop was delivered or is lost with its worker. */
-  onClosed(listener: (trackId: number) => void): void {
-    this.#closedListener = listener
-  }
-
   /** Who is told of each hop, scored or not; also hops of tracks that were closed a moment ago. */
   onHop(listener: (hop: ScoredHop) => void): void {
-    this.#listener = listener
+    this.#onHop = listener
+  }
+
+  /** Who is told, once for each closed track, that no more hops of it will come. Never during `close`. */
+  onClosed(listener: (trackId: number) => void): void {
+    this.#onClosed = listener
   }
 
   /** Every seat has a worker. */
@@ -160,26 +178,31 @@ export class VoicePool implements TrackSink {
     const seat = this.#seats.reduce((least, each) => (each.tracks.size < least.tracks.size ? each : least))
     const { thread } = seat
     // A seat that waits for its worker takes the track all the same: it is opened there with the others.
-    if (thread?.isReady === true && !thread.ring.writeOpen(trackId, this.#options.clock.steadyMs())) return false
+    const nowMs = this.#options.clock.steadyMs()
+    if (thread?.isReady === true && !thread.ring.writeOpen(trackId, Number.NaN, nowMs)) return false
     seat.tracks.add(trackId)
-    this.#placed.set(trackId, seat)
+    this.#placed.set(trackId, { seat, heardUntilMs: Number.NaN })
     return true
   }
 
   frame(trackId: number, mediaMs: number, message: Uint8Array, payloadStart: number, payloadEnd: number): boolean {
-    const thread = this.#placed.get(trackId)?.thread
+    const placed = this.#placed.get(trackId)
+    if (placed === undefined) return false
+    if (Number.isNaN(placed.heardUntilMs)) placed.heardUntilMs = mediaMs
+    const { thread } = placed.seat
     if (thread === undefined || !thread.isReady) return false
     return thread.ring.writeFrame(trackId, mediaMs, message, payloadStart, payloadEnd, this.#options.clock.steadyMs())
   }
 
   close(trackId: number): void {
-    const seat = this.#placed.get(trackId)
+    const seat = this.#placed.get(trackId)?.seat
     if (seat === undefined) return
     this.#placed.delete(trackId)
     seat.tracks.delete(trackId)
-    seat.closing.add(trackId)
-    if (seat.thread?.isReady === true) seat.thread.ring.writeClose(trackId, this.#options.clock.steadyMs())
-    else queueMicrotask(() => this.#settleClosed(seat, [trackId]))
+    if (seat.thread?.isReady === true) {
+      seat.thread.ring.writeClose(trackId, this.#options.clock.steadyMs())
+      seat.closing.add(trackId)
+    } else queueMicrotask(() => this.#onClosed(trackId))
   }
 
   /** Admits no more tracks, and resolves when every frame accepted so far is judged and its hops are delivered. */
@@ -210,7 +233,7 @@ export class VoicePool implements TrackSink {
         tickMsMax,
       }
     })
-    return { tracks: this.#placed.size, seats }
+    return { tracks: this.#placed.size, spare: this.#spare?.isReady === true, seats }
   }
 
   /** For tests, when started with `faults`: makes the worker of a seat throw, or compute for ever. */
@@ -235,12 +258,13 @@ export class VoicePool implements TrackSink {
       seat.busyMs += busyMs
       seat.tickMsMax = Math.max(seat.tickMsMax, tickMsMax)
     }
-    for (let n = 0; n < hops; n += 1) this.#listener(readHop(rows, n))
-    if (seat !== undefined && closed.length > 0) this.#settleClosed(seat, closed)
-  }
-
-  #settleClosed(seat: Seat, trackIds: readonly number[]): void {
-    for (const trackId of trackIds) if (seat.closing.delete(trackId)) this.#closedListener(trackId)
+    for (let n = 0; n < hops; n += 1) {
+      const hop = readHop(rows, n)
+      const placed = this.#placed.get(hop.trackId)
+      if (placed !== undefined) placed.heardUntilMs = hop.hopEndMs
+      this.#onHop(hop)
+    }
+    for (const trackId of closed) if (seat?.closing.delete(trackId)) this.#onClosed(trackId)
   }
 
   #lost(thread: VoiceThread, reason: LostReason, detail: string): void {
@@ -257,8 +281,10 @@ export class VoicePool implements TrackSink {
       return
     }
     seat.thread = undefined
-    this.#settleClosed(seat, [...seat.closing])
+    const unheard = [...seat.closing]
+    seat.closing.clear()
     this.#fillSeats()
+    for (const trackId of unheard) this.#onClosed(trackId)
   }
 
   /** Puts the spare, when it is ready, on a seat without a worker, and opens the seat's tracks in it. */
@@ -270,7 +296,8 @@ export class VoicePool implements TrackSink {
       seat.thread = thread
       const nowMs = this.#options.clock.steadyMs()
       for (const trackId of seat.tracks) {
-        const opened = thread.ring.writeOpen(trackId, nowMs)
+        const heardUntilMs = this.#placed.get(trackId)?.heardUntilMs ?? Number.NaN
+        const opened = thread.ring.writeOpen(trackId, heardUntilMs, nowMs)
         assert(opened, 'a fresh ring takes all tracks of a seat')
       }
       this.#options.log.info('voice worker replaced', { seat: seat.index, tracks: seat.tracks.size })

@@ -40,7 +40,7 @@ export interface Judged {
   /** `hops` rows as `writeHop` leaves them; the buffer is transferred. */
   readonly rows: Float64Array
   readonly hops: number
-  /** Tracks that were closed; their last hop is in this message or came before it. */
+  /** Tracks whose close was read: no later message has hops of them. */
   readonly closed: readonly number[]
   /** Increments, in the order of `pipelineCounterNames`. */
   readonly counts: readonly number[]

@@ -36,7 +36,7 @@ export const recordKind = { wrap: 0, open: 1, frame: 2, close: 3 } as const
 export interface RingRecord {
   kind: number
   trackId: number
-  /** Media time of the frame's first sample. */
+  /** Media time of the frame's first sample; of an open, up to where the track was heard. */
   mediaMs: number
   /** The producer's clock when the record was written. */
   enteredMs: number
@@ -88,11 +88,14 @@ export class RingWriter {
     assert(this.#views.cells > 4 * tracksMax, `${this.#views.cells} cells are too few for ${tracksMax} tracks`)
   }
 
-  /** False: so many opens and closes are unread that another close might not fit; the track is not opened. */
-  writeOpen(trackId: number, enteredMs: number): boolean {
+  /**
+   * False: so many opens and closes are unread that another close might not fit; the track is not opened.
+   * @param heardUntilMs media time up to which the track was heard already; NaN for a new one
+   */
+  writeOpen(trackId: number, heardUntilMs: number, enteredMs: number): boolean {
     if (this.#free() < 2 + this.#closesOwed) return false
     this.#closesOwed += 1
-    this.#put(recordKind.open, trackId, 0, enteredMs, 0)
+    this.#put(recordKind.open, trackId, heardUntilMs, enteredMs, 0)
     this.#publish(1)
     return true
   }

@@ -21,7 +21,7 @@ import { HopHistory } from './hop-history.ts'
 import { MediaClock, placement } from './media-clock.ts'
 
 /** The longest message the front end decodes, in samples. */
-export const messageSamplesMax = 8000
+const messageSamplesMax = 8000
 /** Due hops held at a time: 256 hops of 52 x 60 features are 3.2 MB. */
 const dueHopsMax = 256
 /** A hop with less speech is not judged: there is nothing to judge. */
@@ -153,7 +153,8 @@ export class VoicePipeline {
     return dueHopsMax - this.#dueCount < this.#dueRoomMin
   }
 
-  open(trackId: number): void {
+  /** @param heardUntilMs up to where another pipeline heard this track: what is missing from there on was lost */
+  open(trackId: number, heardUntilMs = Number.NaN): void {
     assert(!this.#ticking && !this.#tracks.has(trackId))
     const slot = this.#frontEnd.open()
     assert(slot >= 0, 'more tracks than tracksMax')
@@ -162,7 +163,7 @@ export class VoicePipeline {
       trackId,
       slot,
       historySlot: this.#history.open(),
-      clock: new MediaClock(this.#options.gapFillMsMax),
+      clock: new MediaClock(this.#options.gapFillMsMax, heardUntilMs),
       closed: false,
     }
     this.#tracks.set(trackId, track)

@@ -26,11 +26,11 @@ class VoiceLoop {
   readonly #pipeline: VoicePipeline
   readonly #counters: PipelineCounters
   readonly #drains: number[] = []
-  #closed: number[] = []
   #stopping = false
   /** Hops of this report so far; a fresh array each time because the old one was transferred. */
   #rows = new Float64Array(64 * hopStride)
   #hops = 0
+  #closed: number[] = []
   #ticks = 0
   #busyMs = 0
   #tickMsMax = 0
@@ -70,7 +70,8 @@ class VoiceLoop {
       this.#ticks += 1
       this.#busyMs += endedMs - beganMs
       this.#tickMsMax = Math.max(this.#tickMsMax, endedMs - beganMs)
-      if (this.#hops > 0 || this.#closed.length > 0 || drains.length > 0 || endedMs - this.#reportedMs >= reportMs) this.#report(endedMs)
+      const worthTelling = this.#hops + this.#closed.length + drains.length > 0
+      if (worthTelling || endedMs - this.#reportedMs >= reportMs) this.#report(endedMs)
       for (const id of drains) send(this.#port, { kind: 'drained', id })
       await sleep(this.#drains.length > 0 ? 0 : Math.max(1, this.#tickMs - (endedMs - beganMs)))
     }
@@ -82,7 +83,7 @@ class VoiceLoop {
     while (this.#ring.read(record)) {
       switch (record.kind) {
         case recordKind.open:
-          this.#pipeline.open(record.trackId)
+          this.#pipeline.open(record.trackId, record.mediaMs)
           break
         case recordKind.frame:
           this.#pipeline.frame(

@@ -54,7 +54,7 @@ describe('authentication', () => {
     )
     const nobody = refusal(() => authenticator.authenticate(request('/')))
     assert.deepEqual([nobody.status, nobody.wrong], [401, false])
-    assert.deepEqual(nobody.headers(), { 'www-authenticate': 'Bearer realm="voicefw"' })
+    assert.deepEqual(nobody.headers(), { 'WWW-Authenticate': 'Bearer realm="voicefw"' })
     assert.equal(counters.authDenied, 5)
   })
 
@@ -72,7 +72,7 @@ describe('authentication', () => {
       authenticator.authenticate(request('/', { header: { authorization: `Bearer ${value}` }, remoteAddress }))
     for (let n = 0; n < 10; n++) assert.equal(refusal(() => attempt('vf_wrong')).status, 401)
     const error = refusal(() => attempt('vf_wrong'))
-    assert.deepEqual([error.status, error.headers(), counters.authThrottled], [429, { 'retry-after': '6' }, 1])
+    assert.deepEqual([error.status, error.headers(), counters.authThrottled], [429, { 'Retry-After': '6' }, 1])
     assert.equal(attempt(key).role, 'viewer')
     assert.equal(refusal(() => attempt('vf_wrong', '192.0.2.8')).status, 401)
     clock.advance(6000)

@@ -88,7 +88,7 @@ describe('GET /v1/calls', () => {
     const one = fc.record({ at: fc.nat(5), state, where: fc.constantFrom('memory', 'storage', 'both') })
     await fc.assert(
       fc.asyncProperty(fc.array(one, { maxLength: 25 }), fc.integer({ min: 1, max: 6 }), async (mix, limit) => {
-        const api = fakeApi()
+        const api = fakeApi({ storageBatch: 3 })
         const expected: { n: number; live: number; at: number }[] = []
         for (const [n, item] of mix.entries()) {
           const view = call(n, { startedAtMs: item.at, state: item.state })

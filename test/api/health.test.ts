@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { CheckResult } from '../../src/api/health.ts'
 import { fakeApi } from '../fakes/api.ts'
-import { ask, askJson, request } from '../fakes/people.ts'
+import { ask, askJson, headersOf, request } from '../fakes/people.ts'
 
 describe('health', () => {
   it('says alive whatever the parts do', async () => {
@@ -50,7 +50,7 @@ describe('health', () => {
   it('gives metrics to everybody, or to viewers when so configured', async () => {
     const open = await ask(fakeApi().routes, request('/metrics'))
     assert.deepEqual(
-      [open.status, open.headers?.['content-type'], 'body' in open && open.body],
+      [open.status, headersOf(open)['content-type'], 'body' in open && open.body],
       [200, 'text/plain; version=0.0.4; charset=utf-8', 'voicefw_up 1\n'],
     )
     const api = fakeApi({ metricsPublic: false })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Page } from '../../src/api/page.ts'
-import { request } from '../fakes/people.ts'
+import { headersOf, request } from '../fakes/people.ts'
 
 function page() {
   const directory = mkdtempSync(join(tmpdir(), 'voicefw-page-'))
@@ -15,19 +15,19 @@ function page() {
 
 describe('page', () => {
   it('allows the browser nothing but our own files', () => {
-    const { headers } = page().answer(request('/'))
+    const headers = headersOf(page().answer(request('/')))
     assert.equal(
-      headers?.['content-security-policy'],
+      headers['content-security-policy'],
       "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     )
-    assert.equal(headers?.['content-type'], 'text/html; charset=utf-8')
+    assert.equal(headers['content-type'], 'text/html; charset=utf-8')
   })
 
   it('answers 304 to who has it', () => {
     const served = page()
     const full = served.answer(request('/main.js'))
-    const etag = full.headers?.['etag'] ?? ''
+    const etag = headersOf(full)['etag'] ?? ''
     assert.equal(String(full.body), 'start()')
     assert.equal(served.answer(request('/main.js', { header: { 'if-none-match': `"x", ${etag}` } })).status, 304)
     assert.equal(served.answer(request('/main.js', { header: { 'if-none-match': '"x"' } })).status, 200)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { fakeApi } from '../fakes/api.ts'
-import { ask, askJson, request } from '../fakes/people.ts'
+import { ask, askJson, headersOf, request } from '../fakes/people.ts'
 
 describe('routes', () => {
   it('give data to viewers and above only, and say so as a problem document', async () => {
@@ -30,8 +30,8 @@ describe('routes', () => {
   it('are never cached and never sniffed', async () => {
     const api = fakeApi()
     for (const asked of [request('/v1/calls', { header: api.header }), request('/v1/calls'), request('/readyz')]) {
-      const { headers } = await ask(api.routes, asked)
-      assert.deepEqual([headers?.['cache-control'], headers?.['x-content-type-options']], ['no-store', 'nosniff'])
+      const headers = headersOf(await ask(api.routes, asked))
+      assert.deepEqual([headers['cache-control'], headers['x-content-type-options']], ['no-store', 'nosniff'])
     }
   })
 })

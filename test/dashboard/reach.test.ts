@@ -15,7 +15,8 @@ const faintTexts = `(() => {
     return [r, g, b, a]
   }
   const over = ([r, g, b, a], [R, G, B]) => [r * a + R * (1 - a), g * a + G * (1 - a), b * a + B * (1 - a), 1]
-  const light = (c) => c.slice(0, 3).map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+  const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+  const light = (c) => c.slice(0, 3).map((v) => linear(v / 255))
     .reduce((sum, v, n) => sum + v * [0.2126, 0.7152, 0.0722][n], 0)
   const faint = []
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
@@ -23,7 +24,8 @@ const faintTexts = `(() => {
   while (walker.nextNode()) {
     const text = walker.currentNode.textContent.trim()
     const element = walker.currentNode.parentElement
-    if (text === '' || element.closest('script, style, noscript, .unseen, option') || !element.checkVisibility()) continue
+    if (text === '' || element.closest('script, style, noscript, .unseen, option')) continue
+    if (!element.checkVisibility()) continue
     if (element.closest('.switch-name') && element.closest('.switch-name').offsetWidth <= 1) continue
     const chain = []
     for (let at = element; at; at = at.parentElement) chain.unshift(at)
@@ -89,6 +91,19 @@ describe('the page can be reached by everybody', () => {
     }
   }
 
+  it('with every column in full at every width between', async () => {
+    await on({}, async ({ page }) => {
+      for (const width of [320, 700, 1000, 1180, 1220, 1221, 1280, 1366, 1401, 1920]) {
+        await page.setViewportSize({ width, height: 800 })
+        const cut = `[...document.querySelectorAll('.track-row, .track-row > *, .row-heads > *')]
+          .filter((element) => element.scrollWidth > element.clientWidth && element.clientWidth > 0)
+          .map((element) => element.textContent)`
+        assert.deepEqual(await page.evaluate(cut), [], `cut at ${width} px`)
+        assert.equal(await page.evaluate(overflow), 0, `${width} px scrolls sideways`)
+      }
+    })
+  })
+
   it('by keyboard alone: skip link, one tab stop per list, arrows, Enter, and back', async () => {
     await on({}, async ({ page }) => {
       const focused = (of: string) => page.evaluate(`document.activeElement.${of}`)
@@ -123,7 +138,8 @@ describe('the page can be reached by everybody', () => {
   it('with a name on everything that can be pressed or filled in', async () => {
     await on({}, async ({ page }) => {
       const nameless = await page.evaluate(`[...document.querySelectorAll('button, a, input, select')]
-        .filter((element) => !(element.getAttribute('aria-label') || element.textContent.trim() || element.labels?.length))
+        .filter((element) => !element.getAttribute('aria-label') && !element.textContent.trim())
+        .filter((element) => !element.labels?.length)
         .map((element) => element.outerHTML)`)
       assert.deepEqual(nameless, [])
     })

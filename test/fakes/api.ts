@@ -16,6 +16,7 @@ export interface ApiOptions {
   readonly metricsPublic?: boolean
   readonly subscribersMax?: number
   readonly keepMax?: number
+  readonly storageBatch?: number
 }
 
 export function fakeApi(options: ApiOptions = {}) {
@@ -32,7 +33,7 @@ export function fakeApi(options: ApiOptions = {}) {
     authenticator,
     audit,
     events,
-    calls: new Calls({ live, past }),
+    calls: new Calls({ live, past, storageBatch: options.storageBatch ?? 250 }),
     health: new Health({
       version: '0.1.0',
       clock,

@@ -67,5 +67,15 @@ export async function askJson(routes: readonly Route[], asked: HttpRequest) {
   const answer = await ask(routes, asked)
   if ('open' in answer) throw new Error('an answer was expected, a stream came')
   const body = answer.body === undefined ? null : JSON.parse(String(answer.body))
-  return { status: answer.status, headers: answer.headers ?? {}, body: body as Record<string, unknown> }
+  return { status: answer.status, headers: headersOf(answer), body: body as Record<string, unknown> }
+}
+
+/** By lower-case name, as HTTP compares them; a header given twice in two spellings would fail here. */
+export function headersOf(answer: HttpAnswer | HttpStream): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(answer.headers ?? {})) {
+    if (name.toLowerCase() in headers) throw new Error(`header ${name} is given twice`)
+    headers[name.toLowerCase()] = value
+  }
+  return headers
 }

@@ -8,7 +8,7 @@ import { RingWriter } from '../../src/worker/ring.ts'
 const { memory, records } = workerData as { memory: SharedArrayBuffer; records: number }
 const ring = new RingWriter(memory, 1)
 const source = new Uint8Array(256)
-ring.writeOpen(7, 0)
+ring.writeOpen(7, 0, 0)
 for (let n = 0; n < records; n += 1) {
   const length = n % 200
   for (let i = 0; i < length; i += 1) source[8 + i] = n + i

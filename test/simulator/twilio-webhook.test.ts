@@ -10,7 +10,7 @@ test('signatures are those the twilio package makes', () => {
   assert.equal(twilioSignature('12345', url, fields), twilio.getExpectedTwilioSignature('12345', url, fields))
 })
 
-test('the webhook is posted as a form with a signature over the public URL that the twilio package accepts', async () => {
+test('the webhook is a form POST with a signature over the public URL that the twilio package accepts', async () => {
   const server = await fakeServer()
   try {
     const call = { callSid: 'CA1', from: '+12015550100', to: '+12025550199' }

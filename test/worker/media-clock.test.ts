@@ -165,6 +165,17 @@ describe('the media clock', () => {
     )
   })
 
+  it('goes on where another clock of the track ended: what is missing was lost', () => {
+    const clock = new MediaClock(100, 1500)
+    assert.equal(clock.place(4000, 160), restart)
+    assert.equal(clock.lostMs, 2500)
+    assert.equal(clock.originMs, 4000)
+    const heard = new MediaClock(100, 1500)
+    assert.equal(heard.place(1400, 160), regressed)
+    assert.equal(heard.place(1500, 160), append)
+    assert.equal(heard.endMs, 1520)
+  })
+
   it('ignores times that are no numbers', () => {
     assert.deepEqual(
       placed([

@@ -34,8 +34,10 @@ async function started(changes: Partial<typeof config> = {}) {
   })
   pools.push(pool)
   const hops: ScoredHop[] = []
+  const closed: number[] = []
   pool.onHop((hop) => hops.push(hop))
-  return { pool, counters, hops }
+  pool.onClosed((trackId) => closed.push(trackId))
+  return { pool, counters, hops, closed }
 }
 
 /** Twilio's payload of frame `n` of 20 ms, in the middle of a message. */
@@ -111,7 +113,7 @@ describe('the voice pool', { concurrency: false }, () => {
       for (const trackId of [1, 2]) pool.open(trackId)
       for (const trackId of [1, 2]) play(pool, trackId, 0, 55)
       await until('first hops', () => ofTrack(hops, 1).length === 2 && ofTrack(hops, 2).length === 2)
-      await until('spare', () => pool.stats().seats.every(({ ready }) => ready))
+      await until('spare', () => pool.stats().spare)
       pool.fault(0, fault)
       let n = 55
       const tookMs = await until('track 1 goes on', () => {
@@ -125,6 +127,7 @@ describe('the voice pool', { concurrency: false }, () => {
       const [, second, third] = ofTrack(hops, 1)
       assert.equal(second?.hopEndMs, 1000)
       assert.ok((third?.hopStartMs ?? 0) >= 1000, 'its clock goes on')
+      assert.equal(third?.lostMs, (third?.hopStartMs ?? 0) - 1000, 'and what was lost is counted')
       const ends = ofTrack(hops, 2).map(({ hopEndMs }) => hopEndMs)
       assert.deepEqual(
         ends,
@@ -165,6 +168,37 @@ describe('the voice pool', { concurrency: false }, () => {
     await pool.stop()
   })
 
+  it('tells once that a closed track is finished, after its last hop', async () => {
+    const { pool, hops } = await started()
+    const told: string[] = []
+    pool.onHop((hop) => told.push(`hop ${hop.hopEndMs}`))
+    pool.onClosed((trackId) => told.push(`closed ${trackId}`))
+    pool.open(1)
+    play(pool, 1, 0, 50)
+    pool.close(1)
+    assert.deepEqual(told, [])
+    await pool.drain()
+    assert.deepEqual(told, ['hop 500', 'hop 1000', 'closed 1'])
+    assert.deepEqual(hops, [])
+    await pool.stop()
+  })
+
+  it('tells that a closed track is finished although its worker is lost', async () => {
+    const { pool, closed } = await started()
+    pool.open(1)
+    pool.open(2)
+    pool.fault(0, 'hang')
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    pool.close(1)
+    assert.deepEqual(closed, [])
+    await until('closed', () => closed.length > 0)
+    assert.deepEqual(closed, [1])
+    pool.close(2)
+    await until('closed', () => closed.length > 1)
+    assert.deepEqual(closed, [1, 2])
+    await pool.stop()
+  })
+
   it('flags a gap that it could fill', async () => {
     const { pool, hops } = await started()
     pool.open(1)
@@ -177,7 +211,8 @@ describe('the voice pool', { concurrency: false }, () => {
   })
 
   it('opens and closes tracks for ever in bounded memory', async () => {
-    const { pool } = await started({ callsMax: 100 })
+    const { pool } = await started({ callsMax: 100, ringBytes: 262_144 })
+    await until('spare', () => pool.stats().spare)
     let id = 0
     const round = async () => {
       for (let n = 0; n < 1000; n += 1) {
@@ -194,7 +229,7 @@ describe('the voice pool', { concurrency: false }, () => {
     for (let n = 0; n < 4; n += 1) await round()
     const grownBytes = (await round()) - before
     assert.equal(pool.stats().tracks, 0)
-    assert.ok(grownBytes < 16_777_216, `grown by ${grownBytes} bytes over 5000 tracks`)
+    assert.ok(grownBytes < 33_554_432, `grown by ${grownBytes} bytes over 5000 tracks`)
     await pool.stop()
   })
 
@@ -204,9 +239,14 @@ describe('the voice pool', { concurrency: false }, () => {
     await assert.rejects(VoicePool.start(options), { code: 'model_invalid', message: /does not load/ })
   })
 
-  it('does not start with a ring too small for its calls', async () => {
+  it('does not start with a ring too small for its calls, or with a tick that would look like a hang', async () => {
     const options = { model, counters: zeroCounters(), clock: systemClock, log: silentLog }
-    const start = VoicePool.start({ ...options, config: { ...config, ringBytes: 4096 } })
-    await assert.rejects(start, { code: 'config_invalid' })
+    const small = VoicePool.start({ ...options, config: { ...config, ringBytes: 4096 } })
+    await assert.rejects(small, {
+      code: 'config_invalid',
+      message: /ringBytes 4096 .* 1000 calls a worker need 256000/,
+    })
+    const slow = VoicePool.start({ ...options, config: { ...config, tickMs: 200 } })
+    await assert.rejects(slow, { code: 'config_invalid', message: /workerHungMs 500 .* tickMs 200/ })
   })
 })

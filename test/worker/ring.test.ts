@@ -32,7 +32,7 @@ describe('the ring', () => {
   it('carries a track from open to close, byte for byte', () => {
     const { writer, reader } = ringOf(4096, 4)
     assert.equal(readOne(reader), undefined)
-    assert.equal(writer.writeOpen(4_000_000_000, 1), true)
+    assert.equal(writer.writeOpen(4_000_000_000, 0, 1), true)
     const message = Buffer.from('{"payload":"f39/"}')
     assert.equal(writer.writeFrame(4_000_000_000, 123.25, message, 12, 16, 2), true)
     writer.writeClose(4_000_000_000, 3)
@@ -46,7 +46,7 @@ describe('the ring', () => {
 
   it('refuses the newest frame when full, counts it, and keeps what was written', () => {
     const { writer, reader } = ringOf(4096, 4)
-    writer.writeOpen(1, 0)
+    writer.writeOpen(1, 0, 0)
     let written = 0
     while (writer.writeFrame(1, written, payload(100, written), 0, 100, 0)) written += 1
     assert.equal(writer.framesRefused, 1)
@@ -63,10 +63,10 @@ describe('the ring', () => {
   it('opens and closes every track although frames fill it', () => {
     const tracksMax = 16
     const { writer, reader } = ringOf(4096, tracksMax)
-    writer.writeOpen(0, 0)
+    writer.writeOpen(0, 0, 0)
     while (writer.writeFrame(0, 0, payload(40), 0, 40, 0));
     let opened = 1
-    while (writer.writeOpen(opened, 0)) opened += 1
+    while (writer.writeOpen(opened, 0, 0)) opened += 1
     assert.ok(opened >= tracksMax / 2, `${opened} tracks opened in a full ring`)
     for (let id = 0; id < opened; id += 1) writer.writeClose(id, 0)
     const closes: number[] = []
@@ -81,7 +81,7 @@ describe('the ring', () => {
 
   it('refuses a frame larger than itself and goes on', () => {
     const { writer, reader } = ringOf(4096, 4)
-    writer.writeOpen(1, 0)
+    writer.writeOpen(1, 0, 0)
     assert.equal(writer.writeFrame(1, 0, payload(8000), 0, 8000, 0), false)
     assert.equal(writer.writeFrame(1, 0, payload(8), 0, 8, 0), true)
     readOne(reader)
@@ -103,7 +103,7 @@ describe('the ring', () => {
         steps.forEach((what, n) => {
           if (what === 'read') assert.deepEqual(readOne(reader), queue.shift())
           else if (what === 'open') {
-            if (!writer.writeOpen(n, 0)) return
+            if (!writer.writeOpen(n, 0, 0)) return
             open.push(n)
             queue.push({ kind: recordKind.open, trackId: n, mediaMs: 0, payload: '' })
           } else if (what === 'close') {
