@@ -1,13 +1,14 @@
 /**
- * Rows per second into the durable log, and from `write` to stored, beside bare inserts of the same finished bytes into
- * the same engine. Own scratch directory, removed at the end; a few seconds.
+ * Rows per second into the durable log, and from `write` to stored, beside bare inserts of the same finished bytes
+ * into the same engine. Own scratch directory, removed at the end; a few seconds.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { systemClock } from '../src/core/clock.ts'
 import { silentLog } from '../src/core/log.ts'
 import { zeroCounters } from '../src/core/metrics.ts'
-import { ByteBudget, LogEnvironment } from '../src/log/durable-log.ts'
+import { ByteBudget } from '../src/log/durable-log.ts'
+import { LogEnvironment } from '../src/log/log-environment.ts'
 import { EmbeddedStore } from '../src/storage/embedded-store.ts'
 import { migrate } from '../src/storage/migrations.ts'
 import { encodeRow } from '../src/storage/row-encoding.ts'

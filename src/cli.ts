@@ -196,4 +196,5 @@ try {
 } catch (thrown) {
   exitCode = codeOf(thrown)
 }
-process.exitCode = exitCode
+// Explicit: after a failed start, children and timers would hold the process. Writes to pipes and files are synchronous.
+process.exit(exitCode)

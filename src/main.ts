@@ -1,6 +1,6 @@
 /**
- * Composition: builds every room and hands each the callbacks it needs. Read it from `startFirewall` down and you have the
- * way of a call: webhook and socket -> call table -> voice pool -> verdict -> events and rows. Main thread.
+ * Composition: builds every room and hands each the callbacks it needs. Read it from `startFirewall` down and you
+ * have the way of a call: webhook and socket -> call table -> voice pool -> verdict -> events and rows. Main thread.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
@@ -30,7 +30,7 @@ import { CallTable } from './ingest/call-table.ts'
 import { MediaSockets } from './ingest/media-socket.ts'
 import { StreamTokens } from './ingest/stream-tokens.ts'
 import { voiceWebhookRoutes } from './ingest/voice-webhook.ts'
-import { LogEnvironment } from './log/durable-log.ts'
+import { LogEnvironment } from './log/log-environment.ts'
 import { EventBus } from './notify/event-bus.ts'
 import { runIdOf } from './storage/interrupted-calls.ts'
 import { PastCalls } from './storage/past-calls.ts'

@@ -31,7 +31,7 @@ const ranks: Readonly<Record<string, number>> = {
   'main.ts': 8,
   simulator: 8,
   cli: 9,
-  'cli.ts': 9,
+  'cli.ts': 10,
 }
 
 /** Package -> where it may be imported. Everything else goes through that file or room. */

@@ -43,11 +43,11 @@ def figures(human, synthetic, interval=True):
     return row
 
 
-def calibrate(model, dev):
+def calibrate(model, results):
     """Scale and offset on dev windows of 1, 2 and 4 s; classes, and engines within synthetic, count alike."""
     logits, labels, weights = [], [], []
-    for hops in LENGTHS.values():
-        human, synthetic = groups_of(judge_part(model, dev, hops - 1), hops, lambda call: True)
+    for hops, judged in zip(LENGTHS.values(), results):
+        human, synthetic = groups_of(judged, hops, lambda call: True)
         engines = {}
         for key, scores in synthetic.items():
             engines.setdefault(key.split()[0], []).append(scores)
@@ -139,8 +139,8 @@ def measure_test(model, test):
     engines = sorted({call["engine"] for call in test.calls if call["label"] == 1})
     drawn = lambda call: call["condition"] == "drawn"
     by_length, results = {}, None
-    for name, hops in LENGTHS.items():
-        results = judge_part(model, test, hops - 1)
+    judged = judge_part(model, test, [hops - 1 for hops in LENGTHS.values()])
+    for (name, hops), results in zip(LENGTHS.items(), judged):
         by_length[name] = {"all": figures(*groups_of(results, hops, drawn))}
         for engine in engines:
             chosen = groups_of(results, hops, lambda c: drawn(c) and c["engine"] in ("human", engine))
@@ -156,8 +156,8 @@ def measure_test(model, test):
 
 
 def evaluate(model, parts):
-    calibration = calibrate(model, parts["dev"])
-    dev_results = judge_part(model, parts["dev"])
+    calibration = calibrate(model, judge_part(model, parts["dev"], [hops - 1 for hops in LENGTHS.values()]))
+    dev_results = judge_part(model, parts["dev"])[0]
     thresholds = choose_thresholds(dev_results, parts["dev"])
     by_length, by_condition, drawn_results = measure_test(model, parts["test"])
     dev_human, dev_synthetic = groups_of(dev_results, WINDOW_HOPS, lambda call: True)

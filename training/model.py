@@ -15,6 +15,28 @@ def convolution(inputs, outputs, width, stride):
                          nn.ReLU())
 
 
+def weighted_spread(values, mean, weight):
+    return torch.sqrt(((values - mean.unsqueeze(1)) ** 2 * weight).sum(1) + 1e-4)
+
+
+class Statistics(nn.Module):
+    """Of the hop's speech frames: mean and spread of each band, and spread of its change in 20 ms. [N, 180]"""
+
+    def __init__(self):
+        super().__init__()
+        self.level = nn.BatchNorm1d(3 * BANDS)
+
+    def forward(self, shape, speech):
+        weight = (speech + 1e-4).unsqueeze(2)
+        weight = weight / weight.sum(1, keepdim=True)
+        hop = shape[:, CONTEXT_FRAMES:]
+        change = hop - shape[:, CONTEXT_FRAMES - 2 : CONTEXT_FRAMES + HOP_FRAMES - 2]
+        mean = (hop * weight).sum(1)
+        moved = (change * weight).sum(1)
+        return self.level(torch.cat([mean, weighted_spread(hop, mean, weight),
+                                     weighted_spread(change, moved, weight)], 1))
+
+
 class Encoder(nn.Module):
     """features [N, CONTEXT+50, 60], speech [N, 50] -> embedding [N, EMBEDDING] in -1..1."""
 
@@ -24,7 +46,9 @@ class Encoder(nn.Module):
         self.second = convolution(48, 64, 3, 2)
         self.third = convolution(64, 96, 3, 1)
         self.fourth = convolution(96, 96, 1, 1)
-        self.project = nn.Linear(192, EMBEDDING)
+        self.statistics = Statistics()
+        self.mix = nn.Linear(192 + 3 * BANDS, 72)
+        self.project = nn.Linear(72, EMBEDDING)
 
     def forward(self, features, speech):
         shape = (features - features.mean(2, keepdim=True)) * 0.3
@@ -34,7 +58,8 @@ class Encoder(nn.Module):
         weight = (weight / weight.sum(1, keepdim=True)).unsqueeze(1)
         mean = (middle * weight).sum(2)
         spread = torch.sqrt(((middle - mean.unsqueeze(2)) ** 2 * weight).sum(2) + 1e-4)
-        return torch.tanh(self.project(torch.cat([mean, spread], 1)))
+        pooled = torch.cat([mean, spread, self.statistics(shape, speech)], 1)
+        return torch.tanh(self.project(torch.relu(self.mix(pooled))))
 
 
 class Head(nn.Module):
@@ -81,7 +106,11 @@ class VoiceModel(nn.Module):
         """
         batch, hops = speech.shape[:2]
         embedding = self.encoder(features.flatten(0, 1), speech.flatten(0, 1)).reshape(batch, hops, -1)
-        share = speech.mean(2)
+        return embedding, self.judge_embeddings(embedding, speech.mean(2), lengths)
+
+    def judge_embeddings(self, embedding, share, lengths):
+        """Logits [B, H] of hops that are encoded already; share [B, H] is their share of speech frames."""
+        batch, hops = share.shape
         padded = nn.functional.pad(embedding, (0, 0, WINDOW_HOPS - 1, 0))
         padded_share = nn.functional.pad(share, (WINDOW_HOPS - 1, 0))
         windows = padded.unfold(1, WINDOW_HOPS, 1).transpose(2, 3)
@@ -89,4 +118,4 @@ class VoiceModel(nn.Module):
         age = torch.arange(WINDOW_HOPS - 1, -1, -1)
         weights = weights * (age[None, None] <= lengths.unsqueeze(2)).float()
         logits = self.head(windows.flatten(0, 1), weights.flatten(0, 1))
-        return embedding, logits.reshape(batch, hops)
+        return logits.reshape(batch, hops)

@@ -82,24 +82,25 @@ class Batches:
         return [torch.from_numpy(np.asarray(value)) for value in (features, speech, lengths, labels, valid)]
 
 
-def judge_part(model, part, history=WINDOW_HOPS - 1, keep=lambda call: True):
-    """Per call the logits of all hops of speech, each with up to `history` hops before it."""
+def judge_part(model, part, histories=(WINDOW_HOPS - 1,)):
+    """Per call the logits of all hops of speech, for each number of hops of history: a list of results."""
     model.eval()
-    results = []
+    results = [[] for _ in histories]
     with torch.no_grad():
         for call in part.calls:
-            if not keep(call):
-                continue
             values, gate = part.hop_tensors(call, call["hops"])
-            lengths = torch.full((1, len(gate)), history)
-            _, logits = model.judge_lines(torch.from_numpy(values)[None], torch.from_numpy(gate)[None], lengths)
-            results.append((call, logits[0].numpy()))
+            gate = torch.from_numpy(gate)
+            embedding = model.encoder(torch.from_numpy(values), gate)[None]
+            for number, history in enumerate(histories):
+                lengths = torch.full((1, len(gate)), history)
+                logits = model.judge_embeddings(embedding, gate.mean(1)[None], lengths)
+                results[number].append((call, logits[0].numpy()))
     return results
 
 
 def dev_figure(model, part):
     """Mean over engines of the EER of full windows against all dev humans."""
-    results = judge_part(model, part)
+    results = judge_part(model, part)[0]
     human = np.concatenate([logits[3:] for call, logits in results if call["label"] == 0])
     figures = {}
     for engine in sorted({call["engine"] for call, _ in results if call["label"] == 1}):

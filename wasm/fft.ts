@@ -86,7 +86,7 @@ export function powerSpectrum(fftSize: i32): void {
     n >>= 2
     s <<= 2
   }
-  if (n == 2) {
+  if (n === 2) {
     stage2(x, y, s)
     x = y
   }

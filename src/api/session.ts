@@ -12,6 +12,8 @@ import { json } from './problem.ts'
 
 const signInBody = z.strictObject({ key: z.string().min(1).max(200) })
 
+const noWho = { actor: null, role: null, via: null } as const
+
 export interface SessionResourceOptions {
   readonly authenticator: Authenticator
   readonly sessions: Sessions
@@ -39,11 +41,14 @@ export class SessionResource {
 
   /** Open to everybody, so that the page can ask without an error: nobody is an answer, a wrong credential is not. */
   show(request: HttpRequest): HttpAnswer {
+    const { headers } = request
+    const nobody = !headers.has('authorization') && sessionIdOf(headers.get('cookie')) === undefined
+    if (nobody) return json(200, noWho)
     try {
       const { actor, role, via } = this.#options.authenticator.authenticate(request)
       return json(200, { actor, role, via })
     } catch (thrown) {
-      if (thrown instanceof AccessRefused && !thrown.wrong) return json(200, { actor: null, role: null, via: null })
+      if (thrown instanceof AccessRefused && !thrown.wrong) return json(200, noWho)
       throw thrown
     }
   }

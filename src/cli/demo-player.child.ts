@@ -1,7 +1,7 @@
 /**
  * The demo's other half, a process of its own so that its work is not the server's: plays the recorded calls of
  * fixtures/calls through webhook and socket at their real pace, a few at a time and over and over, listens to the
- * verdict events as any client may, and prints a line whenever a verdict changes. Ends when its parent does.
+ * verdict events like every client, and prints a line whenever a verdict changes. Ends when its parent does.
  */
 
 import { join } from 'node:path'

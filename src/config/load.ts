@@ -57,6 +57,14 @@ function readYaml(path: string, problems: string[]): Tree {
   return {}
 }
 
+/** Any other YAML file that must be a mapping of keys (source mappings). @throws ConfigProblems */
+export function readYamlFile(path: string): Record<string, unknown> {
+  const problems: string[] = []
+  const tree = readYaml(path, problems)
+  if (problems.length > 0) throw new ConfigProblems(problems)
+  return tree
+}
+
 function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -4,9 +4,23 @@
  */
 import { useEffect, useState } from 'preact/hooks'
 import type { LabelChange, LiveStore } from './live-store.ts'
+import { useTold } from './told.ts'
 import { labelOrder, labelWords, scoreText, shortSid } from './wording.ts'
 
 const speakEveryMs = 2000
+
+/** The number of live tracks that sound synthetic, in the title of the browser's tab. */
+export function TitleCount({ store }: { store: LiveStore }) {
+  useTold(store.subscribe)
+  const synthetic = store.counts().likely_synthetic
+  useEffect(() => {
+    document.title = synthetic === 0 ? 'voicefw' : `(${synthetic}) voicefw`
+    return () => {
+      document.title = 'voicefw'
+    }
+  }, [synthetic])
+  return null
+}
 
 export function Announcer({ store }: { store: LiveStore }) {
   const [sentence, say] = useState('')

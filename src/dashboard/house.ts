@@ -93,10 +93,11 @@ export class House {
   }
 
   async #ask(): Promise<void> {
-    this.#askedAtMs = performance.now()
+    const askedAtMs = performance.now()
+    this.#askedAtMs = askedAtMs
     try {
       const page = await api.calls({ state: 'live', limit: '1000' })
-      this.store.load(page.calls)
+      this.store.load(page.calls, askedAtMs)
       this.loaded = true
       this.#tell()
     } catch (thrown) {

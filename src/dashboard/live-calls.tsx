@@ -89,13 +89,14 @@ interface LiveRowProps {
 }
 
 function LiveRow({ track, house, clear, stop }: LiveRowProps) {
-  const elapsedMs = track.startedAtMs === null ? null : (track.endedAtMs ?? Date.now()) + house.clockOffsetMs
+  const untilMs = (track.endedAtMs ?? Date.now()) + house.clockOffsetMs
+  const elapsed = track.startedAtMs === null ? '–' : clockTime(untilMs - track.startedAtMs)
   return (
     <TrackRow
       {...track}
       rowKey={track.key}
       now={track.flags.map((flag) => flagWords[flag] ?? flag).join(', ')}
-      time={elapsedMs === null || track.startedAtMs === null ? '–' : clockTime(elapsedMs - track.startedAtMs)}
+      time={`${track.endedAtMs === null ? '' : 'ended '}${elapsed}`}
       ended={track.endedAtMs !== null}
       thresholds={house.status?.thresholds ?? null}
       numbersClear={clear}

@@ -30,6 +30,8 @@ export interface LiveTrack {
   /** Newest last. */
   scores: (number | null)[]
   flags: readonly string[]
+  /** Page time of the last event about it, ms. */
+  heardAtMs: number
   /** Grows with every change; who draws compares it. */
   version: number
 }
@@ -57,8 +59,11 @@ export class LiveStore {
   #drawnAtMs = 0
   #scheduled = false
 
-  /** Takes the list of live calls as the truth about which tracks there are. */
-  load(calls: readonly ListedCall[]): void {
+  /**
+   * Takes the list of live calls as the truth about which tracks there are; but a track that an event spoke of after
+   * the list was asked for is newer than the list.
+   */
+  load(calls: readonly ListedCall[], askedAtMs: number): void {
     const present = new Set<string>()
     for (const call of calls) {
       for (const track of call.tracks) {
@@ -76,11 +81,14 @@ export class LiveStore {
           endedAtMs: null,
           scores: track.lastWindows.slice(-scoresMax),
           flags: known?.flags ?? [],
+          heardAtMs: known?.heardAtMs ?? Number.NEGATIVE_INFINITY,
           version: (known?.version ?? 0) + 1,
         })
       }
     }
-    for (const track of this.tracks.values()) if (!present.has(track.key)) this.#end(track)
+    for (const track of this.tracks.values()) {
+      if (!present.has(track.key) && track.heardAtMs < askedAtMs) this.#end(track)
+    }
     this.#changed()
   }
 
@@ -104,6 +112,7 @@ export class LiveStore {
     }
     if (event.state === 'live') track.endedAtMs = null
     else this.#end(track)
+    track.heardAtMs = performance.now()
     track.version += 1
     this.#changed()
   }
@@ -155,7 +164,7 @@ function blankTrack(key: string, event: VerdictEvent): LiveTrack {
   const { callSid, track, label, score, confidence, provisional, netSpeechMs, gapMs, lostMs } = event
   const verdict = { label, score, confidence, provisional, netSpeechMs, gapMs, lostMs }
   const unknown = { from: '', to: '', startedAtMs: null, endedAtMs: null, model: '' }
-  return { key, callSid, track, ...unknown, ...verdict, scores: [], flags: [], version: 0 }
+  return { key, callSid, track, ...unknown, ...verdict, scores: [], flags: [], heardAtMs: 0, version: 0 }
 }
 
 /** Worst first: by label, then by score, then the older call, so that equal rows stand still. */

@@ -8,7 +8,7 @@ import 'uplot/dist/uPlot.min.css'
 import './tokens.css'
 import './layout.css'
 import './calls.css'
-import { Announcer } from './announcer.tsx'
+import { Announcer, TitleCount } from './announcer.tsx'
 import { api } from './api-client.ts'
 import { CallPage } from './call-page.tsx'
 import { applyTheme, readTheme } from './colours.ts'
@@ -84,6 +84,7 @@ function SignedIn({ onSignedOut }: { onSignedOut: (problem: string | null) => vo
         A label says how a voice sounds, not who is speaking. <strong>Likely human is not identity.</strong>
       </footer>
       <Announcer store={house.store} />
+      <TitleCount store={house.store} />
     </>
   )
 }

@@ -15,11 +15,28 @@ export interface Stretch {
 }
 
 /** In the order of the lanes. */
-export const laneFlags = ['silence', 'music', 'tone', 'dtmf', 'clipped', 'gap'] as const
+const laneFlags = ['silence', 'music', 'tone', 'dtmf', 'clipped', 'gap'] as const
 
 export type LaneFlag = (typeof laneFlags)[number]
 
 const hopMsDefault = 500
+
+/** A place on the timeline: a judged window, or nothing, where audio never came and the line must break. */
+export interface TimelinePoint {
+  readonly atMs: number
+  readonly window: WindowView | null
+}
+
+export function timelinePoints(windows: readonly WindowView[]): TimelinePoint[] {
+  const hopMs = hopMsOf(windows)
+  const points: TimelinePoint[] = []
+  for (const window of windows) {
+    const lastMs = points.at(-1)?.atMs ?? window.endMs
+    if (window.endMs - lastMs > 1.5 * hopMs) points.push({ atMs: lastMs + hopMs / 2, window: null })
+    points.push({ atMs: window.endMs, window })
+  }
+  return points
+}
 
 /** The step between windows: the smallest that occurs. */
 export function hopMsOf(windows: readonly WindowView[]): number {

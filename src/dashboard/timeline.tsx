@@ -8,7 +8,7 @@ import type { GapView, WindowView } from '../decisions/verdict-view.ts'
 import type { Thresholds } from './api-client.ts'
 import { colours, onColours } from './colours.ts'
 import { bandGradient, drawBackdrop, drawLaneNames, type Lanes, yMin } from './timeline-drawing.ts'
-import { flagStretches } from './timeline-stretches.ts'
+import { flagStretches, type TimelinePoint, timelinePoints } from './timeline-stretches.ts'
 import { clockTime, flagWords, scoreText } from './wording.ts'
 
 interface TimelineProps {
@@ -28,6 +28,7 @@ export function Timeline({ windows, gaps, thresholds, summary }: TimelineProps) 
   const plot = useRef<uPlot | null>(null)
   const [at, setAt] = useState<number | null>(null)
   const [, recolour] = useState(0)
+  const points = useMemo(() => timelinePoints(windows), [windows])
   const lanes = useMemo(() => flagStretches(windows, gaps), [windows, gaps])
   const laneNames = [...lanes.keys()].join(' ')
   const latest = useRef({ lanes, thresholds })
@@ -40,7 +41,7 @@ export function Timeline({ windows, gaps, thresholds, summary }: TimelineProps) 
     const element = frame.current
     if (!element) return
     const size = () => ({ width: element.clientWidth, height: scoreHeightPx + lanes.size * laneHeightPx + 34 })
-    const chart = new uPlot({ ...size(), ...options(latest, setAt) }, dataOf(windows), element)
+    const chart = new uPlot({ ...size(), ...options(latest, setAt) }, dataOf(points), element)
     plot.current = chart
     const observer = new ResizeObserver(() => {
       if (element.clientWidth !== chart.width) chart.setSize(size())
@@ -52,16 +53,16 @@ export function Timeline({ windows, gaps, thresholds, summary }: TimelineProps) 
       plot.current = null
     }
   }, [laneNames, palette, thresholds])
-  useEffect(() => plot.current?.setData(dataOf(windows)), [windows])
+  useEffect(() => plot.current?.setData(dataOf(points)), [points])
 
   const move = (event: KeyboardEvent) => {
     const chart = plot.current
-    const next = nextIndex(event.key, at, windows.length)
-    const window = next === null ? undefined : windows[next]
-    if (!chart || !window) return
+    const next = nextIndex(event.key, at, points.length)
+    const point = next === null ? undefined : points[next]
+    if (!chart || !point) return
     event.preventDefault()
-    const left = chart.valToPos(window.endMs / 1000, 'x')
-    chart.setCursor({ left, top: chart.valToPos(window.score ?? 0.5, 'y') })
+    const left = chart.valToPos(point.atMs / 1000, 'x')
+    chart.setCursor({ left, top: chart.valToPos(point.window?.score ?? 0.5, 'y') })
     setAt(next)
   }
   return (
@@ -69,7 +70,7 @@ export function Timeline({ windows, gaps, thresholds, summary }: TimelineProps) 
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the chart is read by moving along it */}
       <div ref={frame} class="timeline-frame" role="img" aria-label={summary} tabIndex={0} onKeyDown={move} />
       <p class="readout" aria-live="polite">
-        {readout(at === null ? undefined : windows[at]) ?? 'Point at the line, or focus it and use the arrow keys.'}
+        {readout(at === null ? undefined : points[at]) ?? 'Point at the line, or focus it and use the arrow keys.'}
       </p>
     </div>
   )
@@ -82,16 +83,18 @@ function nextIndex(key: string, at: number | null, count: number): number | null
   return key === 'End' ? count - 1 : null
 }
 
-function readout(window: WindowView | undefined): string | null {
-  if (window === undefined) return null
+function readout(point: TimelinePoint | undefined): string | null {
+  if (point === undefined) return null
+  const { window } = point
+  if (window === null) return `from ${clockTime(point.atMs)}: audio never came`
   const from = `${clockTime(window.startMs)}–${clockTime(window.endMs)}`
   const flags = window.flags.map((flag) => flagWords[flag] ?? flag).join(', ')
   const score = window.score === null ? 'not scored' : `score ${scoreText(window.score)}`
   return [`window ${from}`, score, flags].filter((text) => text !== '').join(' · ')
 }
 
-function dataOf(windows: readonly WindowView[]): uPlot.AlignedData {
-  return [windows.map((window) => window.endMs / 1000), windows.map((window) => window.score)]
+function dataOf(points: readonly TimelinePoint[]): uPlot.AlignedData {
+  return [points.map((point) => point.atMs / 1000), points.map((point) => point.window?.score ?? null)]
 }
 
 type Latest = { readonly current: { readonly lanes: Lanes; readonly thresholds: Thresholds | null } }
@@ -105,7 +108,11 @@ function options(latest: Latest, setAt: (at: number | null) => void): Omit<uPlot
     legend: { show: false },
     padding: [8, 12, 0, 0],
     cursor: { points: { size: 8 }, y: false, drag: { x: true, y: false } },
-    scales: { x: { time: false }, y: { range: () => [yMin(latest.current.lanes), 1.02] } },
+    // The call begins at 0, not at the end of its first window; a zoomed range is kept as it is.
+    scales: {
+      x: { time: false, range: (plot, min, max) => [min <= (plot.data[0][0] ?? 0) ? 0 : min, max] },
+      y: { range: () => [yMin(latest.current.lanes), 1.02] },
+    },
     axes: [
       {
         ...axis,

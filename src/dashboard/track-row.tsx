@@ -42,7 +42,7 @@ export function RowHeads({ time }: { time: string }) {
       <span>Call</span>
       <span>From → to</span>
       <span class="right">{time}</span>
-      <span>Score over the last 30 s</span>
+      <span>Last window scores</span>
       <span class="right">Score</span>
       <span class="right">Confidence</span>
       <span class="right">Speech</span>
@@ -91,7 +91,7 @@ export class TrackRow extends Component<TrackRowProps> {
         <span class="cell-numbers">
           {from} <span class="soft">→</span> {to}
         </span>
-        <span class="cell-time right">{row.ended && !/\D{3}/.test(row.time) ? `ended ${row.time}` : row.time}</span>
+        <span class="cell-time right">{row.time}</span>
         <span class="cell-line">
           <ScoreLine scores={row.scores} label={row.label} thresholds={row.thresholds} version={row.version} />
         </span>

@@ -1,11 +1,12 @@
 /**
  * Everything said about a hop besides its features: which frames are speech, and the flags. Brings together the gate
- * (speech-gate.ts), held tones (tones.ts) and DTMF (dtmf.ts); state per track is theirs.
+ * (speech-gate.ts), held tones (tones.ts), DTMF (dtmf.ts) and music (music.ts); state per track is theirs.
  */
 import { frameStat, statsPerFrame } from '../audio/frame-stats.ts'
 import type { Kernels } from '../audio/kernels.ts'
 import { DtmfDetector } from './dtmf.ts'
 import { type Hop, type HopSpec, hopFlag } from './hop.ts'
+import { MusicDetector } from './music.ts'
 import { SpeechGate } from './speech-gate.ts'
 import { markTones } from './tones.ts'
 
@@ -17,6 +18,7 @@ const clippedMin = 4
 export class HopFlags {
   readonly #gate: SpeechGate
   readonly #dtmf: DtmfDetector
+  readonly #music: MusicDetector
   /** Frames that cannot be speech: tones and what surrounds DTMF. */
   readonly #barred: Uint8Array
   readonly #tonal: Uint8Array
@@ -27,6 +29,7 @@ export class HopFlags {
     const frameSamples = (features.hopSamples * narrowHz) / features.sampleRateHz
     this.#gate = new SpeechGate(hopFrames, tracksMax)
     this.#dtmf = new DtmfDetector(kernels, hopStart, frameSamples, features.sampleRateHz / features.fftSize, tracksMax)
+    this.#music = new MusicDetector(hopFrames, tracksMax)
     this.#barred = new Uint8Array(hopFrames)
     this.#tonal = new Uint8Array(hopFrames)
   }
@@ -34,6 +37,7 @@ export class HopFlags {
   reset(slot: number): void {
     this.#gate.reset(slot)
     this.#dtmf.reset(slot)
+    this.#music.reset(slot)
   }
 
   /** Writes speech, speechFrames, flags and dtmfDigit of `hop` from the figures of its frames. */
@@ -47,6 +51,7 @@ export class HopFlags {
     hop.flags = 0
     if (this.#dtmf.toneFrames > 0) hop.flags |= hopFlag.dtmf
     else if (tonalFrames > 0) hop.flags |= hopFlag.tone
+    if (this.#music.judge(slot, stats, hop.speechFrames)) hop.flags |= hopFlag.music
     if (hop.speechFrames === 0 && this.#gate.quiet) hop.flags |= hopFlag.silence
     if (clippedNeighbours(stats, barred.length) >= clippedMin) hop.flags |= hopFlag.clipped
   }

@@ -20,8 +20,11 @@ const floorBias = 0.5
 const startHops = 3
 const startFloorMax = -2
 
-/** No frame under this level is speech (ln power of the window; about -62 dBFS). */
+/** No frame under this level is speech (ln power of the window; about -56 dBFS). */
 const powerMin = -3.5
+
+/** A hop without speech is silence when no frame passes this (ln power; about -45 dBFS): line noise does not. */
+const quietPowerMax = -1
 
 /** Power (ln) that only samples of zero have. In a hop with filled samples they say nothing about the line's noise. */
 const digitalSilence = -12
@@ -55,7 +58,7 @@ const nextAt = validAt + 1
 const holdAt = validAt + 2
 
 export class SpeechGate {
-  /** After `judge`: nothing in the hop was over the lowest level of speech. */
+  /** After `judge`: no frame of the hop was louder than the line's own noise may be. */
   quiet = false
   readonly #frames: number
   readonly #state: Float32Array
@@ -81,8 +84,9 @@ export class SpeechGate {
     this.#markSteady(stats)
     this.quiet = true
     for (let frame = 0; frame < this.#frames; frame += 1) {
-      const loud = stats[frame * statsPerFrame + frameStat.power]! > powerMin
-      if (loud) this.quiet = false
+      const power = stats[frame * statsPerFrame + frameStat.power]!
+      const loud = power > powerMin
+      if (power > quietPowerMax) this.quiet = false
       const out = barred[frame] === 1 || this.#steady[frame] === 1
       this.#raw[frame] = loud && !out && this.#excess(stats, frame) > excessMin ? 1 : 0
     }

@@ -1,19 +1,15 @@
 /**
- * The durable log: appended entries are on disk before `append` resolves, are read in order by named cursors, and leave
- * when every cursor has passed them. Several named logs share one LMDB environment (the only importer of lmdb), so one
- * flush serves all of them (group commit). Bytes are bounded by a budget; an entry whose checksum fails is moved to a
- * quarantine file, counted and skipped, it never stops the rest. Sequence numbers are never used twice, and `id` names
- * this very environment, so that a token made of both is unique. Main thread; commits and flushes run on lmdb's own.
+ * The durable log: appended entries are on disk before `append` resolves, are read in order by named cursors, and
+ * leave when every cursor has passed them. Bytes are bounded by a budget; an entry whose checksum fails is moved to a
+ * quarantine file, counted and skipped, it never stops the rest. Sequence numbers are never used twice. Main thread.
  */
 import assert from 'node:assert/strict'
-import { randomUUID } from 'node:crypto'
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
-import { crc32 } from 'node:zlib'
-import { type Database, open, type RootDatabase } from 'lmdb'
+import { writeFileSync } from 'node:fs'
+import type { Database } from 'lmdb'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
-import { damageOf } from './lmdb-file.ts'
+import { crc32 } from './checksum.ts'
 
 /** One entry as it was appended. The bytes are the reader's own copy. */
 export interface LogEntry {
@@ -55,14 +51,15 @@ export class ByteBudget {
   }
 }
 
-export interface LogEnvironmentOptions {
-  /** Directory of the environment; created with mode 0700. */
+/** What a log needs of the environment it lies in. */
+export interface LogGround {
   readonly directory: string
   readonly counters: Pick<Counters, 'logEntriesCorrupt'>
-  readonly log: Log
+  readonly events: Log
+  /** One transaction, flushed to disk. */
+  commit(writes: () => void): Promise<void>
 }
 
-const logsMax = 64
 const tailKey = 'tail'
 
 interface Tail {
@@ -70,65 +67,9 @@ interface Tail {
   readonly bytes: number
 }
 
-/** One LMDB environment: the files, the shared flush, the logs by name. */
-export class LogEnvironment {
-  readonly directory: string
-  readonly counters: Pick<Counters, 'logEntriesCorrupt'>
-  readonly events: Log
-  /** Random name of this environment, kept in it. Part of every token made from its sequence numbers. */
-  readonly id: string
-  readonly #root: RootDatabase<Uint8Array, number>
-  readonly #meta: Database<unknown, string>
-  readonly #logs = new Map<string, LmdbLog>()
-
-  private constructor(options: LogEnvironmentOptions, root: RootDatabase<Uint8Array, number>) {
-    this.directory = options.directory
-    this.counters = options.counters
-    this.events = options.log
-    this.#root = root
-    this.#meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' })
-    const known = this.#meta.get('id')
-    this.id = typeof known === 'string' ? known : randomUUID().slice(0, 13)
-    if (known === undefined) this.#meta.putSync('id', this.id)
-  }
-
-  /** Opens or creates. Files that LMDB cannot open are moved aside (kept for inspection), counted, and begun anew. */
-  static open(options: LogEnvironmentOptions): LogEnvironment {
-    mkdirSync(options.directory, { recursive: true, mode: 0o700 })
-    const path = `${options.directory}/log`
-    const damage = damageOf(`${path}/data.mdb`)
-    if (damage !== null) {
-      const aside = `${path}.damaged-${randomUUID().slice(0, 8)}`
-      renameSync(path, aside)
-      options.counters.logEntriesCorrupt += 1
-      options.log.error('the durable log is damaged; moved aside and begun anew', { aside, damage })
-    }
-    const root = open<Uint8Array, number>({ path, encoding: 'binary', maxDbs: logsMax })
-    return new LogEnvironment(options, root)
-  }
-
-  /** The log of that name; logs that share a budget are bounded together. The same name gives the same log. */
-  log(name: string, budget: ByteBudget): DurableLog {
-    const known = this.#logs.get(name)
-    if (known !== undefined) return known
-    assert(this.#logs.size < logsMax - 2, 'more named logs than the environment holds')
-    const entries = this.#root.openDB<Uint8Array, number>({ name: `log.${name}`, encoding: 'binary' })
-    const log = new LmdbLog(this, name, entries, this.#meta, budget)
-    this.#logs.set(name, log)
-    return log
-  }
-
-  /** Runs puts and removes as one transaction; resolves once it is flushed to disk. */
-  async commit(writes: () => void): Promise<void> {
-    const committed = this.#root.batch(writes)
-    await committed
-    await this.#root.flushed
-  }
-
-  async close(): Promise<void> {
-    await this.#root.flushed
-    await this.#root.close()
-  }
+/** Each write has a promise of its own that fails with its transaction, which is told by `commit`. */
+export function told(write: PromiseLike<unknown>): void {
+  write.then(undefined, () => {})
 }
 
 /*
@@ -155,8 +96,8 @@ export function footprintBytes(payloadBytes: number): number {
   return Math.ceil((value + 16) / pageBytes) * pageBytes + nodeOverheadBytes
 }
 
-class LmdbLog implements DurableLog {
-  readonly #environment: LogEnvironment
+export class LmdbLog implements DurableLog {
+  readonly #environment: LogGround
   readonly #name: string
   readonly #entries: Database<Uint8Array, number>
   readonly #meta: Database<unknown, string>
@@ -171,9 +112,11 @@ class LmdbLog implements DurableLog {
   #next: number
   #end: number
   #bytes: number
+  /** As of the last transaction begun; what `tail` says. `#bytes` also counts appends that wait their turn. */
+  #diskBytes: number
 
   constructor(
-    environment: LogEnvironment,
+    environment: LogGround,
     name: string,
     entries: Database<Uint8Array, number>,
     meta: Database<unknown, string>,
@@ -194,6 +137,7 @@ class LmdbLog implements DurableLog {
     this.#next = Math.max(tail.next, ...this.#cursors.values())
     this.#end = this.#next
     this.#bytes = tail.bytes
+    this.#diskBytes = tail.bytes
     this.#budget.used += tail.bytes
     this.#first = this.#next
     for (const key of entries.getKeys({ limit: 1 })) this.#first = key
@@ -212,19 +156,22 @@ class LmdbLog implements DurableLog {
     }
     const next = first + batch.length
     this.#next = next
-    this.#bytes += bytes
-    this.#budget.used += bytes
+    this.#hold(bytes)
+    const disowned = this.#disowned.splice(0)
+    let begun = 0
     try {
       await this.#environment.commit(() => {
-        for (const seq of this.#disowned.splice(0)) void this.#entries.remove(seq)
-        for (const [index, payload] of batch.entries()) void this.#entries.put(first + index, sealed(payload))
+        for (const seq of disowned) told(this.#entries.remove(seq))
+        for (const [index, payload] of batch.entries()) told(this.#entries.put(first + index, sealed(payload)))
+        begun = bytes
+        this.#diskBytes += begun
         this.#putTail()
       })
     } catch (thrown) {
       // Their numbers stay used, and they are removed with the next append: a failed flush may have left them visible.
-      for (const index of batch.keys()) this.#disowned.push(first + index)
-      this.#bytes -= bytes
-      this.#budget.used -= bytes
+      this.#disowned.push(...disowned, ...Array.from(batch, (_, index) => first + index))
+      this.#hold(-bytes)
+      this.#diskBytes -= begun
       throw thrown
     }
     this.#end = Math.max(this.#end, next)
@@ -256,13 +203,13 @@ class LmdbLog implements DurableLog {
     const known = this.#cursors.get(name)
     if (known !== undefined) return known
     this.#cursors.set(name, this.#first)
-    void this.#meta.put(`${this.#name}/cursor/${name}`, this.#first)
+    told(this.#meta.put(`${this.#name}/cursor/${name}`, this.#first))
     return this.#first
   }
 
   async reserve(name: string, toSeq: number): Promise<void> {
     assert(toSeq > this.cursor(name) && toSeq <= this.#end, 'a reservation covers flushed entries only')
-    await this.#environment.commit(() => void this.#meta.put(`${this.#name}/reserve/${name}`, toSeq))
+    await this.#environment.commit(() => told(this.#meta.put(`${this.#name}/reserve/${name}`, toSeq)))
     this.#reserved.set(name, toSeq)
   }
 
@@ -271,22 +218,36 @@ class LmdbLog implements DurableLog {
   }
 
   async advance(name: string, seq: number): Promise<void> {
-    assert(seq >= this.cursor(name) && seq <= this.#end, 'a cursor moves forward, over flushed entries only')
+    const from = this.cursor(name)
+    assert(seq >= from && seq <= this.#end, 'a cursor moves forward, over flushed entries only')
     this.#cursors.set(name, seq)
-    this.#reserved.delete(name)
     const passed = Math.min(...this.#cursors.values())
     const gone: number[] = []
+    let bytes = 0
     for (const { key, value } of this.#entries.getRange({ start: this.#first, end: passed })) {
       gone.push(key)
-      if (!this.#damaged.delete(key)) this.#release(value.length - headerBytes)
+      if (!this.#damaged.has(key)) bytes += footprintBytes(value.length - headerBytes)
     }
+    this.#hold(-bytes)
+    let begun = 0
+    try {
+      await this.#environment.commit(() => {
+        told(this.#meta.put(`${this.#name}/cursor/${name}`, seq))
+        told(this.#meta.remove(`${this.#name}/reserve/${name}`))
+        for (const key of gone) told(this.#entries.remove(key))
+        begun = bytes
+        this.#diskBytes -= begun
+        this.#putTail()
+      })
+    } catch (thrown) {
+      this.#cursors.set(name, from)
+      this.#hold(bytes)
+      this.#diskBytes += begun
+      throw thrown
+    }
+    this.#reserved.delete(name)
     this.#first = Math.max(this.#first, passed)
-    await this.#environment.commit(() => {
-      void this.#meta.put(`${this.#name}/cursor/${name}`, seq)
-      void this.#meta.remove(`${this.#name}/reserve/${name}`)
-      for (const key of gone) void this.#entries.remove(key)
-      this.#putTail()
-    })
+    for (const key of gone) this.#damaged.delete(key)
   }
 
   end(): number {
@@ -306,13 +267,12 @@ class LmdbLog implements DurableLog {
   }
 
   #putTail(): void {
-    void this.#meta.put(`${this.#name}/${tailKey}`, { next: this.#next, bytes: this.#bytes } satisfies Tail)
+    told(this.#meta.put(`${this.#name}/${tailKey}`, { next: this.#next, bytes: this.#diskBytes } satisfies Tail))
   }
 
-  #release(payloadBytes: number): void {
-    const bytes = footprintBytes(payloadBytes)
-    this.#bytes = Math.max(0, this.#bytes - bytes)
-    this.#budget.used = Math.max(0, this.#budget.used - bytes)
+  #hold(bytes: number): void {
+    this.#bytes = Math.max(0, this.#bytes + bytes)
+    this.#budget.used = Math.max(0, this.#budget.used + bytes)
   }
 
   /** The damaged entry leaves the log for a file of its own, so that a retried batch reads the same entries again. */
@@ -330,8 +290,10 @@ class LmdbLog implements DurableLog {
       this.#environment.events.error('quarantine file not written', { file, reason: messageOf(thrown) })
     }
     this.#damaged.add(entry.seq)
-    this.#release(entry.bytes.length - headerBytes)
-    void this.#entries.remove(entry.seq)
+    const bytes = footprintBytes(entry.bytes.length - headerBytes)
+    this.#hold(-bytes)
+    this.#diskBytes -= bytes
+    told(this.#entries.remove(entry.seq))
     this.#putTail()
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The embedded ClickHouse: the only importer of chdb, in a child process of its own (in a worker thread it takes the
- * process down when the thread ends). Answers requests by id over IPC. It dies with its parent, at once and whatever it
- * is doing, so that no orphan keeps the data directory locked; what it had confirmed is on disk. Child process.
+ * process down when the thread ends). Answers requests by id over IPC. It dies with its parent, at once and whatever
+ * it is doing, so that no orphan keeps the data directory locked; what it had confirmed is on disk. Child process.
  */
 import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -47,6 +47,7 @@ export class EmbeddedStore implements Store {
   readonly #pending = new Map<number, Pending>()
   #child: ChildProcess | null = null
   #up = false
+  #hasRun = false
   #closed = false
   #nextId = 1
   #restartDelayMs = restartDelayMsMin
@@ -57,8 +58,14 @@ export class EmbeddedStore implements Store {
     this.#options = options
   }
 
-  /** @throws OperatingError config_invalid when chdb cannot be loaded, storage_unavailable when the data is locked. */
+  /**
+   * @throws OperatingError config_invalid when chdb cannot be loaded, storage_unavailable when the data is locked.
+   */
   async start(): Promise<void> {
+    if (this.#up) return
+    // Once it has run, restarts are this store's own business; a second child would only meet the first one's lock.
+    if (this.#hasRun)
+      throw new StoreError('storage_unavailable', 'the embedded ClickHouse is starting again', null, false)
     mkdirSync(`${this.#options.dataDir}/clickhouse`, { recursive: true, mode: 0o700 })
     mkdirSync(`${this.#options.dataDir}/backups`, { recursive: true, mode: 0o700 })
     writeFileSync(this.#configFile(), this.#configText(), { mode: 0o600 })
@@ -154,6 +161,7 @@ export class EmbeddedStore implements Store {
     const options = this.#openOptions()
     await this.#request({ op: 'open', options }, options.lockWaitMs + this.#options.requestTimeoutMs)
     this.#up = true
+    this.#hasRun = true
   }
 
   #request(body: RequestBody, timeoutMs = this.#options.requestTimeoutMs): Promise<string> {

@@ -1,7 +1,7 @@
 /**
- * Calls that a former run of this very server left `live` in the tables, because it crashed, end here: each gets a new
- * version with state `interrupted`. Run names begin with the server's id, so that servers which share a ClickHouse never
- * end one another's calls. Once per start, main thread.
+ * Calls that a former run of this very server left `live` in the tables, because it crashed, end here: each gets a
+ * new version with state `interrupted`. Run names begin with the server's id, so that servers which share a
+ * ClickHouse never end one another's calls. Once per start, main thread.
  */
 
 import type { Store } from './store.ts'
@@ -27,8 +27,8 @@ WHERE startsWith(c.run_id, {server:String}) AND c.run_id != {run:String}
 LIMIT ${interruptedBatchMax}`
 
 /**
- * Writes the new versions and returns how many. What the former run had spooled must be stored before: it may hold the
- * ends of those calls.
+ * Writes the new versions and returns how many. What the former run had spooled must be stored before: it may hold
+ * the ends of those calls.
  */
 export async function endInterruptedCalls(
   store: Pick<Store, 'query'>,

@@ -1,6 +1,7 @@
 /**
- * Typed reads for the API: pages of calls, one call with its windows, counts. Everything the caller gives travels as a
- * bound parameter. Numbers, nulls and dates come back as the API shows them, not as ClickHouse writes them. Main thread.
+ * Typed reads for the API: pages of calls, one call with its windows, counts. Everything the caller gives travels as
+ * a bound parameter. Numbers, nulls and dates come back as the API shows them, not as ClickHouse writes them. Main
+ * thread.
  */
 import { floatOf } from './interrupted-calls.ts'
 import type { Store } from './store.ts'

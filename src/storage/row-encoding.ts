@@ -1,7 +1,7 @@
 /**
- * Rows as JSONCompactEachRow text. ClickHouse wraps an integer that does not fit its column, clips a date out of range
- * and takes null for zero, all without a word; so every value is checked against its column here and a row that cannot
- * be stored as it stands is refused. Pure, main thread.
+ * Rows as JSONCompactEachRow text. ClickHouse wraps an integer that does not fit its column, clips a date out of
+ * range and takes null for zero, all without a word; so every value is checked against its column here and a row that
+ * cannot be stored as it stands is refused. Pure, main thread.
  *
  * Example, one row of (String, UInt64, Float32, Time):
  *   ["CA1",18446744073709551615,"nan","2026-01-01T00:00:00.000Z"]\n

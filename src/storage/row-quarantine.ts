@@ -1,7 +1,7 @@
 /**
- * Where rows go that no table takes: a file of JSON lines, each with the table, the batch's token and why. Bounded; when
- * full, further rows are counted and lost. A batch that is bisected again after a crash may name a row twice, under the
- * same token. Main thread, rare.
+ * Where rows go that no table takes: a file of JSON lines, each with the table, the batch's token and why. Bounded;
+ * when full, further rows are counted and lost. A batch that is bisected again after a crash may name a row twice,
+ * under the same token. Main thread, rare.
  *
  * Example line:
  *   {"table":"calls","token":"1f2e-44/calls/17-18/3-4","why":"Cannot parse input","row":"[\"CA1\",...]"}

@@ -1,9 +1,10 @@
 /**
- * Takes rows, makes them durable within a few milliseconds (one log append carries the rows of all tables: group commit)
- * and has them drained into ClickHouse in batches. A row that `write` accepted is stored exactly once, however often
- * ClickHouse, its child process or this process dies after it became durable; while ClickHouse is away rows wait on disk,
- * and when the disk budget is used up `write` says no. Main thread.
+ * Takes rows, makes them durable within a few milliseconds (one log append carries the rows of all tables: group
+ * commit) and has them drained into ClickHouse in batches. A row that `write` accepted is stored exactly once,
+ * however often ClickHouse, its child process or this process dies after it became durable; while ClickHouse is away
+ * rows wait on disk, and when the disk budget is used up `write` says no. Main thread.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
@@ -55,6 +56,7 @@ const chunkBytesMax = 131_072
 const chunkRowsMax = 10_000
 const quarantineBytesMax = 67_108_864
 const logRetryMs = 1000
+const closePollMs = 20
 
 export class RowWriter {
   readonly #options: RowWriterOptions
@@ -97,8 +99,8 @@ export class RowWriter {
   }
 
   /**
-   * Takes a row, in the order of its table's columns (`rowOf`). False: the spool is full, the row is not taken, counted.
-   * A row that does not fit its columns is quarantined, which counts as taken.
+   * Takes a row, in the order of its table's columns (`rowOf`). False: the spool is full, the row is not taken,
+   * counted. A row that does not fit its columns is quarantined, which counts as taken.
    */
   write(table: TableName, row: readonly unknown[]): boolean {
     const spool = this.#spools.get(table)
@@ -143,20 +145,32 @@ export class RowWriter {
     await Promise.all([...this.#spools.values()].map((spool) => spool.drain.drained(spool.rows.end())))
   }
 
-  /** Everything written becomes durable; storing goes on for at most `storeWaitMs`, the rest waits for the next start. */
+  /**
+   * Everything written becomes durable; storing goes on for at most `storeWaitMs`, the rest waits for the next start.
+   */
   async close(storeWaitMs = 5000): Promise<void> {
     this.#closed = true
     await this.durable().catch((thrown: unknown) => {
       this.#options.log.error('rows lost: the disk refuses them', { reason: messageOf(thrown) })
     })
-    let timer: NodeJS.Timeout | undefined
-    const patience = new Promise<void>((done) => {
-      timer = setTimeout(done, this.state() === 'up' ? storeWaitMs : 0)
-    })
-    await Promise.race([this.flush().catch(() => {}), patience])
-    clearTimeout(timer)
+    await this.#flushWithin(storeWaitMs)
     await Promise.all([...this.#spools.values()].map((spool) => spool.drain.close()))
     if (this.#timer !== null) clearTimeout(this.#timer)
+  }
+
+  /** Waits for the store, but not for one that does not confirm. */
+  async #flushWithin(waitMs: number): Promise<void> {
+    let flushed = false
+    const flushing = this.flush().then(
+      () => {
+        flushed = true
+      },
+      () => {},
+    )
+    const until = this.#options.clock.steadyMs() + waitMs
+    while (!flushed && this.state() === 'up' && this.#options.clock.steadyMs() < until) {
+      await Promise.race([flushing, sleep(closePollMs)])
+    }
   }
 
   state(): WriterState {

@@ -1,7 +1,7 @@
 /**
- * The server back end: a ClickHouse server or cluster over HTTP (the only importer of @clickhouse/client). Rows go out
- * as the same JSONCompactEachRow bytes and tokens as to the embedded engine. What the server said becomes our codes; a
- * connection that broke or a time that ran out says nothing about whether rows were stored. Main thread.
+ * The server back end: a ClickHouse server or cluster over HTTP (the only importer of @clickhouse/client). Rows go
+ * out as the same JSONCompactEachRow bytes and tokens as to the embedded engine. What the server said becomes our
+ * codes; a connection that broke or a time that ran out says nothing about whether rows were stored. Main thread.
  */
 import { Readable } from 'node:stream'
 import { ClickHouseError, type ClickHouseSettings, createClient, drainStream } from '@clickhouse/client'

@@ -1,4 +1,6 @@
-/** Which store the configuration asks for: a ClickHouse server when `storage.url` is set, else the embedded engine. */
+/**
+ * Which store the configuration asks for: a ClickHouse server when `storage.url` is set, else the embedded engine.
+ */
 import type { Config } from '../config/schema.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'

@@ -1,8 +1,9 @@
 /**
- * Drains one table's log into the store: cuts batches, writes their boundary to disk before the first attempt, inserts
- * one at a time under a token made of the log's sequence range, and moves the cursor when it is confirmed. After an
- * unclear error, also after a crash, the identical batch goes out again and ClickHouse drops it if it had arrived. Rows
- * that are refused as such are found by halving and quarantined; their neighbours are stored. Main thread.
+ * Drains one table's log into the store: cuts batches, writes their boundary to disk before the first attempt,
+ * inserts one at a time under a token made of the log's sequence range, and moves the cursor when it is confirmed.
+ * After an unclear error, also after a crash, the identical batch goes out again and ClickHouse drops it if it had
+ * arrived. Rows that are refused as such are found by halving and quarantined; their neighbours are stored. Main
+ * thread.
  */
 
 import type { Clock } from '../core/clock.ts'

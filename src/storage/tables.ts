@@ -1,6 +1,7 @@
 /**
- * The tables that rows are written to: column names, types and their order, in one place. A test holds this against the
- * schema that the migrations make. `rowOf` turns named values into the order of a row, checked by the compiler. Pure.
+ * The tables that rows are written to: column names, types and their order, in one place. A test holds this against
+ * the schema that the migrations make. `rowOf` turns named values into the order of a row, checked by the compiler.
+ * Pure.
  */
 
 /** ClickHouse types in use; `Time` is DateTime64(3, 'UTC'), `Word` a LowCardinality(String). */

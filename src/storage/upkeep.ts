@@ -1,13 +1,13 @@
 /**
- * Brings the store up and keeps trying: connect, migrate, retention, let rows flow, then end the calls that a former run
- * left live. Until it succeeds rows gather in the spool and the server serves. An embedded engine that cannot be loaded at
- * all, or whose data is held by another process, stops the start. Main thread.
+ * Brings the store up and keeps trying: connect, migrate, retention, let rows flow, then end the calls that a former
+ * run left live. Until it succeeds rows gather in the spool and the server serves. An embedded engine that cannot be
+ * loaded at all, or whose data is held by another process, stops the start. Main thread.
  */
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
-import { endInterruptedCalls } from './interrupted-calls.ts'
+import { endInterruptedCalls, interruptedBatchMax } from './interrupted-calls.ts'
 import { applyRetention, migrate } from './migrations.ts'
 import type { RowWriter } from './row-writer.ts'
 import type { Store } from './store.ts'
@@ -49,9 +49,16 @@ export function keepStore(options: UpkeepOptions): Upkeep {
       if (thrown instanceof OperatingError && thrown.code === 'config_invalid') throw thrown
       return
     }
-    running = endFormerCalls(options).catch((thrown: unknown) => {
-      log.warn('calls of a former run could not be ended', { reason: messageOf(thrown) })
-    })
+    running = endCalls()
+  }
+  /** Tried until it worked: a call left live would be live for ever. */
+  const endCalls = async (): Promise<void> => {
+    try {
+      await endFormerCalls(options)
+    } catch (thrown) {
+      log.warn('calls of a former run not ended yet', { reason: messageOf(thrown) })
+      if (!isStopped) timer = setTimeout(() => void endCalls(), retryMs)
+    }
   }
   const begin = (): Promise<void> => {
     running = attempt().catch(() => {})
@@ -79,7 +86,10 @@ async function prepare({ store, writer, retention, clock, log }: UpkeepOptions):
 
 /** What the former run had spooled comes first: it may hold the ends of those calls. */
 async function endFormerCalls({ store, writer, serverId, runId, log }: UpkeepOptions): Promise<void> {
-  await writer.flush()
-  const ended = await endInterruptedCalls(store, writer, serverId, runId)
-  if (ended > 0) log.info('calls of a former run ended as interrupted', { ended })
+  let ended = interruptedBatchMax
+  while (ended === interruptedBatchMax) {
+    await writer.flush()
+    ended = await endInterruptedCalls(store, writer, serverId, runId)
+    if (ended > 0) log.info('calls of a former run ended as interrupted', { ended })
+  }
 }

@@ -68,7 +68,7 @@ describe('live calls', () => {
     await on({ prepare: ({ live }) => live.put(one) }, async ({ page, api, server }) => {
       api.bus.publish('verdict', synthetic(one.callSid, 0.71, 4500))
       await page.getByText('0.71').waitFor()
-      server.dropStreams()
+      await server.restart()
       api.live.calls.clear() // what the page shows next can only come from the resumed events
       api.bus.publish('verdict', synthetic(one.callSid, 0.83, 5000))
       await page.getByText('0.83').waitFor({ state: 'attached' })

@@ -58,7 +58,7 @@ describe('signing in', () => {
     await on({ prepare: ({ live }) => live.put(storyLive(1)) }, async ({ page, api, server }) => {
       await page.waitForSelector('.track-row')
       for (const { id } of api.keys.list()) api.keys.revoke(id)
-      server.dropStreams()
+      await server.restart()
       await page.getByText('The session has ended').waitFor()
     })
   })

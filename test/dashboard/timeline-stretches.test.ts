@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { flagStretches, hopMsOf } from '../../src/dashboard/timeline-stretches.ts'
+import { flagStretches, hopMsOf, timelinePoints } from '../../src/dashboard/timeline-stretches.ts'
 import type { WindowView } from '../../src/decisions/verdict-view.ts'
 import { windows } from '../fakes/calls.ts'
 
@@ -25,6 +25,15 @@ describe('flagged stretches', () => {
     const judged = windows([0.1, 0.1], { 1: ['gap'] })
     const gaps = [{ startMs: 900, endMs: 1200 }]
     assert.deepEqual(flagStretches(judged, gaps).get('gap'), [{ startMs: 500, endMs: 1200 }])
+  })
+
+  it('break the line where audio never came', () => {
+    const at = (endMs: number): WindowView => ({ startMs: 0, endMs, score: 0.5, flags: [] })
+    const points = timelinePoints([at(500), at(1000), at(4000), at(4500)])
+    assert.deepEqual(
+      points.map(({ atMs, window }) => `${atMs}${window === null ? ' break' : ''}`),
+      ['500', '1000', '1250 break', '4000', '4500'],
+    )
   })
 
   it('take the hop from the closest windows, so that a lost stretch does not widen it', () => {

@@ -1,8 +1,11 @@
-/** A process that appends to a durable log as fast as it can and tells its parent what was acknowledged. To be killed. */
+/**
+ * A process that appends to a durable log as fast as it can and tells its parent what was acknowledged. To be killed.
+ */
 import { createHash } from 'node:crypto'
 import { silentLog } from '../../src/core/log.ts'
 import { zeroCounters } from '../../src/core/metrics.ts'
-import { ByteBudget, LogEnvironment } from '../../src/log/durable-log.ts'
+import { ByteBudget } from '../../src/log/durable-log.ts'
+import { LogEnvironment } from '../../src/log/log-environment.ts'
 
 const [directory = '', round = ''] = process.argv.slice(2)
 const environment = LogEnvironment.open({ directory, counters: zeroCounters(), log: silentLog })

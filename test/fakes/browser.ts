@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
 import { type ApiOptions, fakeApi } from './api.ts'
-import { type NodeServer, serveRoutes } from './node-server.ts'
+import { type PageServer, serveRoutes } from './page-server.ts'
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
 
@@ -31,7 +31,7 @@ export async function openBrowser(): Promise<Browser> {
 
 export interface Screen {
   readonly api: ReturnType<typeof fakeApi>
-  readonly server: NodeServer
+  readonly server: PageServer
   readonly page: Page
   /** Console errors, exceptions and policy violations so far. */
   readonly complaints: string[]
@@ -72,7 +72,7 @@ export async function openScreen(browser: Browser, options: ScreenOptions = {}):
   await page.goto(`${server.url}${options.path ?? `/#key=${api.key}`}`)
   const close = async () => {
     await context.close()
-    await server.close()
+    server.close()
   }
   return { api, server, page, complaints, close }
 }

@@ -1,10 +1,10 @@
 /**
  * ClickHouse's HTTP protocol in front of the real engine (an embedded store): /ping, the query in the body or in
- * ?query=, param_x, settings in the URL, JSONEachRow answers, X-ClickHouse-Summary and the exception header. Faults are
- * injected into inserts, one each, in order.
+ * ?query=, param_x, settings in the URL, JSONEachRow answers, X-ClickHouse-Summary and the exception header. Faults
+ * are injected into inserts, one each, in order.
  *
  *   POST /?query=INSERT+INTO+t+(a)+FORMAT+JSONCompactEachRow&insert_deduplication_token=x     body: rows
- *   POST /?param_x=1                                                                           body: SELECT ... FORMAT JSONEachRow
+ *   POST /?param_x=1                                       body: SELECT ... FORMAT JSONEachRow
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,6 +1,6 @@
 /**
- * A store in memory that keeps ClickHouse's promises as the writer relies on them: the same token is stored once, a bad
- * row refuses the whole batch, and an insert may fail before or after it took effect.
+ * A store in memory that keeps ClickHouse's promises as the writer relies on them: the same token is stored once, a
+ * bad row refuses the whole batch, and an insert may fail before or after it took effect.
  */
 import { insertError, type Store, StoreError } from '../../src/storage/store.ts'
 

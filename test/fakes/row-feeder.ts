@@ -1,20 +1,17 @@
 /**
- * A whole storage process under load, to be killed: opens storage in the given directory, writes numbered rows as fast
- * as they are taken and tells its parent which are acknowledged (durable in the log).
+ * A whole storage process under load, to be killed: opens storage in the given directory, writes numbered rows as
+ * fast as they are taken and tells its parent which are acknowledged (durable in the log).
  *
  *   argv: data directory, round, rows to write (0: without end)
  */
 import { loadConfig } from '../../src/config/load.ts'
-import { systemClock } from '../../src/core/clock.ts'
-import { silentLog } from '../../src/core/log.ts'
-import { zeroCounters } from '../../src/core/metrics.ts'
 import { EmbeddedStore } from '../../src/storage/embedded-store.ts'
-import { openStorage } from '../../src/storage/open-storage.ts'
 import { auditRow } from './rows.ts'
+import { storageHouse } from './storage-house.ts'
 
 const [dataDir = '', round = '', wanted = '0'] = process.argv.slice(2)
 const config = loadConfig({ env: { VOICEFW__DATA_DIR: dataDir, VOICEFW__STORAGE__FLUSH_MS: '20' } })
-const storage = openStorage({ config, counters: zeroCounters(), log: silentLog, clock: systemClock })
+const storage = storageHouse(config)
 
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 
@@ -27,7 +24,6 @@ async function feed(): Promise<void> {
     await storage.writer.durable()
     process.send?.(taken)
   }
-  await storage.ready
   await storage.writer.flush()
   const counts = await storage.store.query(
     'SELECT subject, count() AS times FROM audit GROUP BY subject ORDER BY subject',

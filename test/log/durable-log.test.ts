@@ -1,6 +1,6 @@
 /** The durable log: order, cursors, bytes, damage, and what is still there after a kill. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, execFileSync, fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, it, type TestContext } from 'node:test'
@@ -9,7 +9,8 @@ import * as fc from 'fast-check'
 import type { OperatingError } from '../../src/core/errors.ts'
 import { silentLog } from '../../src/core/log.ts'
 import { zeroCounters } from '../../src/core/metrics.ts'
-import { ByteBudget, type DurableLog, footprintBytes, LogEnvironment } from '../../src/log/durable-log.ts'
+import { ByteBudget, type DurableLog, footprintBytes } from '../../src/log/durable-log.ts'
+import { LogEnvironment } from '../../src/log/log-environment.ts'
 import { scratchDirectory } from '../fakes/scratch.ts'
 
 const roomy = 100_000_000
@@ -232,6 +233,43 @@ describe('a process killed while it appends', () => {
       const [name = '', digest] = text.split(' ')
       assert.equal(digest, createHash('sha256').update(name).digest('hex'))
     }
+  })
+})
+
+describe('a log that another process uses', () => {
+  it('is refused while that process lives, and taken over when it was killed', async (t) => {
+    const directory = scratchDirectory(t)
+    const child = fork(fileURLToPath(new URL('../fakes/appender.js', import.meta.url)), [directory, '0'])
+    await new Promise((done) => child.once('message', done))
+    assert.throws(
+      () => openIn(directory),
+      (thrown) => {
+        assert.match(String(thrown), new RegExp(`in use by process ${child.pid}`))
+        return (thrown as OperatingError).code === 'config_invalid'
+      },
+    )
+    const gone = new Promise((done) => child.once('exit', done))
+    child.kill('SIGKILL')
+    await gone
+    const environment = openIn(directory)
+    assert(environment.log('a', new ByteBudget(roomy)).end() > 1)
+    await environment.close()
+    assert(!readdirSync(directory).includes('owner'))
+  })
+})
+
+describe('a disk that is full', () => {
+  it('refuses the append and says why, keeps what it acknowledged, and goes on when there is room', (t) => {
+    const script = fileURLToPath(new URL('../fakes/disk-filler.js', import.meta.url))
+    const directory = scratchDirectory(t)
+    // A file may have 4 MiB (blocks of 1 KiB); the kernel then refuses as a full disk does.
+    const command = 'ulimit -f 4096; exec "$0" "$1" "$2" 2>/dev/null'
+    const said = execFileSync('bash', ['-c', command, process.execPath, script, directory], { encoding: 'utf8' })
+    const found = JSON.parse(said) as { acknowledged: number; refusal: string; readable: number; attempts: number }
+    assert(found.acknowledged > 5 && found.acknowledged < 25, said)
+    assert.match(found.refusal, /the disk refuses the log/)
+    assert.equal(found.readable, found.acknowledged)
+    assert(found.attempts < 20, said)
   })
 })
 

@@ -141,7 +141,8 @@ for (const name of ['embedded', 'server']) {
       const sqlType = { Time: "DateTime64(3, 'UTC')", Word: 'LowCardinality(String)' } as Record<string, string>
       for (const written of tableNames) {
         const found = await store.query(
-          'SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String} ORDER BY position',
+          `SELECT name, type FROM system.columns WHERE database = currentDatabase() AND table = {table:String}
+           ORDER BY position`,
           { table: written },
         )
         const ours = columnsOf(written).map((column) => {

@@ -2,15 +2,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { loadConfig } from '../../src/config/load.ts'
-import { systemClock } from '../../src/core/clock.ts'
-import { silentLog } from '../../src/core/log.ts'
-import { zeroCounters } from '../../src/core/metrics.ts'
-import { openStorage, type Storage } from '../../src/storage/open-storage.ts'
 import { ClickHouseFront } from '../fakes/clickhouse-front.ts'
 import { auditRow, callRow } from '../fakes/rows.ts'
 import { eventually, scratchDirectory, scratchStore } from '../fakes/scratch.ts'
+import { storageHouse } from '../fakes/storage-house.ts'
 
-describe('storage', () => {
+describe('the upkeep of storage', () => {
   it('takes rows before ClickHouse is there, comes up by itself and ends calls of a former run', async (t) => {
     const engine = await scratchStore(t)
     const front = new ClickHouseFront(engine.store)
@@ -25,33 +22,32 @@ describe('storage', () => {
         VOICEFW__STORAGE__FLUSH_MS: '10',
       },
     })
-    const open = (): Storage => openStorage({ config, counters: zeroCounters(), log: silentLog, clock: systemClock })
 
-    const first = open()
+    const first = storageHouse(config)
     assert.equal(first.writer.write('audit', auditRow('early')), true)
     first.writer.write('calls', callRow({ call_sid: 'CAlive', run_id: first.runId }))
     first.writer.write('calls', callRow({ call_sid: 'CAover', run_id: first.runId }))
+    await first.upkeep.started
+    assert.equal(first.upkeep.prepared(), false)
     await first.writer.durable()
-    assert.equal(first.state(), 'starting')
+    assert.equal(first.counters.rowsStored, 0)
     await front.listen()
-    await first.ready
     await first.writer.flush()
-    assert.equal(first.state(), 'up')
+    assert.equal(first.upkeep.prepared(), true)
     assert.equal((await first.reports.call('CAlive'))?.state, 'live')
 
     await front.refuse()
     const ended = callRow({ call_sid: 'CAover', run_id: first.runId, state: 'ended', ended_at: 1000, version: 2 })
     first.writer.write('calls', ended)
-    await eventually(() => first.state() === 'spooling')
+    await eventually(() => first.writer.state() === 'spooling')
     await first.close()
 
-    const second = open()
+    const second = storageHouse(config)
     await front.listen()
     t.after(() => front.refuse())
-    await second.ready
     await eventually(async () => (await second.reports.call('CAlive'))?.state === 'interrupted')
     assert.equal((await second.reports.call('CAover'))?.state, 'ended')
-    assert.equal(second.state(), 'up')
+    assert.equal(second.writer.state(), 'up')
     assert.notEqual(second.runId, first.runId)
     await second.close()
   })
