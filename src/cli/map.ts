@@ -1,8 +1,8 @@
 /**
- * `voicefw map FILE --source NAME [--json]`: runs a switch's file through its source mapping and prints canonical CDRs as
- * NDJSON on stdout; rejected records as JSON lines on stderr, and a last stderr line with counts. The way to find out
- * whether a mapping is right before a switch is pointed at the server. Streams: memory does not grow with the file, gzip is
- * taken as it is, `-` reads stdin. Main thread of the command.
+ * `voicefw map FILE --source NAME [--json]`: runs a switch's file through its source mapping and prints canonical
+ * CDRs as NDJSON on stdout; rejected records as JSON lines on stderr, and a last stderr line with counts. The way to
+ * find out whether a mapping is right before a switch is pointed at the server. Streams: memory does not grow with
+ * the file, gzip is taken as it is, `-` reads stdin. Main thread of the command.
  */
 import { createReadStream, statSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
@@ -43,7 +43,10 @@ interface Tally {
   readonly flags: Record<string, number>
 }
 
-/** @returns the exit code: 0 when at least one record mapped or the file was empty, 1 when none did or it cannot be read. */
+/**
+ * @returns the exit code: 0 when at least one record mapped or the file was empty, 1 when none did or it cannot be
+ * read.
+ */
 export async function runMap(options: MapOptions): Promise<number> {
   const stdout = options.stdout ?? process.stdout
   const stderr = options.stderr ?? process.stderr
@@ -61,13 +64,13 @@ export async function runMap(options: MapOptions): Promise<number> {
       await problems.drain()
     })
     source.end()
-    await lines.drain()
-    await problems.drain()
-    stderr.write(`${summary(tally, source, options.json)}\n`)
+    problems.write(summary(tally, source, options.json))
+    await lines.finish()
+    await problems.finish()
   } catch (thrown) {
-    await lines.drain()
-    await problems.drain()
-    stderr.write(`${messageOf(thrown)}\n`)
+    problems.write(messageOf(thrown))
+    await lines.finish()
+    await problems.finish()
     return thrown instanceof OperatingError && thrown.domain !== 'dependency' ? 2 : 1
   }
   return tally.records === 0 && tally.rejected > 0 ? 1 : 0
@@ -190,6 +193,12 @@ class LineWriter {
     const text = `${this.#lines.join('\n')}\n`
     this.#lines = []
     if (!this.#target.write(text)) await new Promise((resolve) => this.#target.once('drain', resolve))
+  }
+
+  /** Everything has reached the system: the process may exit. */
+  async finish(): Promise<void> {
+    await this.drain()
+    await new Promise<void>((resolve) => void this.#target.write('', () => resolve()))
   }
 }
 

@@ -120,11 +120,21 @@ describe('clock changes', () => {
     assert.equal(late.startUs, Date.UTC(2026, 9, 25, 1, 50) * 1000)
     const early = mapped(berlin, { ...times, duration: 4800 })
     assert.equal(early.startUs, Date.UTC(2026, 9, 25, 0, 50) * 1000)
-    assert.deepEqual([late.flags, early.flags], [['from_withheld', 'time_ambiguous'], ['from_withheld', 'time_ambiguous']])
+    assert.deepEqual(
+      [late.flags, early.flags],
+      [
+        ['from_withheld', 'time_ambiguous'],
+        ['from_withheld', 'time_ambiguous'],
+      ],
+    )
   })
 
   test('a call across the change does not end before it began', () => {
-    const record = mapped(berlin, { start: '2026-10-25 02:58:00', answer: '2026-10-25 02:59:00', end: '2026-10-25 02:05:00' })
+    const record = mapped(berlin, {
+      start: '2026-10-25 02:58:00',
+      answer: '2026-10-25 02:59:00',
+      end: '2026-10-25 02:05:00',
+    })
     assert.equal(record.startUs, Date.UTC(2026, 9, 25, 0, 58) * 1000)
     assert.equal(record.answerUs, Date.UTC(2026, 9, 25, 0, 59) * 1000)
     assert.equal(record.endUs, Date.UTC(2026, 9, 25, 1, 5) * 1000)
@@ -163,7 +173,11 @@ describe('flags', () => {
   }
 
   test('bytes that are no UTF-8 are a flag, not a rejection', () => {
-    const record = outcome({}, { id: 'x', from: '+12025550123', to: '+442079460123', start: '2026-03-01 10:00:00' }, true)
+    const record = outcome(
+      {},
+      { id: 'x', from: '+12025550123', to: '+442079460123', start: '2026-03-01 10:00:00' },
+      true,
+    )
     assert.ok(!isProblem(record))
     assert.deepEqual(record.flags, ['bad_utf8'])
   })
@@ -226,7 +240,10 @@ describe('causes and verdicts', () => {
 test('a mapping without a called number or a time is refused', () => {
   const problems = parseMapping({ input: { formats: ['csv'] }, fields: { from: 'a' } })
   assert.ok(!('fields' in problems))
-  assert.deepEqual(problems.map((problem) => problem.split(':')[0]), ['fields.to', 'fields.start'])
+  assert.deepEqual(
+    problems.map((problem) => problem.split(':')[0]),
+    ['fields.to', 'fields.start'],
+  )
 })
 
 test('a mapping with an unknown word, pattern, zone or format is refused', () => {

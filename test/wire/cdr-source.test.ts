@@ -60,16 +60,29 @@ function run(tree: object): Run {
   }
 }
 
-const invite = (callid: string, code = '200') => ({ method: 'INVITE', callid, code, to: '442079460123', time: 1772359200 })
+const invite = (callid: string, code = '200') => ({
+  method: 'INVITE',
+  callid,
+  code,
+  to: '442079460123',
+  time: 1772359200,
+})
 const bye = (callid: string) => ({ method: 'BYE', callid, code: '200', time: 1772359242 })
 const ack = (callid: string) => ({ method: 'ACK', callid, code: '200', time: 1772359201 })
 
 describe('rows of one call', () => {
   test('become one record, whatever their order', () => {
-    for (const rows of [[invite('1'), ack('1'), bye('1')], [bye('1'), invite('1')], [ack('1'), bye('1'), invite('1')]]) {
+    for (const rows of [
+      [invite('1'), ack('1'), bye('1')],
+      [bye('1'), invite('1')],
+      [ack('1'), bye('1'), invite('1')],
+    ]) {
       const { records, feed, source } = run(joining)
       feed(...rows)
-      assert.deepEqual(records.map(({ callId, talkMs, flags }) => [callId, talkMs, flags?.includes('stop_missing')]), [['1', 42_000, false]])
+      assert.deepEqual(
+        records.map(({ callId, talkMs, flags }) => [callId, talkMs, flags?.includes('stop_missing')]),
+        [['1', 42_000, false]],
+      )
       assert.equal(source.waiting, 0)
     }
   })
@@ -140,7 +153,11 @@ describe('forked legs', () => {
     feed(leg('A', '1'), leg('B', '1'), leg('C', '1'), leg('D', '1'), leg('A', '2', 1772359205))
     source.end()
     assert.deepEqual(attempts(records), ['A1', 'B1', 'C1', 'D1'])
-    assert.deepEqual(records.find(({ callId, leg: name }) => callId + name === 'A2')?.flags, ['from_withheld', 'to_short', 'forked_leg'])
+    assert.deepEqual(records.find(({ callId, leg: name }) => callId + name === 'A2')?.flags, [
+      'from_withheld',
+      'to_short',
+      'forked_leg',
+    ])
   })
 
   test('the end of a batch lets all go', () => {

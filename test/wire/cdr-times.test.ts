@@ -89,7 +89,12 @@ describe('TimeZone', () => {
   // 2026: Europe/Berlin leaves winter time on 29 March 01:00 UTC and goes back on 25 October 01:00 UTC (EU 2000/84/EC).
   test('an hour that never occurs is moved forward and named', () => {
     const time = readTime('2026-03-29 02:30:00', 'auto', berlin, null)
-    assert.deepEqual(time, { us: Date.UTC(2026, 2, 29, 1, 30) * 1000, laterUs: null, kind: 'never', unsynchronised: false })
+    assert.deepEqual(time, {
+      us: Date.UTC(2026, 2, 29, 1, 30) * 1000,
+      laterUs: null,
+      kind: 'never',
+      unsynchronised: false,
+    })
   })
 
   test('an hour that occurs twice keeps both readings', () => {

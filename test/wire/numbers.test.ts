@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { parsePhoneNumberFromString } from 'libphonenumber-js'
-import { defaultNumberPlan, NumberReader, type NumberPlan, userPart } from '../../src/wire/numbers.ts'
+import { defaultNumberPlan, type NumberPlan, NumberReader, userPart } from '../../src/wire/numbers.ts'
 
 function reader(plan: Partial<NumberPlan> = {}): NumberReader {
   return new NumberReader({ ...defaultNumberPlan, ...plan })
