@@ -1,4 +1,5 @@
-/** One line of the benchmark report: what was measured, beside its baseline and its budget. Any thread. */
+/** One line of the benchmark table: what was measured, beside its baseline of the same run and its budget. */
+
 export interface BenchmarkRow {
   name: string
   value: number

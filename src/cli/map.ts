@@ -13,6 +13,7 @@ import { type CdrFormat, cdrFormats, createRecordDecoder, isGzip, sniffBytes, sn
 import type { RecordDecoder } from '../wire/cdr-raw.ts'
 import type { CdrRecord } from '../wire/cdr-record.ts'
 import { type CdrSink, CdrSource, type Rejection } from '../wire/cdr-source.ts'
+import type { ExitCode } from './terminal.ts'
 
 export interface MapOptions {
   /** A path, or `-` for stdin. */
@@ -47,7 +48,7 @@ interface Tally {
  * @returns the exit code: 0 when at least one record mapped or the file was empty, 1 when none did or it cannot be
  * read.
  */
-export async function runMap(options: MapOptions): Promise<number> {
+export async function runMap(options: MapOptions): Promise<ExitCode> {
   const stdout = options.stdout ?? process.stdout
   const stderr = options.stderr ?? process.stderr
   const tally: Tally = { records: 0, rejected: 0, attempts: 0, answered: 0, codes: {}, skipped: {}, flags: {} }

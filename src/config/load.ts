@@ -181,7 +181,8 @@ function crossFieldProblems(config: Config): string[] {
   }
   if (voice.workerHungMs < 4 * voice.tickMs) {
     problems.push(
-      `detection.voice.workerHungMs (${voice.workerHungMs}) must be at least 4 x detection.voice.tickMs (${voice.tickMs})`,
+      `detection.voice.workerHungMs (${voice.workerHungMs}) must be at least ` +
+        `4 x detection.voice.tickMs (${voice.tickMs})`,
     )
   }
   if (!config.twilio.enforceSignature && !isLoopback(config.server.host)) {

@@ -1,6 +1,6 @@
 /**
- * The shape of the configuration: every key, its type and range. Defaults are not here but in configs/default.yaml, which
- * is both the documentation and the bottom layer. Unknown keys are refused. Any thread.
+ * The shape of the configuration: every key, its type and range. Defaults are not here but in configs/default.yaml,
+ * which is both the documentation and the bottom layer. Unknown keys are refused. Any thread.
  */
 import { z } from 'zod'
 

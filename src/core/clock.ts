@@ -5,7 +5,10 @@
 export interface Clock {
   /** Wall time, ms since the Unix epoch, UTC. For stamps that people and tables see. */
   wallMs(): number
-  /** Monotonic time in ms with sub-millisecond fraction; origin is arbitrary. For durations, timeouts and grace periods. */
+  /**
+   * Monotonic time in ms with sub-millisecond fraction; origin is arbitrary. For durations, timeouts and grace
+   * periods.
+   */
   steadyMs(): number
 }
 

@@ -1,10 +1,13 @@
 /**
  * Operating errors: what may go wrong although the program is right. Each has a code from one table, whose fault it is,
- * whether trying again helps, and what was got. A broken promise of our own code is not here: that is `assert`, it kills
- * its thread and the pool replaces it. Any thread.
+ * whether trying again helps, and what was got. A broken promise of our own code is not here: that is `assert`, it
+ * kills its thread and the pool replaces it. Any thread.
  */
 
-/** Whose fault an error is. `peer`: who talks to us; `dependency`: ClickHouse, disk, Twilio REST; `config`: the operator. */
+/**
+ * Whose fault an error is. `peer`: who talks to us; `dependency`: ClickHouse, disk, Twilio REST; `config`: the
+ * operator.
+ */
 export type ErrorDomain = 'peer' | 'dependency' | 'config' | 'internal'
 
 /** Every code that can leave the process (problem documents, logs, metrics): code -> HTTP status, domain, retryable. */
@@ -37,7 +40,9 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes
 
-/** An expected failure. `detail` is for people and holds no secret and no phone number; `got` says what was received. */
+/**
+ * An expected failure. `detail` is for people and holds no secret and no phone number; `got` says what was received.
+ */
 export class OperatingError extends Error {
   readonly code: ErrorCode
   readonly got: string | undefined

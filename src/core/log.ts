@@ -1,7 +1,7 @@
 /**
- * Structured logs: one JSON line per event on stdout (pino). Messages are static text; what varies stands in fields. Phone
- * numbers and secrets are never fields; as a last guard, digit runs that look like a number are masked in every string.
- * Any thread (workers report through the main thread).
+ * Structured logs: one JSON line per event on stdout (pino). Messages are static text; what varies stands in fields.
+ * Phone numbers and secrets are never fields; as a last guard, digit runs that look like a number are masked in every
+ * string. Any thread (workers report through the main thread).
  */
 import { pino } from 'pino'
 

@@ -1,8 +1,9 @@
 /**
- * One table of every metric (the only importer of prom-client). Hot code adds to plain numbers (`counters.mediaFrames += 1`);
- * they become Prometheus text only when somebody scrapes. Names follow `[namespace_]name_unit[_total]`. Main thread.
+ * One table of every metric (the only importer of prom-client). Hot code adds to plain numbers (`counters.mediaFrames
+ * += 1`); they become Prometheus text only when somebody scrapes. Names follow `[namespace_]name_unit[_total]`. Main
+ * thread.
  */
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 interface CounterDefinition {
   readonly name: string
@@ -39,11 +40,14 @@ export const counterTable = {
   mediaSequenceRegressed: counter('media_dropped', mediaDropped, { reason: 'sequence_regressed' }),
   mediaRingFull: counter('media_dropped', mediaDropped, { reason: 'ring_full' }),
   mediaTooLarge: counter('media_dropped', mediaDropped, { reason: 'too_large' }),
+  mediaRefused: counter('media_dropped', mediaDropped, { reason: 'call_refused' }),
+  mediaAfterEnd: counter('media_dropped', mediaDropped, { reason: 'after_end' }),
   mediaUnknownEvents: counter('media_unknown_events', 'Twilio messages of an event we do not know'),
   mediaStartRepeated: counter('media_start_repeated', 'start messages on a stream that had started'),
   audioDuplicate: counter('audio_dropped', 'Decoded frames not used', { reason: 'duplicate' }),
   audioRegressed: counter('audio_dropped', 'Decoded frames not used', { reason: 'regressed' }),
   audioUndecodable: counter('audio_dropped', 'Decoded frames not used', { reason: 'base64' }),
+  audioStray: counter('audio_dropped', 'Decoded frames not used', { reason: 'clock_jump' }),
   audioFilledMs: counter('audio_filled_milliseconds', 'Small losses filled with silence and flagged'),
   audioLostMs: counter('audio_lost_milliseconds', 'Audio that never came (jumps of media.timestamp)'),
   socketsOpened: counter('sockets_opened', 'Twilio sockets accepted'),
@@ -53,6 +57,7 @@ export const counterTable = {
   socketsClosedBinding: counter('sockets_closed', socketsClosed, { reason: 'call_not_bound' }),
   socketsClosedProtocol: counter('sockets_closed', socketsClosed, { reason: 'protocol' }),
   socketsClosedTrackless: counter('sockets_closed', socketsClosed, { reason: 'no_start' }),
+  tokensEvicted: counter('stream_tokens_evicted', 'Stream tokens dropped unused because tokensMax was reached'),
   webhookRefused: counter('webhook_refused', 'Twilio webhooks refused (signature or account)'),
   streamErrors: counter('stream_errors', 'stream-error callbacks from Twilio'),
   callsStarted: counter('calls_started', 'Detections begun (call and track)'),
@@ -70,11 +75,16 @@ export const counterTable = {
   rowsSpooled: counter('store_rows', storeRows, { fate: 'spooled' }),
   rowsRefused: counter('store_rows', storeRows, { fate: 'refused_spool_full' }),
   rowsQuarantined: counter('store_rows', storeRows, { fate: 'quarantined' }),
+  rowsQuarantineLost: counter('store_quarantine_lost', 'Quarantined rows whose file was full or not writable'),
+  logEntriesCorrupt: counter('log_entries_corrupt', 'Entries of the durable log with a wrong checksum, quarantined'),
   insertsRetried: counter('store_inserts_retried', 'Insert batches sent again after an unclear error'),
   storeChildRestarts: counter('store_child_restarts', 'Restarts of the embedded ClickHouse child'),
   eventsPublished: counter('events_published', 'Events put on the bus'),
   eventSubscribersSlow: counter('event_subscribers_closed', 'Event subscribers closed', { reason: 'slow' }),
+  eventSubscribersRefused: counter('event_subscribers_refused', 'Event subscribers refused: too many at a time'),
   authDenied: counter('auth_denied', 'Requests without a valid credential or role'),
+  authThrottled: counter('auth_throttled', 'Wrong credentials answered 429: too many from one address'),
+  sessionsEvicted: counter('sessions_evicted', 'Dashboard sessions ended early because there were too many'),
 } as const satisfies Record<string, CounterDefinition>
 
 export type CounterName = keyof typeof counterTable

@@ -1,6 +1,6 @@
 /**
- * What a route sees of HTTP and WebSocket, without the server library: plain requests in, plain answers out. The library
- * itself is touched in `server.ts` only. Main thread.
+ * What a route sees of HTTP and WebSocket, without the server library: plain requests in, plain answers out. The
+ * library itself is touched in `server.ts` only. Main thread.
  */
 import type { ErrorCode } from '../core/errors.ts'
 
@@ -40,6 +40,8 @@ export interface HttpStream {
 export interface StreamWriter {
   /** False: the peer is too slow, this write was buffered over the limit; the owner should end the stream. */
   write(text: string): boolean
+  /** True: nothing waits for the peer. Who has much to send sends on when this is so. */
+  drained(): boolean
   end(): void
 }
 

@@ -27,7 +27,8 @@ const namePattern = /^[a-z0-9][a-z0-9_-]{0,63}$/
 
 /**
  * `nameOrPath`: `asterisk-csv`, or `./my-pbx.yaml` (its name is then the file's). `directories` are looked through
- * first. @throws OperatingError not_found, ConfigProblems with all problems at once.
+ * first.
+ * @throws OperatingError not_found, ConfigProblems with all problems at once.
  */
 export function loadSource(nameOrPath: string, directories: readonly string[] = []): NamedSource {
   const isPath = /\.ya?ml$/.test(nameOrPath)

@@ -1,5 +1,5 @@
 /**
- * CSV records, RFC 4180 with the liberties that switches take: any delimiter, quotes or none, a header or declared
+ * CSV records, RFC 4180 with the liberties that switches take: another delimiter, quotes or none, a header or declared
  * columns, rows of varying length, a quote that never closes. Such a quote costs one row, not the rest of the file:
  * after `csvRowLinesMax` lines without its end the first line is rejected and reading goes on behind it. Any thread.
  *

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { Readable, Writable } from 'node:stream'
-import { describe, test } from 'node:test'
+import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { type MapOptions, runMap } from '../../src/cli/map.ts'
 import { projectRoot } from '../../src/core/project.ts'
@@ -49,7 +49,7 @@ async function map(options: Partial<MapOptions> & { file: string; source: string
 }
 
 describe('map', () => {
-  test('prints canonical records, then rejected ones by line, code and field, then the counts', async () => {
+  it('prints canonical records, then rejected ones by line, code and field, then the counts', async () => {
     const { code, records, problems, last } = await map({
       file: `${fixtures}/asterisk-csv.csv`,
       source: 'asterisk-csv',
@@ -66,7 +66,7 @@ describe('map', () => {
     assert.match(last, /^source=asterisk-csv read=9 mapped=8 rejected=1 skipped=0 joinedRows=0 attempts=7 answered=5 /)
   })
 
-  test('--json gives the counts as one object', async () => {
+  it('--json gives the counts as one object', async () => {
     const { last } = await map({ file: `${fixtures}/twilio.txt`, source: 'twilio', json: true })
     assert.deepEqual(JSON.parse(last), {
       source: 'twilio',
@@ -83,7 +83,7 @@ describe('map', () => {
     })
   })
 
-  test('gzip and stdin are taken as they are', async () => {
+  it('gzip and stdin are taken as they are', async () => {
     const plain = readFileSync(`${fixtures}/cucm.csv`)
     const zipped = `${directory}/cucm.csv.gz`
     writeFileSync(zipped, gzipSync(plain))
@@ -94,7 +94,7 @@ describe('map', () => {
     assert.deepEqual((await map({ file: '-', source: 'cucm', input })).records, expected)
   })
 
-  test('a mapping file of the user works by its path', async () => {
+  it('a mapping file of the user works by its path', async () => {
     const path = `${directory}/mine.yaml`
     writeFileSync(path, 'extends: asterisk-csv\ntimeZone: America/New_York\n')
     const { records } = await map({ file: `${fixtures}/asterisk-csv.csv`, source: path })
@@ -102,7 +102,7 @@ describe('map', () => {
     assert.equal(records[0]?.['startUs'], Date.UTC(2026, 2, 1, 15) * 1000)
   })
 
-  test('bad usage is 2, a file of nothing but rejections is 1, an empty file is 0', async () => {
+  it('bad usage is 2, a file of nothing but rejections is 1, an empty file is 0', async () => {
     assert.equal((await map({ file: `${fixtures}/cucm.csv`, source: 'no-such' })).code, 2)
     assert.equal((await map({ file: `${directory}/no-such.csv`, source: 'cucm' })).code, 2)
     assert.equal((await map({ file: `${fixtures}/cucm.csv`, source: 'cucm', format: 'morse' })).code, 2)
@@ -117,7 +117,7 @@ describe('map', () => {
     assert.equal((await map({ file: broken, source: 'cucm' })).code, 1)
   })
 
-  test('a long input passes through in bounded memory', async () => {
+  it('a long input passes through in bounded memory', async () => {
     const header = 'id,start,from,to,duration\n'
     const chunk = Buffer.from(
       Array.from({ length: 500 }, (_, i) => `${i},1772359200,12025550123,442079460123,9\n`).join(''),

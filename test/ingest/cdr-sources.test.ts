@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { describe, test } from 'node:test'
+import { describe, it } from 'node:test'
 import { ConfigProblems } from '../../src/config/load.ts'
 import { OperatingError } from '../../src/core/errors.ts'
 import { projectRoot } from '../../src/core/project.ts'
@@ -266,7 +266,7 @@ const table: { file: string; source: string; records: readonly Expected[]; rejec
 
 describe('every shipped source maps answered, cancelled, busy and unanswered calls, and names what it refuses', () => {
   for (const { file, source, records, rejected, skipped = [] } of table) {
-    test(`${file} by ${source}`, () => {
+    it(`${file} by ${source}`, () => {
       const mapped = mapFixture(file, source)
       assert.deepEqual(mapped.records.map(told), records)
       const words = mapped.rejected.map(({ line, code, detail }) => `${line} ${code} ${/^[\w.]+/.exec(detail)?.[0]}`)
@@ -275,14 +275,14 @@ describe('every shipped source maps answered, cancelled, busy and unanswered cal
     })
   }
 
-  test('no shipped source and no fixture is left out of the table', () => {
+  it('no shipped source and no fixture is left out of the table', () => {
     assert.deepEqual([...new Set(table.map(({ source }) => source))].sort(), listSources())
     const files = readdirSync(`${projectRoot}fixtures/cdr`).filter((name) => name !== 'README.md')
     assert.deepEqual(table.map(({ file }) => file).sort(), files.sort())
   })
 })
 
-test('a FreeSWITCH call is the same record as JSON, form, base64, XML and event', () => {
+it('a FreeSWITCH call is the same record as JSON, form, base64, XML and event', () => {
   const json = mapFixture('freeswitch.json', 'freeswitch').records
   for (const file of [
     'freeswitch.ndjson',
@@ -301,7 +301,7 @@ test('a FreeSWITCH call is the same record as JSON, form, base64, XML and event'
   assert.equal(json[0]?.attributes['callerName'], 'Zoë "Fixture" Müller')
 })
 
-test('the branches of a forked Asterisk call count as one attempt, the one that answered', () => {
+it('the branches of a forked Asterisk call count as one attempt, the one that answered', () => {
   const legs = mapFixture('asterisk-csv.csv', 'asterisk-csv').records.filter(({ callId }) => callId.includes('320.7'))
   assert.deepEqual(
     legs.map(({ leg, isAttempt, answerUs }) => [leg, isAttempt, answerUs !== null]),
@@ -313,7 +313,7 @@ test('the branches of a forked Asterisk call count as one attempt, the one that 
   assert.notEqual(legs[0]?.id, legs[1]?.id)
 })
 
-test('ids do not depend on what else is in the file', () => {
+it('ids do not depend on what else is in the file', () => {
   const all = mapFixture('freeswitch.ndjson', 'freeswitch').records.map(({ id }) => id)
   const lines = readFileSync(`${projectRoot}fixtures/cdr/freeswitch.ndjson`, 'utf8').split('\n').slice(0, 6)
   const alone = lines.flatMap((line) => mapBytes('freeswitch', Buffer.from(`${line}\n`)).records.map(({ id }) => id))
@@ -327,7 +327,7 @@ describe("a user's own mapping", () => {
     return `${directory}/${name}`
   }
 
-  test('extends a shipped one and changes only what it names', () => {
+  it('extends a shipped one and changes only what it names', () => {
     const path = write(
       'my-pbx.yaml',
       'extends: asterisk-csv\ntimeZone: Europe/Berlin\nnumbers: {country: DE, bare: national}\n',
@@ -339,13 +339,13 @@ describe("a user's own mapping", () => {
     assert.deepEqual(mapping.fields, loadSource('asterisk-csv').mapping.fields)
   })
 
-  test('is found by name in its directory, before a shipped one of the same name', () => {
+  it('is found by name in its directory, before a shipped one of the same name', () => {
     write('cucm.yaml', 'extends: cucm\ndescription: ours\n')
     assert.equal(loadSource('cucm', [directory]).mapping.description, 'ours')
     assert.ok(listSources([directory]).includes('my-pbx'))
   })
 
-  test('with mistakes is refused with every one of them and its path', () => {
+  it('with mistakes is refused with every one of them and its path', () => {
     const path = write('bad.yaml', 'timeZone: Mars/Olympus\ninput: {formats: [carrier-pigeon]}\nfields: {form: x}\n')
     assert.throws(
       () => loadSource(path),
@@ -357,7 +357,7 @@ describe("a user's own mapping", () => {
     )
   })
 
-  test('that does not exist is not_found and says which there are', () => {
+  it('that does not exist is not_found and says which there are', () => {
     assert.throws(
       () => loadSource('sonus'),
       (thrown) =>

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { it } from 'node:test'
 import fc from 'fast-check'
 import { splitCsvRow } from '../../src/wire/cdr-decode-csv.ts'
 
@@ -10,7 +10,7 @@ function writeRow(fields: readonly string[], delimiter: string): string {
     .join(delimiter)
 }
 
-test('a row that is written by RFC 4180 comes back', () => {
+it('a row that is written by RFC 4180 comes back', () => {
   const field = fc.string({ unit: fc.constantFrom('a', '1', '"', ',', ';', ' ', 'é') })
   fc.assert(
     fc.property(
@@ -24,11 +24,11 @@ test('a row that is written by RFC 4180 comes back', () => {
   )
 })
 
-test('without quotes a row is what lies between delimiters', () => {
+it('without quotes a row is what lies between delimiters', () => {
   fc.assert(fc.property(fc.string(), (text) => assert.deepEqual(splitCsvRow(text, '|', null), text.split('|'))))
 })
 
-test('a quote that is open at the end is told', () => {
+it('a quote that is open at the end is told', () => {
   assert.equal(splitCsvRow('a,"b', ',', '"'), null)
   assert.equal(splitCsvRow('a,"b""', ',', '"'), null)
 })

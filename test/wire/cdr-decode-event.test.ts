@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { it } from 'node:test'
 import fc from 'fast-check'
 import { EventTextDecoder, parsePairs } from '../../src/wire/cdr-decode-event.ts'
 import type { RawRecord } from '../../src/wire/cdr-raw.ts'
@@ -15,7 +15,7 @@ function decode(bytes: Uint8Array, percent: boolean): RawRecord[] {
 
 const name = fc.stringMatching(/^[A-Za-z][A-Za-z-]{0,15}$/)
 
-test('events that are written with encodeURIComponent come back', () => {
+it('events that are written with encodeURIComponent come back', () => {
   const event = fc.dictionary(
     name,
     fc.string({ unit: 'grapheme' }).map((text) => text.trim()),
@@ -34,18 +34,18 @@ test('events that are written with encodeURIComponent come back', () => {
   )
 })
 
-test('a value of escapes that are no UTF-8 is read with a flag; its neighbours without', () => {
+it('a value of escapes that are no UTF-8 is read with a flag; its neighbours without', () => {
   const [first, second] = decode(Buffer.from('A: Jos%E9\n\nA: Jos%C3%A9\n\n'), true)
   assert.deepEqual([{ ...(first?.fields as object) }, first?.badUtf8], [{ A: 'Jos\uFFFD' }, true])
   assert.deepEqual([{ ...(second?.fields as object) }, second?.badUtf8], [{ A: 'José' }, false])
 })
 
-test('escapes that are none stay as they are', () => {
+it('escapes that are none stay as they are', () => {
   const [record] = decode(Buffer.from('Ringback: %(2000,4000,440,480) 100%\n\n'), true)
   assert.deepEqual({ ...(record?.fields as object) }, { Ringback: '%(2000,4000,440,480) 100%' })
 })
 
-test('pairs that are written with a separator come back', () => {
+it('pairs that are written with a separator come back', () => {
   const value = fc.string({ unit: fc.constantFrom('a', '1', ' ', ':', '@') }).map((text) => text.trim())
   fc.assert(
     fc.property(fc.dictionary(fc.stringMatching(/^[a-z_]{1,8}$/), value, { minKeys: 1 }), (pairs) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { test } from 'node:test'
+import { it } from 'node:test'
 import fc from 'fast-check'
 import { parseXml } from '../../src/wire/cdr-decode-xml.ts'
 
@@ -20,7 +20,7 @@ function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? character)
 }
 
-test('a tree that is written as XML comes back', () => {
+it('a tree that is written as XML comes back', () => {
   const text = fc
     .string({ unit: fc.constantFrom('a', '1', '&', '<', '>', '"', "'", 'é', ' x') })
     .map((one) => one.trim())
@@ -40,7 +40,7 @@ test('a tree that is written as XML comes back', () => {
   )
 })
 
-test('what is not well formed is told in words', () => {
+it('what is not well formed is told in words', () => {
   for (const text of [
     '<a><b></a></b>',
     '<a>',
@@ -53,7 +53,7 @@ test('what is not well formed is told in words', () => {
   }
 })
 
-test('declarations define nothing and fetch nothing', () => {
+it('declarations define nothing and fetch nothing', () => {
   const parsed = parseXml('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>')
   assert.ok(typeof parsed === 'string' || JSON.stringify(parsed) === '{"tree":{}}')
 })

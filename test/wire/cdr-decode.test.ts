@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { encode } from '@msgpack/msgpack'
 import fc from 'fast-check'
@@ -142,7 +142,7 @@ const table: { format: CdrFormat; text: string; fields: unknown[]; codes?: strin
 
 describe('every format gives its records, and its bad ones do not take neighbours along', () => {
   for (const { format, text, fields, codes = [], bad = [] } of table) {
-    test(`${format}: ${JSON.stringify(text.slice(0, 60))}`, () => {
+    it(`${format}: ${JSON.stringify(text.slice(0, 60))}`, () => {
       const whole = decode(format, bytesOf(text))
       assert.deepEqual(fieldsOf(whole), fields)
       assert.deepEqual(
@@ -154,7 +154,7 @@ describe('every format gives its records, and its bad ones do not take neighbour
     })
   }
 
-  test('wherever the bytes are cut into chunks, the records are the same', () => {
+  it('wherever the bytes are cut into chunks, the records are the same', () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 17 }), { minLength: 1, maxLength: 6 })
     for (const { format, text } of table) {
       const whole = decode(format, bytesOf(text))
@@ -176,7 +176,7 @@ const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength
 const plain = (value: unknown) => JSON.parse(JSON.stringify(value)) as unknown
 
 describe('decoders against the encoders of others', () => {
-  test('MessagePack: one array, or values one behind the other', () => {
+  it('MessagePack: one array, or values one behind the other', () => {
     fc.assert(
       fc.property(records, cuts, (list, sizes) => {
         assert.deepEqual(plain(fieldsOf(decode('msgpack', encode(list), sizes))), plain(list))
@@ -186,7 +186,7 @@ describe('decoders against the encoders of others', () => {
     )
   })
 
-  test('JSON: whatever the spacing', () => {
+  it('JSON: whatever the spacing', () => {
     fc.assert(
       fc.property(records, cuts, fc.integer({ min: 0, max: 4 }), (list, sizes, indent) => {
         const decoded = decode('json', Buffer.from(JSON.stringify(list, null, indent)), sizes)
@@ -196,14 +196,14 @@ describe('decoders against the encoders of others', () => {
     )
   })
 
-  test('MessagePack that ends early, or is none, is told and not thrown', () => {
+  it('MessagePack that ends early, or is none, is told and not thrown', () => {
     const bytes = encode([{ a: 1 }, { b: 'text' }])
     const cut = decode('msgpack', bytes.subarray(0, bytes.length - 2))
     assert.deepEqual([fieldsOf(cut), cut.problems.map(({ code }) => code)], [[{ a: 1 }], ['record_truncated']])
     assert.deepEqual(decode('msgpack', Buffer.from([0xc1])).problems[0]?.code, 'msgpack_malformed')
   })
 
-  test('no bytes make a decoder throw', () => {
+  it('no bytes make a decoder throw', () => {
     fc.assert(
       fc.property(fc.constantFrom(...cdrFormats), fc.uint8Array({ maxLength: 200 }), cuts, (format, bytes, sizes) => {
         decode(format, bytes, sizes)
@@ -214,7 +214,7 @@ describe('decoders against the encoders of others', () => {
 })
 
 describe('decodeBody', () => {
-  test('gzip is taken as it is, within its limit', () => {
+  it('gzip is taken as it is, within its limit', () => {
     const body = gzipSync('{"a":1}')
     assert.deepEqual(
       decodeBody(body, 'json', options, 1000).records.map(({ fields }) => fields),
@@ -224,7 +224,7 @@ describe('decodeBody', () => {
     assert.equal(decodeBody(body.subarray(0, 12), 'json', options, 1000).problems[0]?.code, 'gzip_malformed')
   })
 
-  test('one malformed record of a JSON array is one problem with its index', () => {
+  it('one malformed record of a JSON array is one problem with its index', () => {
     const { records: good, problems } = decodeBody(Buffer.from('[{"a":1},{"b":},{"c":3}]'), 'json', options, 1000)
     assert.deepEqual(
       good.map(({ index }) => index),
@@ -236,7 +236,7 @@ describe('decodeBody', () => {
     )
   })
 
-  test('a record that is longer than the limit is told once and skipped', () => {
+  it('a record that is longer than the limit is told once and skipped', () => {
     const long = `{"a":"${'x'.repeat(1_100_000)}"}`
     for (const format of ['json', 'ndjson'] as const) {
       const decoded = decode(format, Buffer.from(`{"b":1}\n${long}\n{"c":2}`), [65_536])
@@ -250,7 +250,7 @@ describe('decodeBody', () => {
   })
 })
 
-test('formats are told by Content-Type and by how a file begins', () => {
+it('formats are told by Content-Type and by how a file begins', () => {
   assert.equal(formatOfContentType('application/json; charset=utf-8'), 'json')
   assert.equal(formatOfContentType('application/x-www-form-base64-encoded'), 'form-base64')
   assert.equal(formatOfContentType('image/png'), null)

@@ -1,0 +1,261 @@
+/**
+ * API keys: `vf_<id>_<secret>`. The secret is 32 random bytes and is shown once; what is stored is HMAC-SHA-256 of it
+ * under a pepper that lies in its own file, so a copy of keys.json alone opens nothing (32 random bytes need no slow
+ * hash). Every change replaces the whole file atomically under a lock file, so the command line may work beside a
+ * running server, which notices within a second. Unreadable key files fail closed: no key is valid until they are
+ * mended. Main thread.
+ *
+ *   dataDir/keys.json    { "version": 1, "keys": [ { "id": "0a1b2c3d4e5f", "name": "ci", "role": "viewer",
+ *                          "hash": "<64 hex>", "createdAt": "2026-01-01T00:00:00.000Z", "revokedAt": null } ] }
+ *   dataDir/keys.pepper  32 bytes as hex
+ *   dataDir/admin.key    the first key in clear, only when we made it ourselves
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Clock } from '../core/clock.ts'
+import { messageOf, OperatingError } from '../core/errors.ts'
+import { type Role, roles } from './roles.ts'
+
+const keyRecord = z.strictObject({
+  id: z.string().regex(/^[0-9a-f]{12}$/),
+  name: z.string().min(1).max(100),
+  role: z.enum(roles),
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+  createdAt: z.string(),
+  revokedAt: z.string().nullable(),
+})
+const keyFile = z.strictObject({ version: z.literal(1), keys: z.array(keyRecord) })
+
+type KeyRecord = z.infer<typeof keyRecord>
+
+/** A key without its hash, for lists. */
+export type KeyFacts = Omit<KeyRecord, 'hash'>
+
+export interface ApiKeysOptions {
+  readonly dataDir: string
+  readonly clock: Clock
+  /** Cryptographically random bytes. */
+  readonly random: (bytes: number) => Buffer
+}
+
+/** Keys at a time, revoked ones included; more are refused. */
+const keysMax = 10_000
+/** How often a running server looks whether the file changed. */
+const keysStatMs = 1000
+/** A lock older than this was left by a process that died. */
+const lockStaleMs = 10_000
+const lockWaitMs = 3000
+
+const keyPattern = /^vf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/
+/** Compared when an id is unknown, so that both cases do the same work. */
+const noHash = '0'.repeat(64)
+
+export class ApiKeys {
+  readonly #path: string
+  readonly #clock: Clock
+  readonly #random: (bytes: number) => Buffer
+  readonly #dataDir: string
+  #pepper: Buffer | undefined
+  #records = new Map<string, KeyRecord>()
+  #fingerprint = 'never read'
+  #lookedAtMs = Number.NEGATIVE_INFINITY
+  #problem: string | undefined
+
+  constructor(options: ApiKeysOptions) {
+    this.#dataDir = options.dataDir
+    this.#path = join(options.dataDir, 'keys.json')
+    this.#clock = options.clock
+    this.#random = options.random
+  }
+
+  /** Makes a key. The returned text is the only copy of its secret. */
+  create(role: Role, name: string): { id: string; key: string } {
+    const id = this.#random(6).toString('hex')
+    const secret = this.#random(32).toString('base64url')
+    this.#change((records) => {
+      if (records.length >= keysMax) throw new OperatingError('capacity_full', `there are ${keysMax} keys already`)
+      const record = { id, name, role, hash: this.#hash(secret), createdAt: this.#now(), revokedAt: null }
+      records.push(keyRecord.parse(record))
+    })
+    return { id, key: `vf_${id}_${secret}` }
+  }
+
+  /** Newest last; revoked ones included. */
+  list(): KeyFacts[] {
+    this.#refresh(true)
+    if (this.#problem !== undefined) throw new OperatingError('config_invalid', this.#problem)
+    return [...this.#records.values()].map(({ hash: _, ...facts }) => facts)
+  }
+
+  /** False when there is no such key. Revoking twice keeps the first time. */
+  revoke(id: string): boolean {
+    let known = false
+    this.#change((records) => {
+      const record = records.find((candidate) => candidate.id === id)
+      known = record !== undefined
+      if (record && record.revokedAt === null) record.revokedAt = this.#now()
+    })
+    return known
+  }
+
+  /** Whose key it is, or undefined. The same work is done for unknown ids and wrong secrets. */
+  verify(key: string): KeyFacts | undefined {
+    this.#refresh(false)
+    const match = keyPattern.exec(key)
+    const record = this.#records.get(match?.[1] ?? '')
+    const got = Buffer.from(this.#hash(match?.[2] ?? ''), 'hex')
+    const equal = timingSafeEqual(got, Buffer.from(record?.hash ?? noHash, 'hex'))
+    return equal && record && record.revokedAt === null ? record : undefined
+  }
+
+  /** Whether a key that was verified before still stands (not revoked since). */
+  stands(id: string): boolean {
+    this.#refresh(false)
+    return this.#records.get(id)?.revokedAt === null
+  }
+
+  /** Whether any key was ever made: "authentication is configured". */
+  any(): boolean {
+    return this.list().length > 0
+  }
+
+  /** Why no key can be checked at the moment, or undefined. */
+  problem(): string | undefined {
+    this.#refresh(false)
+    return this.#problem
+  }
+
+  /** On first start: an admin key, also written to admin.key. Undefined when keys exist. */
+  ensureFirstKey(): string | undefined {
+    if (this.any()) return undefined
+    const { key } = this.create('admin', 'first start')
+    writeWhole(join(this.#dataDir, 'admin.key'), `${key}\n`)
+    return key
+  }
+
+  #now(): string {
+    return new Date(this.#clock.wallMs()).toISOString()
+  }
+
+  #hash(secret: string): string {
+    this.#pepper ??= readOrMakePepper(this.#dataDir, this.#random)
+    return createHmac('sha256', this.#pepper).update(secret).digest('hex')
+  }
+
+  /** Reads the file again when it changed; the check itself happens at most once in keysStatMs. */
+  #refresh(now: boolean): void {
+    const steadyMs = this.#clock.steadyMs()
+    if (!now && steadyMs - this.#lookedAtMs < keysStatMs) return
+    this.#lookedAtMs = steadyMs
+    const fingerprint = fingerprintOf(this.#path)
+    if (fingerprint === this.#fingerprint) return
+    this.#fingerprint = fingerprint
+    try {
+      this.#records = new Map(readRecords(this.#path).map((record) => [record.id, record]))
+      this.#problem = undefined
+    } catch (thrown) {
+      this.#records = new Map()
+      this.#problem = messageOf(thrown)
+    }
+  }
+
+  #change(edit: (records: KeyRecord[]) => void): void {
+    mkdirSync(this.#dataDir, { recursive: true, mode: 0o700 })
+    const lock = `${this.#path}.lock`
+    takeLock(lock, this.#clock)
+    try {
+      const records = readRecords(this.#path)
+      edit(records)
+      writeWhole(this.#path, `${JSON.stringify({ version: 1, keys: records }, null, 2)}\n`)
+    } finally {
+      rmSync(lock, { force: true })
+    }
+    this.#refresh(true)
+  }
+}
+
+function readRecords(path: string): KeyRecord[] {
+  let text: string
+  try {
+    text = readFileSync(path, 'utf8')
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw new OperatingError('config_invalid', `keys.json cannot be read: ${messageOf(thrown)}`)
+  }
+  try {
+    return keyFile.parse(JSON.parse(text)).keys
+  } catch {
+    throw new OperatingError('config_invalid', 'keys.json is damaged; restore it, or remove it and make new keys')
+  }
+}
+
+/** Changes with every replacement: a rename brings a new inode, even within one tick of the file system's clock. */
+function fingerprintOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat === undefined ? 'absent' : `${stat.ino} ${stat.size} ${stat.mtimeMs}`
+}
+
+/** All or nothing: a reader sees the old file or the new one. Mode 0600 from its first byte. */
+function writeWhole(path: string, text: string): void {
+  const draft = `${path}.${process.pid}.draft`
+  rmSync(draft, { force: true })
+  const fd = openSync(draft, 'wx', 0o600)
+  try {
+    writeSync(fd, text)
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+  renameSync(draft, path)
+}
+
+/** The first process to link its draft wins; everybody reads what won. */
+function readOrMakePepper(dataDir: string, random: (bytes: number) => Buffer): Buffer {
+  const path = join(dataDir, 'keys.pepper')
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+    const draft = `${path}.${random(6).toString('hex')}`
+    writeWhole(draft, `${random(32).toString('hex')}\n`)
+    try {
+      linkSync(draft, path)
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown
+    } finally {
+      rmSync(draft, { force: true })
+    }
+  }
+  const pepper = Buffer.from(readFileSync(path, 'utf8').trim(), 'hex')
+  if (pepper.length !== 32) throw new OperatingError('config_invalid', 'keys.pepper must be 64 hexadecimal digits')
+  return pepper
+}
+
+function takeLock(path: string, clock: Clock): void {
+  const sinceMs = clock.steadyMs()
+  const sleeper = new Int32Array(new SharedArrayBuffer(4))
+  for (let tries = 0; tries < lockWaitMs / 20; tries++) {
+    try {
+      closeSync(openSync(path, 'wx', 0o600))
+      return
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown
+    }
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (stat !== undefined && clock.wallMs() - stat.mtimeMs > lockStaleMs) rmSync(path, { force: true })
+    else Atomics.wait(sleeper, 0, 0, 20)
+    if (clock.steadyMs() - sinceMs > lockWaitMs) break
+  }
+  throw new OperatingError('config_invalid', `another process is changing the keys; if none is, remove ${path}`)
+}

@@ -1,0 +1,83 @@
+/**
+ * `POST /v1/session` {key} signs the dashboard in and sets the cookie, `GET` says who is signed in, `DELETE` signs out.
+ * Every sign-in, refused sign-in and sign-out leaves an audit row. Main thread.
+ */
+import { z } from 'zod'
+import { AccessRefused, type Authenticator } from '../access/authenticate.ts'
+import { type Sessions, sessionIdOf } from '../access/sessions.ts'
+import { OperatingError } from '../core/errors.ts'
+import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
+import type { Audit } from './audit.ts'
+import { json } from './problem.ts'
+
+const signInBody = z.strictObject({ key: z.string().min(1).max(200) })
+
+const noWho = { actor: null, role: null, via: null } as const
+
+export interface SessionResourceOptions {
+  readonly authenticator: Authenticator
+  readonly sessions: Sessions
+  readonly audit: Audit
+}
+
+export class SessionResource {
+  readonly #options: SessionResourceOptions
+
+  constructor(options: SessionResourceOptions) {
+    this.#options = options
+  }
+
+  signIn(request: HttpRequest): HttpAnswer {
+    const { authenticator, sessions, audit } = this.#options
+    const identity = authenticator.withKey(readKey(request), request.remoteAddress, 'session')
+    if (identity.role === 'ingest') {
+      throw new AccessRefused('forbidden', 'a key of role ingest cannot sign in', { wrong: true })
+    }
+    const { id, session } = sessions.open(identity)
+    audit.note(request, identity, { action: 'session.open', result: 'ok' })
+    const expiresAt = new Date(session.expiresAtMs).toISOString()
+    return json(200, { actor: session.actor, role: session.role, expiresAt }, { 'Set-Cookie': sessions.cookie(id) })
+  }
+
+  /** Open to everybody, so that the page can ask without an error: nobody is an answer, a wrong credential is not. */
+  show(request: HttpRequest): HttpAnswer {
+    const { headers } = request
+    const nobody = !headers.has('authorization') && sessionIdOf(headers.get('cookie')) === undefined
+    if (nobody) return json(200, noWho)
+    try {
+      const { actor, role, via } = this.#options.authenticator.authenticate(request)
+      return json(200, { actor, role, via })
+    } catch (thrown) {
+      if (thrown instanceof AccessRefused && !thrown.wrong) return json(200, noWho)
+      throw thrown
+    }
+  }
+
+  signOut(request: HttpRequest): HttpAnswer {
+    const { sessions, audit } = this.#options
+    const id = sessionIdOf(request.headers.get('cookie'))
+    const session = id === undefined ? undefined : sessions.find(id)
+    if (id !== undefined && session !== undefined) {
+      sessions.close(id)
+      audit.note(request, session, { action: 'session.close', result: 'ok' })
+    }
+    return { ...json(200, { signedOut: session !== undefined }, { 'Set-Cookie': sessions.cookie(null) }) }
+  }
+}
+
+/** JSON only: a form of another site cannot send that without the browser asking us first. */
+function readKey(request: HttpRequest): string {
+  const mediaType = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
+  if (mediaType !== 'application/json') {
+    throw new OperatingError('media_type_unsupported', 'Content-Type must be application/json')
+  }
+  let body: unknown
+  try {
+    body = JSON.parse(request.body.toString('utf8'))
+  } catch {
+    throw new OperatingError('bad_request', 'the body is not JSON')
+  }
+  const parsed = signInBody.safeParse(body)
+  if (!parsed.success) throw new OperatingError('bad_request', 'the body must be {"key": "vf_..."}')
+  return parsed.data.key.trim()
+}

@@ -1,0 +1,200 @@
+#!/usr/bin/env node
+/**
+ * The command line (the only importer of commander): which commands there are, their options, and what an error
+ * becomes. Exit codes: 0 good, 1 failed, 2 bad usage or configuration. Each command stands in its own file of cli/ and
+ * is loaded only when it runs, so that `--help` is quick.
+ */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { KeyContext } from './cli/key.ts'
+import { type ExitCode, processTerminal, type Terminal } from './cli/terminal.ts'
+import { ConfigProblems, loadConfig } from './config/load.ts'
+import type { Config } from './config/schema.ts'
+import { systemClock } from './core/clock.ts'
+import { OperatingError } from './core/errors.ts'
+import { version } from './core/project.ts'
+
+const terminal: Terminal = processTerminal()
+const clock = systemClock
+let exitCode: ExitCode = 0
+
+/** Options of every command. */
+interface CommonOptions {
+  readonly config?: string
+}
+
+function configOf(options: CommonOptions): Config {
+  return loadConfig({ file: options.config, env: process.env })
+}
+
+function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (Number.isInteger(value) && value >= min && value <= max) return value
+    throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`)
+  }
+}
+
+function webSocketUrl(text: string): string {
+  if (URL.canParse(text) && /^wss?:$/.test(new URL(text).protocol)) return text
+  throw new InvalidArgumentError('must be a WebSocket URL, like ws://127.0.0.1:8080.')
+}
+
+/** Secrets do not belong on a command line, where every process sees them. */
+function secret(text: string): string {
+  if (text.startsWith('env:')) {
+    const value = process.env[text.slice(4)]
+    if (value) return value
+    throw new InvalidArgumentError(`the environment variable ${text.slice(4)} is not set.`)
+  }
+  if (text.startsWith('file:')) {
+    try {
+      return readFileSync(text.slice(5), 'utf8').trim()
+    } catch {
+      throw new InvalidArgumentError(`the file ${text.slice(5)} cannot be read.`)
+    }
+  }
+  throw new InvalidArgumentError('must be env:NAME or file:PATH; a secret on the command line is seen by others.')
+}
+
+/** A leaf command with the options every command has. */
+function leaf(parent: Command, usage: string, description: string): Command {
+  return parent
+    .command(usage)
+    .description(description)
+    .option('--config <file>', 'configuration laid over the defaults')
+}
+
+function build(): Command {
+  const program = new Command('voicefw')
+    .description('Real-time voice firewall: hears synthetic voices on live Twilio calls')
+    .version(version)
+    .configureOutput({ writeErr: (text) => terminal.remark(text.trimEnd()) })
+    .exitOverride()
+  addServe(program)
+  addScore(program)
+  addSimulate(program)
+  addDoctor(program)
+  addKey(program)
+  return program
+}
+
+function addServe(program: Command): void {
+  leaf(program, 'serve', 'the server; prints one JSON log line per event')
+    .option('--demo', 'also play recorded calls through the real sockets and print verdicts as they fall')
+    .action(async (options: CommonOptions & { demo?: boolean }) => {
+      const context = { config: configOf(options), clock, terminal }
+      const { serve } = await import('./cli/serve.ts')
+      exitCode = await serve(context, { demo: options.demo === true })
+    })
+}
+
+function addScore(program: Command): void {
+  leaf(program, 'score <path...>', 'judge recordings through the pipeline of live calls')
+    .option('--json', 'one JSON object per file and channel, one per line')
+    .addHelpText(
+      'after',
+      '\nWAV (any rate, any channels) or raw 8 kHz mu-law (.ul .raw); folders are searched through.',
+    )
+    .action(async (paths: string[], options: CommonOptions & { json?: boolean }) => {
+      const context = { config: configOf(options), clock, terminal }
+      const { score } = await import('./cli/score.ts')
+      exitCode = await score(context, paths, { json: options.json === true })
+    })
+}
+
+interface SimulateFlags extends CommonOptions {
+  readonly url: string
+  readonly streams: number
+  readonly seconds: number
+  readonly seed: number
+  readonly faults?: boolean
+  readonly json?: boolean
+  readonly audio?: string
+  readonly accountSid?: string
+  readonly authToken?: string
+  readonly publicUrl?: string
+  readonly key?: string
+}
+
+function addSimulate(program: Command): void {
+  const simulate = program.command('simulate').description('traffic as carriers send it')
+  leaf(simulate, 'calls', 'load a server with calls as Twilio would carry them, paced at 20 ms')
+    .requiredOption('--url <ws>', 'server under test, like ws://127.0.0.1:8080', webSocketUrl)
+    .requiredOption('--streams <n>', 'calls at a time', wholeNumber(1, 20_000))
+    .requiredOption('--seconds <s>', 'length of each call', wholeNumber(1, 86_400))
+    .option('--faults', 'bursts, losses, duplicates, reconnects, second streams, malformed texts, calls that vanish')
+    .addOption(new Option('--seed <k>', 'seed of the faults').argParser(wholeNumber(0, 1_000_000)).default(1))
+    .option('--account-sid <sid>', 'Twilio account; default: the configured one, else that of the running demo')
+    .option('--auth-token <secret>', 'its token, as env:NAME or file:PATH', secret)
+    .option('--public-url <url>', 'base URL that signatures are made over; default: as the configured server does')
+    .option('--audio <folder>', 'recordings to play; default: fixtures/calls')
+    .option(
+      '--key <secret>',
+      'API key to fetch verdicts with, as env:NAME or file:PATH; default: dataDir/admin.key',
+      secret,
+    )
+    .option('--json', 'one JSON object')
+    .action(async (options: SimulateFlags) => {
+      const context = { config: configOf(options), clock, terminal }
+      const { simulateCalls } = await import('./cli/simulate-calls.ts')
+      const { faults = false, json = false } = options
+      exitCode = await simulateCalls(context, { ...options, faults, json })
+    })
+}
+
+function addDoctor(program: Command): void {
+  leaf(program, 'doctor', 'check configuration, data directory, models, storage, ports and the Twilio URL').action(
+    async (options: CommonOptions) => {
+      const { doctor } = await import('./cli/doctor.ts')
+      exitCode = await doctor({ sources: { file: options.config, env: process.env }, clock, terminal })
+    },
+  )
+}
+
+function addKey(program: Command): void {
+  const key = program.command('key').description('API keys: shown once, stored hashed')
+  const context = (options: CommonOptions): KeyContext => ({ dataDir: configOf(options).dataDir, clock, terminal })
+  leaf(key, 'create', 'make a key; it is printed alone on the last line')
+    .requiredOption('--role <role>', 'viewer, operator, admin or ingest')
+    .requiredOption('--name <name>', 'who or what will use it')
+    .action(async (options: CommonOptions & { role: string; name: string }) => {
+      const { createKey } = await import('./cli/key.ts')
+      exitCode = createKey(context(options), options)
+    })
+  leaf(key, 'list', 'ids, roles, names; never the keys themselves').action(async (options: CommonOptions) => {
+    const { listKeys } = await import('./cli/key.ts')
+    exitCode = listKeys(context(options))
+  })
+  leaf(key, 'revoke <id>', 'a running server refuses it within a second').action(
+    async (id: string, options: CommonOptions) => {
+      const { revokeKey } = await import('./cli/key.ts')
+      exitCode = revokeKey(context(options), id)
+    },
+  )
+}
+
+/** What anything thrown by a command means to whoever called it. */
+function codeOf(thrown: unknown): ExitCode {
+  // Help and version are "thrown" too, with code 0; everything else of commander is bad usage, said already.
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2
+  terminal.progress('')
+  if (thrown instanceof ConfigProblems) {
+    terminal.remark(`error: ${thrown.message}`)
+    return 2
+  }
+  if (thrown instanceof OperatingError) {
+    terminal.remark(`error: ${thrown.code}: ${thrown.message}`)
+    return thrown.code === 'config_invalid' ? 2 : 1
+  }
+  terminal.remark(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown))
+  return 1
+}
+
+try {
+  await build().parseAsync()
+} catch (thrown) {
+  exitCode = codeOf(thrown)
+}
+// Explicit: after a failed start, children and timers would hold the process. Writes to pipes and files are synchronous.
+process.exit(exitCode)

@@ -1,0 +1,170 @@
+/**
+ * Judges recordings with the very pipeline of live calls: every channel is a track that hears 160-byte frames of base64
+ * mu-law at media time. Many channels go side by side, one hop a round, so that the model judges them in one batch; as
+ * one ends the next takes its lane. Results come in the order of the files. One thread.
+ *
+ *   files a b c d ...     lanes   a/0 | b/0 | b/1 | c/0      round: one hop (25 frames) of each lane, then one tick
+ */
+import { strict as assert } from 'node:assert'
+import { telephoneChannels } from '../audio/telephone.ts'
+import type { VoiceConfig } from '../config/schema.ts'
+import { messageOf, OperatingError } from '../core/errors.ts'
+import { zeroCounters } from '../core/metrics.ts'
+import type { TrackVerdict } from '../decisions/verdict-view.ts'
+import { type VerdictSettings, VoiceVerdict, verdictSettings } from '../decisions/voice-verdict.ts'
+import { VoiceFrontEnd } from '../features/voice-front-end.ts'
+import { modelLabel, type VoiceModel } from '../inference/model-file.ts'
+import type { ScoredHop } from '../inference/scored-hop.ts'
+import { hopSpecOf, VoiceDetector } from '../inference/voice-detector.ts'
+import { readAudio, wavChannelsMax } from '../wire/wav.ts'
+import { VoicePipeline } from '../worker/voice-pipeline.ts'
+
+/** Channels side by side; a file with more still goes whole. */
+const lanesMax = 32
+const frameBytes = 160
+const frameMs = 20
+
+export interface Recording {
+  readonly file: string
+  /** Reads the whole file; called once, when its turn comes. */
+  readonly read: () => Promise<Uint8Array>
+}
+
+export type RecordingResult =
+  | { readonly file: string; readonly verdicts: readonly TrackVerdict[] }
+  | { readonly file: string; readonly error: OperatingError }
+
+interface Lane {
+  readonly trackId: number
+  readonly job: Job
+  readonly channel: number
+  readonly mulaw: Uint8Array
+  readonly verdict: VoiceVerdict
+  at: number
+}
+
+interface Job {
+  readonly file: string
+  /** Channels still under way. */
+  open: number
+  readonly verdicts: TrackVerdict[]
+  error: OperatingError | undefined
+}
+
+export interface ScorerOptions {
+  readonly model: VoiceModel
+  readonly voice: VoiceConfig
+}
+
+export class RecordingScorer {
+  readonly #pipeline: VoicePipeline
+  readonly #settings: VerdictSettings
+  readonly #hopFrames: number
+  readonly #lanes: Lane[] = []
+  readonly #byTrack = new Map<number, Lane>()
+  /** One frame as base64 text. */
+  readonly #text = Buffer.alloc(4 * Math.ceil(frameBytes / 3))
+  #nextTrackId = 1
+
+  private constructor(pipeline: VoicePipeline, settings: VerdictSettings, hopFrames: number) {
+    this.#pipeline = pipeline
+    this.#settings = settings
+    this.#hopFrames = hopFrames
+  }
+
+  static async create({ model, voice }: ScorerOptions): Promise<RecordingScorer> {
+    const { manifest } = model
+    const tracksMax = lanesMax + wavChannelsMax
+    const pipeline = new VoicePipeline({
+      frontEnd: VoiceFrontEnd.create(hopSpecOf(manifest), tracksMax),
+      detector: await VoiceDetector.load(model, { batchMax: lanesMax }),
+      hopMs: manifest.hop.ms,
+      gapFillMsMax: voice.gapFillMsMax,
+      tracksMax,
+      counters: zeroCounters(),
+    })
+    const settings = verdictSettings(voice, manifest, modelLabel(manifest))
+    return new RecordingScorer(pipeline, settings, Math.ceil(manifest.hop.ms / frameMs))
+  }
+
+  /** `done` is called once per recording, in their order. */
+  async score(recordings: readonly Recording[], done: (result: RecordingResult) => void): Promise<void> {
+    const jobs: Job[] = []
+    let next = 0
+    let told = 0
+    while (told < recordings.length) {
+      while (next < recordings.length && this.#lanes.length < lanesMax) {
+        jobs.push(await this.#begin(recordings[next++]!))
+      }
+      await this.#round()
+      for (let job = jobs[0]; job !== undefined && job.open === 0; job = jobs[0]) {
+        jobs.shift()
+        told++
+        const { file, verdicts, error } = job
+        done(error === undefined ? { file, verdicts } : { file, error })
+      }
+    }
+  }
+
+  async #begin({ file, read }: Recording): Promise<Job> {
+    const job: Job = { file, open: 0, verdicts: [], error: undefined }
+    try {
+      const channels = telephoneChannels(readAudio(file, await read()))
+      job.open = channels.length
+      for (const [channel, mulaw] of channels.entries()) this.#open(job, channel, mulaw)
+    } catch (thrown) {
+      if (thrown instanceof OperatingError) job.error = thrown
+      else job.error = new OperatingError('audio_unreadable', messageOf(thrown), { cause: thrown })
+    }
+    return job
+  }
+
+  #open(job: Job, channel: number, mulaw: Uint8Array): void {
+    const trackId = this.#nextTrackId++
+    const lane = { trackId, job, channel, mulaw, verdict: new VoiceVerdict('inbound', this.#settings, 0), at: 0 }
+    this.#pipeline.open(trackId)
+    this.#lanes.push(lane)
+    this.#byTrack.set(trackId, lane)
+  }
+
+  /** One hop of every lane, judged together; lanes at their end are closed. */
+  async #round(): Promise<void> {
+    for (const lane of this.#lanes) {
+      for (let frame = 0; frame < this.#hopFrames && lane.at < lane.mulaw.length; frame++) {
+        if (this.#pipeline.full) await this.#tick()
+        this.#hear(lane)
+      }
+    }
+    await this.#tick()
+    let kept = 0
+    for (const lane of this.#lanes) {
+      if (lane.at < lane.mulaw.length) this.#lanes[kept++] = lane
+      else this.#close(lane)
+    }
+    this.#lanes.length = kept
+  }
+
+  #hear(lane: Lane): void {
+    const end = Math.min(lane.at + frameBytes, lane.mulaw.length)
+    const { buffer, byteOffset } = lane.mulaw
+    const text = Buffer.from(buffer, byteOffset + lane.at, end - lane.at).toString('base64')
+    const length = this.#text.write(text, 'latin1')
+    this.#pipeline.frame(lane.trackId, (lane.at / frameBytes) * frameMs, this.#text, 0, length, 0)
+    lane.at = end
+  }
+
+  #tick(): Promise<void> {
+    return this.#pipeline.tick((hop: ScoredHop) => {
+      const lane = this.#byTrack.get(hop.trackId)
+      assert(lane !== undefined, 'a hop of a track that is not open')
+      lane.verdict.observe(hop, hop.hopEndMs)
+    })
+  }
+
+  #close(lane: Lane): void {
+    this.#pipeline.close(lane.trackId)
+    this.#byTrack.delete(lane.trackId)
+    lane.job.verdicts[lane.channel] = lane.verdict.snapshot()
+    lane.job.open--
+  }
+}

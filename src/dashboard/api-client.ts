@@ -1,0 +1,75 @@
+/**
+ * The page's requests to its own server: same origin, cookie, JSON. A refusal becomes an `ApiProblem` with the server's
+ * words. Browser.
+ */
+import type { CallView, TrackVerdict } from '../decisions/verdict-view.ts'
+
+export class ApiProblem extends Error {
+  readonly status: number
+
+  constructor(status: number, detail: string) {
+    super(detail)
+    this.name = 'ApiProblem'
+    this.status = status
+  }
+}
+
+/** A track as lists tell it: the last scores instead of windows and gaps. */
+type ListedTrack = Omit<TrackVerdict, 'windows' | 'gaps'> & { readonly lastWindows: readonly (number | null)[] }
+export type ListedCall = Omit<CallView, 'tracks'> & { readonly tracks: readonly ListedTrack[] }
+
+export interface CallPage {
+  readonly calls: readonly ListedCall[]
+  readonly next: string | null
+  readonly partial?: string
+}
+
+export interface Thresholds {
+  readonly synthetic: number
+  readonly human: number
+}
+
+export interface Status {
+  readonly status: 'ready' | 'degraded' | 'not_ready'
+  readonly version: string
+  readonly checks: Readonly<Record<string, { readonly state: 'ok' | 'degraded' | 'failed'; readonly detail?: string }>>
+  readonly model: string | null
+  readonly thresholds: Thresholds | null
+  /** The server's time, ISO. */
+  readonly at: string
+}
+
+export interface Who {
+  readonly actor: string | null
+  readonly role: string | null
+}
+
+async function request<T>(method: string, path: string, body?: object): Promise<T> {
+  let response: Response
+  try {
+    response = await fetch(path, {
+      method,
+      credentials: 'same-origin',
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    })
+  } catch {
+    throw new ApiProblem(0, 'The server does not answer.')
+  }
+  const answer = (await response.json().catch(() => ({}))) as { detail?: string }
+  if (!response.ok) throw new ApiProblem(response.status, answer.detail ?? `The server answered ${response.status}.`)
+  return answer as T
+}
+
+export const api = {
+  who: () => request<Who>('GET', '/v1/session'),
+  signIn: (key: string) => request<Who>('POST', '/v1/session', { key }),
+  signOut: () => request<object>('DELETE', '/v1/session'),
+  status: () => request<Status>('GET', '/v1/status'),
+  calls: (query: Readonly<Record<string, string>>) =>
+    request<CallPage>('GET', `/v1/calls?${new URLSearchParams(query).toString()}`),
+  call: (callSid: string) => request<CallView>('GET', `/v1/calls/${encodeURIComponent(callSid)}`),
+}
+
+export function problemText(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}

@@ -1,0 +1,139 @@
+/**
+ * What the page knows of the house: live tracks, connection, status; kept fresh by events and, where events cannot
+ * tell, by asking again (never more often than `askEveryMs`). Components subscribe and draw. Browser.
+ */
+import { ApiProblem, api, type Status } from './api-client.ts'
+import { type ConnectionState, openEventStream, type VerdictEvent } from './event-stream.ts'
+import { LiveStore } from './live-store.ts'
+
+const askEveryMs = 1500
+const statusEveryMs = 10_000
+const livePollMs = 30_000
+
+export class House {
+  readonly store = new LiveStore()
+  connection: ConnectionState = 'connecting'
+  status: Status | null = null
+  loaded = false
+  /** Server wall time minus page time, ms. */
+  clockOffsetMs = 0
+  /** Called when the session has ended. */
+  onSignedOut: () => void = () => {}
+  readonly #listeners = new Set<() => void>()
+  readonly #verdictListeners = new Set<(event: VerdictEvent) => void>()
+  readonly #pastListeners = new Set<() => void>()
+  #stops: (() => void)[] = []
+  #askTimer: ReturnType<typeof setTimeout> | undefined
+  #askedAtMs = Number.NEGATIVE_INFINITY
+
+  start(): void {
+    this.store.onUnknown = () => this.#askSoon()
+    this.store.onEnded = () => this.#tellPast()
+    const closeStream = openEventStream({
+      verdict: (event) => this.#verdict(event),
+      health: (code) => {
+        if (code === 'events_missed') this.#askSoon()
+        void this.#askStatus()
+      },
+      state: (state) => this.#connected(state),
+      refused: () => this.#stillSignedIn(),
+    })
+    const statusTimer = setInterval(() => void this.#askStatus(), statusEveryMs)
+    const liveTimer = setInterval(() => this.#askSoon(), livePollMs)
+    this.#stops = [closeStream, () => clearInterval(statusTimer), () => clearInterval(liveTimer)]
+    void this.#askStatus()
+    void this.#ask()
+  }
+
+  stop(): void {
+    for (const stop of this.#stops) stop()
+    clearTimeout(this.#askTimer)
+  }
+
+  /** Told of connection, status and first load; the store tells of tracks. */
+  readonly subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  onVerdict(listener: (event: VerdictEvent) => void): () => void {
+    this.#verdictListeners.add(listener)
+    return () => void this.#verdictListeners.delete(listener)
+  }
+
+  /** Told when a call has ended, so that lists of past calls ask again. */
+  onPast(listener: () => void): () => void {
+    this.#pastListeners.add(listener)
+    return () => void this.#pastListeners.delete(listener)
+  }
+
+  /** The server's wall time, ms. */
+  nowMs(): number {
+    return Date.now() + this.clockOffsetMs
+  }
+
+  #verdict(event: VerdictEvent): void {
+    this.store.apply(event)
+    for (const listener of this.#verdictListeners) listener(event)
+  }
+
+  #connected(state: ConnectionState): void {
+    if (state === 'live' && this.connection === 'reconnecting') this.#askSoon()
+    this.connection = state
+    this.#tell()
+  }
+
+  #askSoon(): void {
+    if (this.#askTimer !== undefined) return
+    const waitMs = Math.max(150, this.#askedAtMs + askEveryMs - performance.now())
+    this.#askTimer = setTimeout(() => {
+      this.#askTimer = undefined
+      void this.#ask()
+    }, waitMs)
+  }
+
+  async #ask(): Promise<void> {
+    const askedAtMs = performance.now()
+    this.#askedAtMs = askedAtMs
+    try {
+      const page = await api.calls({ state: 'live', limit: '1000' })
+      this.store.load(page.calls, askedAtMs)
+      this.loaded = true
+      this.#tell()
+    } catch (thrown) {
+      this.#failed(thrown)
+    }
+  }
+
+  async #askStatus(): Promise<void> {
+    try {
+      this.status = await api.status()
+      this.clockOffsetMs = Date.parse(this.status.at) - Date.now()
+      this.#tell()
+    } catch (thrown) {
+      this.#failed(thrown)
+    }
+  }
+
+  async #stillSignedIn(): Promise<boolean> {
+    try {
+      const { actor } = await api.who()
+      if (actor === null) this.onSignedOut()
+      return actor !== null
+    } catch {
+      return true
+    }
+  }
+
+  #failed(thrown: unknown): void {
+    if (thrown instanceof ApiProblem && thrown.status === 401) this.onSignedOut()
+  }
+
+  #tellPast(): void {
+    for (const listener of this.#pastListeners) listener()
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener()
+  }
+}

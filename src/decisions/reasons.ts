@@ -1,0 +1,85 @@
+/** Why a verdict is what it is, in codes for programs and words with numbers for people. Pure; main thread. */
+import type { Label, Reason } from './verdict-view.ts'
+import type { VerdictSettings } from './voice-verdict.ts'
+
+export interface ReasonFacts {
+  readonly label: Label
+  readonly score: number | null
+  readonly provisional: boolean
+  readonly netSpeechMs: number
+  readonly audioMs: number
+  /** Filled and lost audio as a share of what was due, 0..1. */
+  readonly lossShare: number
+  /** Audio under each flag, ms. */
+  readonly masked: { readonly music: number; readonly tone: number; readonly dtmf: number; readonly clipped: number }
+  readonly voiceChangedAtMs: number | null
+  readonly settings: VerdictSettings
+}
+
+/** A flag is worth a word when it covers this share of the audio. */
+const shareWorthSaying = 0.2
+
+/** Never empty; the decisive reason first. */
+export function describeReasons(facts: ReasonFacts): Reason[] {
+  const reasons = [decisive(facts)]
+  const share = (ms: number): number => (facts.audioMs === 0 ? 0 : ms / facts.audioMs)
+  if (facts.voiceChangedAtMs !== null) {
+    const at = seconds(facts.voiceChangedAtMs)
+    reasons.push({ code: 'voice_changed', text: `the voice changed before ${at}; earlier evidence was set aside` })
+  }
+  for (const flag of ['music', 'tone', 'dtmf'] as const) {
+    const covered = share(facts.masked[flag])
+    if (covered >= shareWorthSaying) {
+      reasons.push({ code: `mostly_${flag}`, text: `${percent(covered)} of the audio is ${flag}; it was left out` })
+    }
+  }
+  if (share(facts.masked.clipped) >= shareWorthSaying) {
+    reasons.push({
+      code: 'clipped',
+      text: `${percent(share(facts.masked.clipped))} of the audio is clipped; it counts less`,
+    })
+  }
+  if (facts.lossShare > 0.01 && facts.lossShare <= facts.settings.lossShareMax) {
+    reasons.push({ code: 'audio_loss', text: `${percent(facts.lossShare)} of the audio was lost or filled` })
+  }
+  if (facts.provisional && facts.label !== 'insufficient_speech') {
+    reasons.push({
+      code: 'provisional',
+      text: `rests on ${seconds(facts.netSpeechMs)} of speech; firm from ${seconds(facts.settings.firmNetSpeechMs)}`,
+    })
+  }
+  return reasons
+}
+
+function decisive(facts: ReasonFacts): Reason {
+  const { settings, score } = facts
+  const scoreText = score === null ? 'none' : score.toFixed(2)
+  const speech = seconds(facts.netSpeechMs)
+  if (facts.label === 'insufficient_speech') {
+    const needed = seconds(settings.provisionalNetSpeechMs)
+    return { code: 'insufficient_speech', text: `${speech} of speech heard, ${needed} are needed` }
+  }
+  if (facts.label === 'likely_synthetic') {
+    const text = `score ${scoreText} over ${speech} of speech, at or above ${settings.synthetic}`
+    return { code: 'score_synthetic', text }
+  }
+  if (facts.label === 'likely_human') {
+    const text = `score ${scoreText} over ${speech} of speech, at or below ${settings.human}; this is not identity`
+    return { code: 'score_human', text }
+  }
+  if (facts.lossShare > settings.lossShareMax) {
+    const limit = percent(settings.lossShareMax)
+    const text = `${percent(facts.lossShare)} of the audio was lost or filled, more than ${limit}`
+    return { code: 'audio_loss', text }
+  }
+  const text = `score ${scoreText} over ${speech} of speech lies between ${settings.human} and ${settings.synthetic}`
+  return { code: 'score_between', text }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`
+}

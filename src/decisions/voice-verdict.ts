@@ -1,0 +1,201 @@
+/**
+ * The verdict on one track of a live call. Takes scored hops in order, counts net speech instead of wall time, leaves
+ * music, tones and gaps out, and keeps the label from flapping: it changes only when the score is past the threshold
+ * (with hysteresis) for `dwellMs` of net speech. Abstains rather than guesses: too little speech, too much loss, a
+ * score between the thresholds. Every verdict carries its reasons. Pure: time comes in as arguments. Main thread.
+ */
+import type { VoiceConfig } from '../config/schema.ts'
+import { hopFlag } from '../features/hop.ts'
+import type { ScoredHop } from '../inference/scored-hop.ts'
+import type { TrackName } from '../ingest/track.ts'
+import { Evidence } from './evidence.ts'
+import { describeReasons, type ReasonFacts } from './reasons.ts'
+import type { GapView, Label, TrackVerdict } from './verdict-view.ts'
+import { roundScore, WindowHistory } from './window-history.ts'
+
+export interface VerdictSettings {
+  readonly provisionalNetSpeechMs: number
+  readonly firmNetSpeechMs: number
+  readonly forgettingHalfLifeMs: number
+  readonly dwellMs: number
+  readonly lossShareMax: number
+  readonly hysteresis: number
+  /** Probability from which the label is likely_synthetic. */
+  readonly synthetic: number
+  /** Probability up to which the label is likely_human. */
+  readonly human: number
+  /** name/version of the model. */
+  readonly model: string
+}
+
+/** Configured thresholds go before the manifest's. */
+export function verdictSettings(
+  voice: VoiceConfig,
+  manifest: { thresholds: { synthetic: number; human: number } },
+  model: string,
+): VerdictSettings {
+  return {
+    ...voice,
+    synthetic: voice.thresholds.synthetic ?? manifest.thresholds.synthetic,
+    human: voice.thresholds.human ?? manifest.thresholds.human,
+    model,
+  }
+}
+
+/** Gaps kept per track for the timeline; later ones are only counted. */
+export const gapsKeptMax = 200
+/** Weight of a hop with filled or clipped audio: its features are partly not the caller's voice. */
+const qualityGap = 0.4
+const qualityClipped = 0.6
+/** Hops that are not speech of a person or machine, whatever the gate said. */
+const maskedFlags = hopFlag.music | hopFlag.tone | hopFlag.dtmf
+
+export class VoiceVerdict {
+  readonly #track: TrackName
+  readonly #settings: VerdictSettings
+  readonly #evidence: Evidence
+  readonly #windows = new WindowHistory()
+  readonly #gaps: GapView[] = []
+  #label: Label = 'insufficient_speech'
+  #candidate: Label = 'insufficient_speech'
+  #candidateHeldMs = 0
+  #judgedHops = 0
+  #netSpeechMs = 0
+  #audioMs = 0
+  #gapMs = 0
+  #lostMs = 0
+  #duplicates = 0
+  #maskedMs = { music: 0, tone: 0, dtmf: 0, clipped: 0 }
+  #voiceChangedAtMs: number | null = null
+  #updatedAtMs: number
+
+  constructor(track: TrackName, settings: VerdictSettings, nowMs: number) {
+    this.#track = track
+    this.#settings = settings
+    this.#evidence = new Evidence(settings.forgettingHalfLifeMs)
+    this.#updatedAtMs = nowMs
+  }
+
+  get label(): Label {
+    return this.#label
+  }
+
+  /** @returns true when the label changed. */
+  observe(hop: ScoredHop, nowMs: number): boolean {
+    this.#account(hop)
+    const judged = !Number.isNaN(hop.llr)
+    const score = judged ? 1 / (1 + Math.exp(-hop.llr)) : Number.NaN
+    this.#windows.push(hop.windowStartMs, hop.hopEndMs, score, hop.flags)
+    this.#updatedAtMs = nowMs
+    if (judged) {
+      this.#judgedHops += 1
+      const reopened = this.#evidence.add(hop.llr, hop.hopSpeechMs, qualityOf(hop.flags))
+      if (reopened) this.#voiceChangedAtMs = hop.hopEndMs
+    }
+    return this.#relabel(judged ? hop.hopSpeechMs : 0)
+  }
+
+  #account(hop: ScoredHop): void {
+    const hopMs = hop.hopEndMs - hop.hopStartMs
+    this.#audioMs += hopMs
+    this.#gapMs += hop.filledMs
+    this.#lostMs += hop.lostMs
+    this.#duplicates += hop.duplicates
+    if (hop.lostMs > 0) this.#addGap(hop.hopStartMs - hop.lostMs, hop.hopStartMs)
+    if (hop.filledMs > 0) this.#addGap(hop.hopStartMs, hop.hopEndMs)
+    if ((hop.flags & hopFlag.music) !== 0) this.#maskedMs.music += hopMs
+    if ((hop.flags & hopFlag.tone) !== 0) this.#maskedMs.tone += hopMs
+    if ((hop.flags & hopFlag.dtmf) !== 0) this.#maskedMs.dtmf += hopMs
+    if ((hop.flags & hopFlag.clipped) !== 0) this.#maskedMs.clipped += hopMs
+    if ((hop.flags & maskedFlags) === 0 || !Number.isNaN(hop.llr)) this.#netSpeechMs += hop.hopSpeechMs
+  }
+
+  #addGap(startMs: number, endMs: number): void {
+    if (this.#gaps.length < gapsKeptMax) this.#gaps.push({ startMs: Math.max(0, startMs), endMs })
+  }
+
+  /** The first label comes at once; later ones must hold for `dwellMs` of net speech. */
+  #relabel(speechMs: number): boolean {
+    const target = this.#target()
+    if (target === this.#label) {
+      this.#candidate = target
+      this.#candidateHeldMs = 0
+      return false
+    }
+    this.#candidateHeldMs = target === this.#candidate ? this.#candidateHeldMs + speechMs : speechMs
+    this.#candidate = target
+    const first = this.#label === 'insufficient_speech'
+    if (!first && this.#candidateHeldMs < this.#settings.dwellMs) return false
+    this.#label = target
+    this.#candidateHeldMs = 0
+    return true
+  }
+
+  #target(): Label {
+    const { provisionalNetSpeechMs, lossShareMax, synthetic, human, hysteresis } = this.#settings
+    if (this.#netSpeechMs < provisionalNetSpeechMs || this.#judgedHops === 0) return 'insufficient_speech'
+    if (this.#lossShare() > lossShareMax) return 'inconclusive'
+    const score = this.#evidence.probability()
+    const leaveSynthetic = this.#label === 'likely_synthetic' ? hysteresis : 0
+    const leaveHuman = this.#label === 'likely_human' ? hysteresis : 0
+    if (score >= synthetic - leaveSynthetic) return 'likely_synthetic'
+    if (score <= human + leaveHuman) return 'likely_human'
+    return 'inconclusive'
+  }
+
+  #lossShare(): number {
+    const due = this.#audioMs + this.#lostMs
+    return due === 0 ? 0 : (this.#gapMs + this.#lostMs) / due
+  }
+
+  /** Calibrated probability that the speech is synthetic, or null before anything was judged. */
+  score(): number | null {
+    return this.#judgedHops === 0 ? null : roundScore(this.#evidence.probability())
+  }
+
+  #confidence(): number {
+    if (this.#judgedHops === 0) return 0
+    const decided = Math.abs(2 * this.#evidence.probability() - 1)
+    const speech = Math.min(1, this.#netSpeechMs / this.#settings.firmNetSpeechMs)
+    const clean = Math.max(0, 1 - this.#lossShare() / Math.max(this.#settings.lossShareMax, 0.01))
+    return roundScore(decided * speech * clean)
+  }
+
+  /** @param windowsMax newest windows to include */
+  snapshot(windowsMax?: number): TrackVerdict {
+    const score = this.score()
+    const provisional = this.#netSpeechMs < this.#settings.firmNetSpeechMs
+    const facts: ReasonFacts = {
+      label: this.#label,
+      score,
+      provisional,
+      netSpeechMs: this.#netSpeechMs,
+      audioMs: this.#audioMs,
+      lossShare: this.#lossShare(),
+      masked: this.#maskedMs,
+      voiceChangedAtMs: this.#voiceChangedAtMs,
+      settings: this.#settings,
+    }
+    return {
+      track: this.#track,
+      label: this.#label,
+      score,
+      confidence: this.#confidence(),
+      provisional,
+      netSpeechMs: Math.round(this.#netSpeechMs),
+      audioMs: Math.round(this.#audioMs),
+      gapMs: Math.round(this.#gapMs),
+      lostMs: Math.round(this.#lostMs),
+      duplicates: this.#duplicates,
+      windows: this.#windows.newest(windowsMax),
+      gaps: [...this.#gaps],
+      reasons: describeReasons(facts),
+      model: this.#settings.model,
+      updatedAtMs: this.#updatedAtMs,
+    }
+  }
+}
+
+function qualityOf(flags: number): number {
+  return ((flags & hopFlag.gap) !== 0 ? qualityGap : 1) * ((flags & hopFlag.clipped) !== 0 ? qualityClipped : 1)
+}

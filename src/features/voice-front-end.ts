@@ -1,0 +1,270 @@
+/**
+ * From the bytes of a track to closed hops: base64, mu-law, (16 kHz,) log bands, speech mask and flags. One per voice
+ * worker; the score command and the training dump use the same class, so a model meets live what it was trained on.
+ * All state of a track is one slot of the kernels' memory: the bytes of the open hop with as much history as a window
+ * (and the interpolator) reaches back, and the context frames. For the shipped 8 kHz model that is under 10 KiB a track
+ * (`bytesPerTrack`), at most 60 KiB for any definition. Nothing is allocated per frame; a hop's views are reused.
+ *
+ *   slot   ┌─────────────┬──────────────────────────────┬──────────────────┐
+ *          │ history     │ open hop, mu-law bytes       │ context features │
+ *          │ H bytes     │ hopSamples8k, `fill` of them │ C x bands x f32  │
+ *          └─────────────┴──────────────────────────────┴──────────────────┘
+ *   When `fill` reaches the hop: history + hop -> floats (-> 16 kHz) -> frames; frame t ends at sample (t + 1) x 80 of the
+ *   hop and its window reaches back. Then the last H bytes become the history, the last C rows the context. So where
+ *   messages begin and end cannot show in the result.
+ */
+import { strict as assert } from 'node:assert'
+import { planBands } from '../audio/band-plan.ts'
+import { statsPerFrame } from '../audio/frame-stats.ts'
+import { muLawZero } from '../audio/g711.ts'
+import { Kernels } from '../audio/kernels.ts'
+import { tapsPerPhase } from '../audio/resample.ts'
+import { type Hop, type HopSpec, hopFlag } from './hop.ts'
+import { HopFlags } from './hop-flags.ts'
+
+/** Rate of G.711, of the sample counts in this file's interface and of the media clock. */
+const narrowHz = 8000
+
+/** No feature definition may cost a track more than this. */
+const bytesPerTrackMax = 61_440
+
+export interface HopSink {
+  hop(slot: number, hop: Hop): void
+}
+
+interface Layout {
+  readonly historyBytes: number
+  readonly hopBytes: number
+  readonly contextAt: number
+  readonly slotBytes: number
+  /** Samples at the model's rate before the hop. */
+  readonly reachSamples: number
+}
+
+const alignUp = (bytes: number): number => (bytes + 15) & ~15
+
+function layoutOf(spec: HopSpec): Layout {
+  const { features, hopFrames, contextFrames } = spec
+  const factor = features.sampleRateHz / narrowHz
+  const hopBytes = (hopFrames * features.hopSamples) / factor
+  assert(Number.isInteger(hopBytes) && hopBytes % 4 === 0, 'a hop must be a whole number of 4 samples at 8 kHz')
+  const reachSamples = features.windowSamples - features.hopSamples
+  const historyBytes = alignUp(factor === 1 ? reachSamples : reachSamples / 2 + tapsPerPhase)
+  const contextAt = alignUp(historyBytes + hopBytes)
+  const slotBytes = alignUp(contextAt + contextFrames * features.bands * 4)
+  assert(
+    slotBytes <= bytesPerTrackMax,
+    `a track would cost ${slotBytes} bytes, at most ${bytesPerTrackMax} are allowed`,
+  )
+  return { historyBytes, hopBytes, contextAt, slotBytes, reachSamples }
+}
+
+export class VoiceFrontEnd {
+  readonly #spec: HopSpec
+  readonly #layout: Layout
+  readonly #kernels: Kernels
+  readonly #flags: HopFlags
+  readonly #fill: Int32Array
+  readonly #filledSamples: Int32Array
+  readonly #isOpen: Uint8Array
+  readonly #free: number[]
+  readonly #hop: Hop
+  readonly #stats: Float32Array
+  /** The buffer messages came from last, seen as words: a ring is one buffer, so this is made once. */
+  #textBuffer: ArrayBufferLike | undefined
+  #textWords: Int32Array
+
+  private constructor(spec: HopSpec, layout: Layout, kernels: Kernels, tracksMax: number) {
+    this.#spec = spec
+    this.#layout = layout
+    this.#kernels = kernels
+    this.#flags = new HopFlags(kernels, spec, kernels.at.NARROW + layout.historyBytes * 4, tracksMax)
+    this.#fill = new Int32Array(tracksMax)
+    this.#filledSamples = new Int32Array(tracksMax)
+    this.#isOpen = new Uint8Array(tracksMax)
+    this.#free = Array.from({ length: tracksMax }, (_, i) => tracksMax - 1 - i)
+    this.#textWords = kernels.words
+    const rows = spec.contextFrames + spec.hopFrames
+    this.#hop = {
+      features: kernels.floatsAt(kernels.at.FEATURES, rows * spec.features.bands),
+      speech: kernels.floatsAt(kernels.at.SPEECH, spec.hopFrames),
+      speechFrames: 0,
+      filledSamples: 0,
+      flags: 0,
+      dtmfDigit: '',
+    }
+    this.#stats = kernels.floatsAt(kernels.at.STATS, spec.hopFrames * statsPerFrame)
+  }
+
+  static create(spec: HopSpec, tracksMax: number): VoiceFrontEnd {
+    const layout = layoutOf(spec)
+    const plan = planBands(spec.features)
+    const kernels = Kernels.load(layout.slotBytes * tracksMax)
+    const { at } = kernels
+    // Frames are computed in fours: the last group may write three rows more and read three hops more.
+    const rows = spec.contextFrames + spec.hopFrames + 3
+    assert(
+      rows * spec.features.bands <= at.FEATURE_ROWS_MAX * at.BANDS_MAX,
+      'too many frames and bands for the kernels',
+    )
+    assert(spec.hopFrames <= at.FRAMES_MAX, `hopFrames ${spec.hopFrames} over ${at.FRAMES_MAX}`)
+    assert(
+      layout.historyBytes + layout.hopBytes + 3 * spec.features.hopSamples <= at.NARROW_SAMPLES_MAX,
+      'hop too long',
+    )
+    kernels.install(plan)
+    return new VoiceFrontEnd(spec, layout, kernels, tracksMax)
+  }
+
+  /** Kernel memory one track costs. */
+  get bytesPerTrack(): number {
+    return this.#layout.slotBytes
+  }
+
+  /** A fresh slot, or -1 when all are taken. */
+  open(): number {
+    const slot = this.#free.pop()
+    if (slot === undefined) return -1
+    this.#isOpen[slot] = 1
+    this.reset(slot)
+    return slot
+  }
+
+  close(slot: number): void {
+    assert(this.#isOpen[slot] === 1, 'close of a slot that is not open')
+    this.#isOpen[slot] = 0
+    this.#free.push(slot)
+  }
+
+  /** Forgets all that was heard: a new window begins. The open partial hop is dropped. */
+  reset(slot: number): void {
+    const { historyBytes, contextAt } = this.#layout
+    const at = this.#slotAt(slot)
+    this.#kernels.run.fill(at, muLawZero, historyBytes)
+    const { bands, floor } = this.#spec.features
+    const context = (at + contextAt) / 4
+    this.#kernels.floats.fill(Math.log(floor), context, context + this.#spec.contextFrames * bands)
+    this.#fill[slot] = 0
+    this.#filledSamples[slot] = 0
+    this.#flags.reset(slot)
+  }
+
+  /**
+   * Base64 text `message[start, end)` -> mu-law bytes in scratch, where `push` takes them from. Returns their number, or
+   * -1 when the text is not base64 or holds more than 8000 bytes.
+   */
+  decode(message: Uint8Array, start: number, end: number): number {
+    const { at, run } = this.#kernels
+    if (end - start > at.TEXT_CHARS_MAX) return -1
+    const skew = this.#copyText(message, start, end)
+    const count = run.base64Decode(at.TEXT + skew, end - start, at.BYTES)
+    return count > at.BYTES_MAX ? -1 : count
+  }
+
+  /** Mu-law bytes that are not base64 (recordings): at most 8000, into scratch as `decode` does. */
+  take(bytes: Uint8Array): number {
+    assert(bytes.length <= this.#kernels.at.BYTES_MAX)
+    this.#kernels.bytes.set(bytes, this.#kernels.at.BYTES)
+    return bytes.length
+  }
+
+  /** Appends `count` of the samples decoded last, from `offset` on; `sink` is called once per hop that closes. */
+  push(slot: number, offset: number, count: number, sink: HopSink): void {
+    assert(this.#isOpen[slot] === 1, 'push to a slot that is not open')
+    const { at, run } = this.#kernels
+    let source = at.BYTES + offset
+    const end = source + count
+    while (source < end) {
+      const fill = this.#fill[slot]!
+      const taken = Math.min(end - source, this.#layout.hopBytes - fill)
+      run.move(this.#slotAt(slot) + this.#layout.historyBytes + fill, source, taken)
+      source += taken
+      this.#advance(slot, fill + taken, sink)
+    }
+  }
+
+  /** Appends `count` samples of silence, counted as filled and flagged as gap. */
+  fill(slot: number, count: number, sink: HopSink): void {
+    assert(this.#isOpen[slot] === 1, 'fill of a slot that is not open')
+    let left = count
+    while (left > 0) {
+      const fill = this.#fill[slot]!
+      const taken = Math.min(left, this.#layout.hopBytes - fill)
+      this.#kernels.run.fill(this.#slotAt(slot) + this.#layout.historyBytes + fill, muLawZero, taken)
+      this.#filledSamples[slot]! += taken
+      left -= taken
+      this.#advance(slot, fill + taken, sink)
+    }
+  }
+
+  #slotAt(slot: number): number {
+    return this.#kernels.at.SLOTS + slot * this.#layout.slotBytes
+  }
+
+  #advance(slot: number, fill: number, sink: HopSink): void {
+    this.#fill[slot] = fill
+    if (fill < this.#layout.hopBytes) return
+    this.#analyse(slot)
+    const hop = this.#hop
+    hop.filledSamples = this.#filledSamples[slot]!
+    this.#flags.judge(slot, this.#stats, hop)
+    if (hop.filledSamples > 0) hop.flags |= hopFlag.gap
+    this.#fill[slot] = 0
+    this.#filledSamples[slot] = 0
+    sink.hop(slot, hop)
+  }
+
+  /** Features of the full hop into FEATURES (context rows first) and STATS; history and context move on. */
+  #analyse(slot: number): void {
+    const { at, run } = this.#kernels
+    const { historyBytes, hopBytes, contextAt, reachSamples } = this.#layout
+    const { features, hopFrames, contextFrames } = this.#spec
+    const slotAt = this.#slotAt(slot)
+    const contextBytes = contextFrames * features.bands * 4
+    run.muLawToFloat(slotAt, at.NARROW, historyBytes + hopBytes)
+    let samples = at.NARROW + (historyBytes - reachSamples) * 4
+    if (features.sampleRateHz !== narrowHz) {
+      const reachBytes = reachSamples / 2
+      run.upsample2(at.NARROW + (historyBytes - reachBytes) * 4, reachBytes + hopBytes, at.WIDE)
+      samples = at.WIDE
+    }
+    run.move(at.FEATURES, slotAt + contextAt, contextBytes)
+    run.analyse(
+      samples,
+      features.windowSamples,
+      features.hopSamples,
+      features.fftSize,
+      hopFrames,
+      features.bands,
+      features.floor,
+      at.FEATURES + contextBytes,
+    )
+    run.move(slotAt + contextAt, at.FEATURES + hopFrames * features.bands * 4, contextBytes)
+    run.move(slotAt, slotAt + hopBytes, historyBytes)
+  }
+
+  /**
+   * Text into TEXT by words, keeping its place within a word; returns that skew (0..3). A `subarray` would allocate for
+   * each message. Words at both ends may carry neighbours' bytes, which are not decoded.
+   */
+  #copyText(message: Uint8Array, start: number, end: number): number {
+    const { at, words, bytes } = this.#kernels
+    if (message.buffer !== this.#textBuffer) {
+      this.#textBuffer = message.buffer
+      this.#textWords = new Int32Array(message.buffer, 0, message.buffer.byteLength >> 2)
+    }
+    const first = message.byteOffset + start
+    const last = message.byteOffset + end
+    const skew = first & 3
+    const source = this.#textWords
+    const wordEnd = Math.min((last + 3) >> 2, source.length)
+    let to = at.TEXT >> 2
+    let from = first >> 2
+    for (; from < wordEnd; from += 1, to += 1) words[to] = source[from]!
+    // The last bytes of a buffer whose length is no multiple of four.
+    for (let i = Math.max(first, wordEnd << 2); i < last; i += 1) {
+      bytes[at.TEXT + skew + i - first] = message[i - message.byteOffset]!
+    }
+    return skew
+  }
+}

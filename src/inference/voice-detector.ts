@@ -1,0 +1,97 @@
+/**
+ * The voice model as the pipeline uses it: fill rows of `inputs`, `run(count)`, read rows of `embedding` and
+ * `logit`. A row is one hop of one track. All buffers are allocated once for `batchMax` rows; nothing here knows of
+ * tracks or time. Runs on the calling thread.
+ *
+ * With F = contextFrames + hop frames, B bands, H = window hops - 1, E = embedding size, row r lies at
+ *     features  [r*F*B ...]   context frames first, then the hop's, bands of a frame together
+ *     speech    [r*hopFrames ...]        history [r*H*E ...] oldest hop first        historyWeight [r*H ...]
+ *     embedding [r*E ...]                logit [r]
+ */
+import type { HopSpec } from '../features/hop.ts'
+import type { VoiceManifest, VoiceModel } from './model-file.ts'
+import { BatchSession } from './session.ts'
+
+/** Sizes of one row, in floats. */
+export interface VoiceRowSizes {
+  readonly features: number
+  readonly speech: number
+  readonly historyHops: number
+  readonly embedding: number
+}
+
+export interface VoiceInputs {
+  readonly features: Float32Array
+  readonly speech: Float32Array
+  readonly history: Float32Array
+  readonly historyWeight: Float32Array
+}
+
+interface Shapes {
+  readonly inputs: Readonly<Record<keyof VoiceInputs, readonly number[]>>
+  readonly outputs: Readonly<Record<'embedding' | 'logit', readonly number[]>>
+}
+
+/** The manifest's features in the words of the front end. */
+export function hopSpecOf(manifest: VoiceManifest): HopSpec {
+  return {
+    features: { ...manifest.features, sampleRateHz: manifest.sampleRateHz },
+    hopFrames: manifest.hop.frames,
+    contextFrames: manifest.hop.contextFrames,
+  }
+}
+
+export class VoiceDetector {
+  readonly row: VoiceRowSizes
+  readonly batchMax: number
+  readonly inputs: VoiceInputs
+  /** [batchMax, E] of the last run. */
+  readonly embedding: Float32Array
+  /** [batchMax] calibrated natural log-likelihood ratios of the last run; positive = synthetic. */
+  readonly logit: Float32Array
+  readonly #session: BatchSession<Shapes['inputs'], Shapes['outputs']>
+
+  private constructor(session: BatchSession<Shapes['inputs'], Shapes['outputs']>, row: VoiceRowSizes) {
+    this.#session = session
+    this.row = row
+    this.batchMax = session.batchMax
+    this.inputs = session.inputs
+    this.embedding = session.outputs.embedding
+    this.logit = session.outputs.logit
+  }
+
+  /** @throws OperatingError `model_invalid` */
+  static async load({ manifest, onnx }: VoiceModel, options: { batchMax: number }): Promise<VoiceDetector> {
+    const frames = manifest.hop.contextFrames + manifest.hop.frames
+    const historyHops = manifest.window.hops - 1
+    const bands = manifest.features.bands
+    const session = await BatchSession.load({
+      onnx,
+      batchMax: options.batchMax,
+      inputs: {
+        features: [frames, bands],
+        speech: [manifest.hop.frames],
+        history: [historyHops, manifest.embedding.size],
+        historyWeight: [historyHops],
+      },
+      outputs: { embedding: [manifest.embedding.size], logit: [] },
+    })
+    const row = {
+      features: frames * bands,
+      speech: manifest.hop.frames,
+      historyHops,
+      embedding: manifest.embedding.size,
+    }
+    return new VoiceDetector(session, row)
+  }
+
+  /** Judges rows 0..count-1; a larger set is split by the caller. */
+  run(count: number): Promise<void> {
+    return this.#session.run(count)
+  }
+
+  /** Frees the model's WebAssembly memory. */
+  release(): Promise<void> {
+    return this.#session.release()
+  }
+}

@@ -1,0 +1,161 @@
+/**
+ * One LMDB environment: the files, the logs by name, and one transaction at a time that carries what all of them
+ * append meanwhile, so that one flush to disk serves many (group commit). `id` names this very environment, so that a
+ * token made of it and a sequence number is unique. Damaged files are moved aside, kept and counted. Main thread;
+ * commits and flushes run on lmdb's own.
+ */
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { mkdirSync, renameSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Database, open, type RootDatabase } from 'lmdb'
+import { messageOf } from '../core/errors.ts'
+import type { Log } from '../core/log.ts'
+import type { Counters } from '../core/metrics.ts'
+import { type ByteBudget, type DurableLog, LmdbLog, told } from './durable-log.ts'
+import { damageOf } from './lmdb-file.ts'
+import { releaseOwnership, takeOwnership } from './owner.ts'
+
+export interface LogEnvironmentOptions {
+  /** Directory of the environment; created with mode 0700. */
+  readonly directory: string
+  readonly counters: Pick<Counters, 'logEntriesCorrupt'>
+  readonly log: Log
+}
+
+const logsMax = 64
+const flushWaitMsMax = 30_000
+
+interface Commit {
+  readonly writes: () => void
+  readonly done: () => void
+  readonly failed: (reason: unknown) => void
+}
+
+/** One LMDB environment: the files, the shared flush, the logs by name. */
+export class LogEnvironment {
+  readonly directory: string
+  readonly counters: Pick<Counters, 'logEntriesCorrupt'>
+  readonly events: Log
+  /** Random name of this environment, kept in it. Part of every token made from its sequence numbers. */
+  readonly id: string
+  readonly #root: RootDatabase<Uint8Array, number>
+  readonly #meta: Database<unknown, string>
+  readonly #logs = new Map<string, LmdbLog>()
+  readonly #queue: Commit[] = []
+  #committing = false
+  #turn = 0
+
+  private constructor(options: LogEnvironmentOptions, root: RootDatabase<Uint8Array, number>) {
+    this.directory = options.directory
+    this.counters = options.counters
+    this.events = options.log
+    this.#root = root
+    this.#meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' })
+    const known = this.#meta.get('id')
+    this.id = typeof known === 'string' ? known : randomUUID().slice(0, 13)
+    if (known === undefined) this.#meta.putSync('id', this.id)
+  }
+
+  /** Opens or creates. Files that LMDB cannot open are moved aside (kept for inspection), counted, and begun anew. */
+  static open(options: LogEnvironmentOptions): LogEnvironment {
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 })
+    takeOwnership(options.directory)
+    const path = `${options.directory}/log`
+    const damage = damageOf(`${path}/data.mdb`)
+    if (damage !== null) {
+      const aside = `${path}.damaged-${randomUUID().slice(0, 8)}`
+      renameSync(path, aside)
+      options.counters.logEntriesCorrupt += 1
+      options.log.error('the durable log is damaged; moved aside and begun anew', { aside, damage })
+    }
+    // Its own batching makes a promise that nobody can catch when the disk is full; commit() does the batching.
+    const root = open<Uint8Array, number>({ path, encoding: 'binary', maxDbs: logsMax, eventTurnBatching: false })
+    return new LogEnvironment(options, root)
+  }
+
+  /** The log of that name; logs that share a budget are bounded together. The same name gives the same log. */
+  log(name: string, budget: ByteBudget): DurableLog {
+    const known = this.#logs.get(name)
+    if (known !== undefined) return known
+    assert(this.#logs.size < logsMax - 2, 'more named logs than the environment holds')
+    const entries = this.#root.openDB<Uint8Array, number>({ name: `log.${name}`, encoding: 'binary' })
+    const log = new LmdbLog(this, name, entries, this.#meta, budget)
+    this.#logs.set(name, log)
+    return log
+  }
+
+  /**
+   * Runs puts and removes in one transaction; resolves once it is flushed to disk. One transaction is in flight at a
+   * time, and all that is asked for meanwhile goes into the next: under load one flush serves many (group commit).
+   * @throws Error with the disk's reason; also when the disk says nothing for flushWaitMsMax (lmdb is silent then).
+   */
+  commit(writes: () => void): Promise<void> {
+    return new Promise((done, failed) => {
+      this.#queue.push({ writes, done, failed })
+      if (!this.#committing) void this.#commitQueue()
+    })
+  }
+
+  async #commitQueue(): Promise<void> {
+    this.#committing = true
+    // What else this turn of the event loop appends comes along.
+    await null
+    while (this.#queue.length > 0) {
+      const group = this.#queue.splice(0)
+      try {
+        await this.#commitGroup(group)
+        for (const { done } of group) done()
+      } catch (thrown) {
+        for (const { failed } of group) failed(thrown)
+        await this.#turnOver()
+      }
+    }
+    this.#committing = false
+  }
+
+  async #commitGroup(group: readonly Commit[]): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const silence = new Promise<never>((_, reject) => {
+      const tooLong = (): void => reject(new Error(`the disk did not confirm a flush within ${flushWaitMsMax} ms`))
+      timer = setTimeout(tooLong, flushWaitMsMax)
+    })
+    const write = (): void => {
+      for (const { writes } of group) writes()
+    }
+    try {
+      await Promise.race([silence, this.#commitAndFlush(write)])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Pages that were freed may be used from the next but one transaction on: after a failure, a small one is made. */
+  async #turnOver(): Promise<void> {
+    this.#turn += 1
+    try {
+      const writes = (): void => told(this.#meta.put('turn', this.#turn))
+      await this.#commitGroup([{ writes, done: () => {}, failed: () => {} }])
+    } catch {
+      // The disk has no room for that either.
+    }
+  }
+
+  async #commitAndFlush(writes: () => void): Promise<void> {
+    try {
+      await this.#root.batch(writes)
+    } catch (thrown) {
+      // lmdb hands the reason on in a promise of its own, a moment later.
+      const { commitError } = thrown as { commitError?: Promise<never> }
+      const reason = commitError?.catch((error: unknown) => error) ?? thrown
+      throw new Error(`the disk refuses the log: ${messageOf(await Promise.race([reason, sleep(100, thrown)]))}`)
+    }
+    await this.#root.flushed
+  }
+
+  async close(): Promise<void> {
+    await this.#root.flushed
+    await this.#root.close()
+    releaseOwnership(this.directory)
+  }
+}

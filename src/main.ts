@@ -1,0 +1,319 @@
+/**
+ * Composition: builds every room and hands each the callbacks it needs. Read it from `startFirewall` down and you
+ * have the way of a call: webhook and socket -> call table -> voice pool -> verdict -> events and rows. Main thread.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { ApiKeys } from './access/api-keys.ts'
+import { Authenticator } from './access/authenticate.ts'
+import { FailureThrottle, failureThrottleDefaults } from './access/failure-throttle.ts'
+import { Sessions } from './access/sessions.ts'
+import { Audit } from './api/audit.ts'
+import { Calls } from './api/calls.ts'
+import { Events } from './api/events.ts'
+import { Health } from './api/health.ts'
+import { Page } from './api/page.ts'
+import { apiRoutes } from './api/routes.ts'
+import { SessionResource } from './api/session.ts'
+import { ConfigProblems, isLoopback } from './config/load.ts'
+import type { Config } from './config/schema.ts'
+import type { Clock } from './core/clock.ts'
+import type { Log } from './core/log.ts'
+import { createMetrics, type Metrics } from './core/metrics.ts'
+import { projectRoot, version } from './core/project.ts'
+import { watchThread } from './core/thread-load.ts'
+import { LiveCalls } from './decisions/live-calls.ts'
+import { type VerdictSettings, verdictSettings } from './decisions/voice-verdict.ts'
+import { createHttpServer, type HttpServer } from './http/server.ts'
+import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
+import { CallTable } from './ingest/call-table.ts'
+import { MediaSockets } from './ingest/media-socket.ts'
+import { StreamTokens } from './ingest/stream-tokens.ts'
+import { voiceWebhookRoutes } from './ingest/voice-webhook.ts'
+import { LogEnvironment } from './log/log-environment.ts'
+import { EventBus } from './notify/event-bus.ts'
+import { runIdOf } from './storage/interrupted-calls.ts'
+import { PastCalls } from './storage/past-calls.ts'
+import { Reports } from './storage/reports.ts'
+import { RowWriter } from './storage/row-writer.ts'
+import { createStore } from './storage/stores.ts'
+import { keepStore, type Upkeep } from './storage/upkeep.ts'
+import { TrackWatch } from './watch/track-watch.ts'
+import { VoicePool } from './worker/pool.ts'
+
+export interface FirewallOptions {
+  readonly config: Config
+  readonly log: Log
+  readonly clock: Clock
+  /** Told the admin key that was made at a first start on loopback; nobody else is. */
+  readonly adminKeyMade?: (key: string) => void
+  /** For tests: lets the pool's workers be told to throw or hang. */
+  readonly faults?: boolean
+}
+
+export interface Firewall {
+  readonly url: string
+  readonly port: number
+  readonly pool: VoicePool
+  /** Refuses new work, lets live calls go on for `server.drainMs`, ends the rest as interrupted, stores, and stops. */
+  close(): Promise<void>
+}
+
+/** Timers of calls, tokens and sockets are looked at so often. */
+const tickMs = 250
+const eventsKeptMax = 20_000
+const random = (bytes: number): Buffer => randomBytes(bytes)
+
+/** @throws OperatingError config_invalid, model_invalid, storage_unavailable (embedded engine) */
+export async function startFirewall(options: FirewallOptions): Promise<Firewall> {
+  const { config, log, clock } = options
+  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
+  const keys = openKeys(options)
+  const metrics = createMetrics()
+  const { counters } = metrics
+  const model = loadVoiceModel(activeModelDir('voice'))
+  const settings = verdictSettings(config.detection.voice, model.manifest, modelLabel(model.manifest))
+
+  const logs = LogEnvironment.open({ directory: `${config.dataDir}/spool`, counters, log })
+  const runId = runIdOf(logs.id, clock.wallMs())
+  const store = createStore(config, { counters, log })
+  const { flushMs, batchRowsMax, spoolBytesMax } = config.storage
+  const quarantineFile = `${config.dataDir}/quarantine.ndjson`
+  const writer = new RowWriter({
+    logs,
+    store,
+    counters,
+    clock,
+    log,
+    flushMs,
+    batchRowsMax,
+    spoolBytesMax,
+    quarantineFile,
+  })
+  const upkeep = keepStore({ store, writer, retention: config.retention, serverId: logs.id, runId, clock, log })
+  const [pool] = await Promise.all([
+    VoicePool.start({
+      config: config.detection.voice,
+      model,
+      counters,
+      clock,
+      log,
+      ...(options.faults ? { faults: true } : {}),
+    }),
+    upkeep.started,
+  ])
+
+  const live = new LiveCalls()
+  const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
+  const latency = metrics.histogram(
+    'hop_latency_seconds',
+    'Frame that closed a hop received -> hop judged',
+    latencyBuckets,
+  )
+  const watch = new TrackWatch({ live, pool, writer, bus, settings, runId, clock, counters, latency })
+  const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
+  const ingest = openIngest({ config, log, clock, metrics, pool, watch, server })
+  const parts: ApiRooms = {
+    config,
+    clock,
+    keys,
+    metrics,
+    live,
+    store: new Reports(store),
+    bus,
+    writer,
+    pool,
+    upkeep,
+    settings,
+  }
+  for (const route of apiRoutes(openApi(parts))) server.route(route)
+  registerGauges(metrics, parts, server, ingest.table)
+
+  const port = await server.listen(config.server.host, config.server.port)
+  ingest.listening(port)
+  const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
+  log.info('listening', { url, model: settings.model, runId })
+  return {
+    url,
+    port,
+    pool,
+    close: () => closeHouse(options, { server, ingest, pool, watch, writer, store, logs, upkeep }),
+  }
+}
+
+const latencyBuckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2, 5]
+
+/** Keys, or the refusal to stand open: beyond loopback nobody starts without authentication. */
+function openKeys({ config, clock, adminKeyMade }: FirewallOptions): ApiKeys {
+  const keys = new ApiKeys({ dataDir: config.dataDir, clock, random })
+  if (isLoopback(config.server.host)) {
+    const made = keys.ensureFirstKey()
+    if (made !== undefined) adminKeyMade?.(made)
+  } else if (!keys.any()) {
+    throw new ConfigProblems([
+      `server.host: ${config.server.host} is not loopback and no API key exists in ${config.dataDir}; ` +
+        'make one first: voicefw key create --role admin --name NAME',
+    ])
+  }
+  return keys
+}
+
+interface Ingest {
+  readonly table: CallTable
+  listening(port: number): void
+  stop(): void
+}
+
+interface IngestRooms {
+  readonly config: Config
+  readonly log: Log
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly pool: VoicePool
+  readonly watch: TrackWatch
+  readonly server: HttpServer
+}
+
+/** Twilio's doors: webhooks, media sockets, the call table, and the timer that moves them on. */
+function openIngest({ config, log, clock, metrics, pool, watch, server }: IngestRooms): Ingest {
+  const { counters } = metrics
+  const { twilio } = config
+  const { track, accounts, enforceSignature, continuation, messageBytesMax, tokenTtlMs, tokensMax } = twilio
+  let publicUrl = config.server.publicUrl ?? ''
+  const tokens = new StreamTokens({ clock, tokenTtlMs, tokensMax, random, counters })
+  const { reconnectGraceMs, idleTimeoutMs } = config.detection.voice
+  const table = new CallTable({ sink: pool, listener: watch, clock, counters, track, reconnectGraceMs, idleTimeoutMs })
+  const shared = { publicUrl: () => publicUrl, tokens, counters, log }
+  const callEnded = (callSid: string, accountSid: string): void => table.callEnded(callSid, accountSid)
+  const webhook = { twilio: { accounts, enforceSignature, track, continuation }, callEnded, random, ...shared }
+  for (const route of voiceWebhookRoutes(webhook)) server.route(route)
+  const sockets = new MediaSockets({
+    twilio: { accounts, enforceSignature, messageBytesMax },
+    mediaSocketsMax: config.server.mediaSocketsMax,
+    isDraining: () => server.isDraining(),
+    table,
+    clock,
+    ...shared,
+  })
+  server.socket(sockets.route)
+  const timer = setInterval(() => {
+    table.tick()
+    tokens.tick()
+    sockets.tick()
+    watch.tick()
+  }, tickMs)
+  return {
+    table,
+    listening(port) {
+      if (publicUrl === '') publicUrl = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
+    },
+    stop: () => clearInterval(timer),
+  }
+}
+
+interface ApiRooms {
+  readonly config: Config
+  readonly clock: Clock
+  readonly keys: ApiKeys
+  readonly metrics: Metrics
+  readonly live: LiveCalls
+  readonly store: Reports
+  readonly bus: EventBus
+  readonly writer: RowWriter
+  readonly pool: VoicePool
+  readonly upkeep: Upkeep
+  readonly settings: VerdictSettings
+}
+
+function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
+  const { config, clock, keys, metrics, live, bus, writer, pool, upkeep, settings } = rooms
+  const { counters } = metrics
+  const sessions = new Sessions({
+    ttlMs: config.auth.sessionTtlMs,
+    sessionsMax: config.auth.sessionsMax,
+    secure: (config.server.publicUrl ?? '').startsWith('https:') && !isLoopback(config.server.host),
+    clock,
+    random,
+    keyStands: (id) => keys.stands(id),
+    counters,
+  })
+  const throttle = new FailureThrottle({ clock, ...failureThrottleDefaults })
+  const authenticator = new Authenticator({ keys, sessions, throttle, counters })
+  const audit = new Audit({ clock, write: (row) => void writer.write('audit', Object.values(row)) })
+  const { synthetic, human } = settings
+  const health = new Health({
+    version,
+    clock,
+    facts: () => ({ model: settings.model, thresholds: { synthetic, human } }),
+    checks: {
+      models: () => ({ state: 'ok', detail: settings.model }),
+      workers: () =>
+        pool.ready() ? { state: 'ok' } : { state: 'degraded', detail: 'a voice worker is being replaced' },
+      storage: () => storageCheck(writer, upkeep),
+    },
+    metricsText: () => metrics.text(),
+  })
+  return {
+    authenticator,
+    audit,
+    health,
+    calls: new Calls({ live, past: new PastCalls(rooms.store) }),
+    events: new Events({ bus, subscribersMax: config.server.eventSubscribersMax, counters }),
+    session: new SessionResource({ authenticator, sessions, audit }),
+    page: new Page(`${projectRoot}dist/dashboard`),
+    metricsPublic: config.auth.metricsPublic,
+  }
+}
+
+function storageCheck(writer: RowWriter, upkeep: Upkeep): { state: 'ok' | 'degraded' | 'failed'; detail: string } {
+  const state = writer.state()
+  if (state === 'full') return { state: 'failed', detail: 'the spool is full, rows are refused' }
+  if (!upkeep.prepared()) return { state: 'degraded', detail: 'spooling on disk until ClickHouse answers' }
+  return state === 'up' ? { state: 'ok', detail: 'up' } : { state: 'degraded', detail: 'spooling on disk' }
+}
+
+function registerGauges(metrics: Metrics, rooms: ApiRooms, server: HttpServer, table: CallTable): void {
+  const { live, writer, pool } = rooms
+  const seats = (read: (seat: ReturnType<VoicePool['stats']>['seats'][number]) => number): number =>
+    pool.stats().seats.reduce((sum, seat) => sum + read(seat), 0)
+  metrics.gauge('tracks_live', 'Detections (call and track) that are live', () => live.liveCount)
+  metrics.gauge('tracks_fed', 'Detections that streams may feed', () => table.size)
+  metrics.gauge('sockets_open', 'WebSockets open', () => server.openSockets())
+  metrics.gauge('ring_used_bytes', 'Audio that waits for voice workers', () => seats((seat) => seat.ringUsedBytes))
+  metrics.gauge('worker_busy_milliseconds', 'Time voice workers spent computing', () => seats((seat) => seat.busyMs))
+  metrics.gauge('spool_bytes', 'Rows on disk that ClickHouse has not confirmed', () => writer.spoolBytes())
+  const load = watchThread()
+  metrics.gauge('event_loop_delay_p99_milliseconds', 'Main thread, since the last scrape', () => load.delayMsP99())
+  metrics.gauge('event_loop_utilization', 'Main thread, since the last scrape, 0..1', () => load.utilization())
+}
+
+interface House {
+  readonly server: HttpServer
+  readonly ingest: Ingest
+  readonly pool: VoicePool
+  readonly watch: TrackWatch
+  readonly writer: RowWriter
+  readonly store: ReturnType<typeof createStore>
+  readonly logs: LogEnvironment
+  readonly upkeep: Upkeep
+}
+
+async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
+  const { server, ingest, pool, watch, writer, store, logs, upkeep } = house
+  log.info('draining', { tracks: ingest.table.size })
+  server.drain()
+  const deadlineMs = clock.steadyMs() + config.server.drainMs
+  while (ingest.table.size > 0 && clock.steadyMs() < deadlineMs) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  ingest.table.endAll('interrupted')
+  await pool.drain()
+  watch.endAll()
+  ingest.stop()
+  await upkeep.stop()
+  await writer.close()
+  await Promise.all([store.close(), pool.stop()])
+  server.close()
+  await logs.close()
+  log.info('stopped')
+}

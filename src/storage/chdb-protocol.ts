@@ -1,0 +1,43 @@
+/** What the main process and the chdb child say to one another over the IPC channel. Types only; both processes. */
+
+export interface ChdbOpenOptions {
+  /** Directory of the engine's data. */
+  readonly path: string
+  readonly database: string
+  /** Engine arguments in `clickhouse local` form. */
+  readonly connectionArgs: readonly string[]
+  /** How long to go on trying while another process holds the data directory. */
+  readonly lockWaitMs: number
+  /** The package to load; tests name one that is not there. */
+  readonly module: string
+}
+
+export type ChdbRequest =
+  | { readonly id: number; readonly op: 'open'; readonly options: ChdbOpenOptions }
+  | {
+      readonly id: number
+      readonly op: 'insert'
+      readonly table: string
+      readonly columns: readonly string[]
+      readonly rows: Uint8Array
+      readonly token: string
+    }
+  | {
+      readonly id: number
+      readonly op: 'query'
+      readonly sql: string
+      readonly parameters: Readonly<Record<string, string | number>>
+    }
+  | { readonly id: number; readonly op: 'command'; readonly sql: string }
+  | { readonly id: number; readonly op: 'close' }
+
+export type ChdbReply =
+  | { readonly id: number; readonly ok: true /** JSONEachRow text of a query. */; readonly text: string }
+  | {
+      readonly id: number
+      readonly ok: false
+      readonly reason: 'module_missing' | 'not_opened' | 'engine'
+      /** ClickHouse's error number when it gave one. */
+      readonly engineCode: number | null
+      readonly message: string
+    }

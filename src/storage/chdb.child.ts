@@ -1,0 +1,112 @@
+/**
+ * The embedded ClickHouse: the only importer of chdb, in a child process of its own (in a worker thread it takes the
+ * process down when the thread ends). Answers requests by id over IPC. It dies with its parent, at once and whatever
+ * it is doing, so that no orphan keeps the data directory locked; what it had confirmed is on disk. Child process.
+ */
+import { setPriority } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Session } from 'chdb'
+import type { ChdbOpenOptions, ChdbReply, ChdbRequest } from './chdb-protocol.ts'
+
+type Chdb = typeof import('chdb')
+
+/** Below sockets and inference: on a busy machine rows wait on disk, audio cannot. */
+const niceness = 5
+const lockRetryMs = 200
+
+let session: Session | null = null
+
+class OpenFailure extends Error {
+  readonly reason: 'module_missing' | 'not_opened'
+
+  constructor(reason: 'module_missing' | 'not_opened', cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause))
+    this.reason = reason
+  }
+}
+
+async function open(options: ChdbOpenOptions): Promise<void> {
+  let chdb: Chdb
+  try {
+    const loaded = (await import(options.module)) as Chdb & { default?: Chdb }
+    chdb = loaded.default ?? loaded
+  } catch (thrown) {
+    throw new OpenFailure('module_missing', thrown)
+  }
+  const opened = await openSession(chdb, options)
+  const database = `\`${options.database}\``
+  await opened.queryAsync(`CREATE DATABASE IF NOT EXISTS ${database}`)
+  await opened.queryAsync(`USE ${database}`)
+  session = opened
+}
+
+/** A process that was killed a moment ago may still hold the lock (ClickHouse code 76, said on stderr only). */
+async function openSession(chdb: Chdb, options: ChdbOpenOptions): Promise<Session> {
+  const attempts = Math.max(1, Math.ceil(options.lockWaitMs / lockRetryMs))
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return new chdb.Session(options.path, { connectionArgs: options.connectionArgs })
+    } catch (thrown) {
+      if (attempt >= attempts) throw new OpenFailure('not_opened', thrown)
+      await sleep(lockRetryMs)
+    }
+  }
+}
+
+async function answer(request: ChdbRequest): Promise<string> {
+  if (request.op === 'open') {
+    await open(request.options)
+    return ''
+  }
+  if (request.op === 'close') {
+    session?.close()
+    session = null
+    return ''
+  }
+  if (session === null) throw new OpenFailure('not_opened', new Error('the engine is not open'))
+  if (request.op === 'insert') {
+    await session.insert({
+      table: request.table,
+      columns: request.columns,
+      values: request.rows,
+      format: 'JSONCompactEachRow',
+      settings: { insert_deduplication_token: request.token },
+    })
+    return ''
+  }
+  if (request.op === 'command') {
+    await session.queryAsync(request.sql)
+    return ''
+  }
+  const bound = Object.keys(request.parameters).length > 0
+  const result = bound
+    ? await session.queryBindAsync(request.sql, request.parameters, { format: 'JSONEachRow' })
+    : await session.queryAsync(request.sql, { format: 'JSONEachRow' })
+  return result.text()
+}
+
+function failure(id: number, thrown: unknown): ChdbReply {
+  const message = thrown instanceof Error ? thrown.message : String(thrown)
+  if (thrown instanceof OpenFailure) return { id, ok: false, reason: thrown.reason, engineCode: null, message }
+  const code = (thrown as { clickhouseCode?: unknown }).clickhouseCode
+  return { id, ok: false, reason: 'engine', engineCode: typeof code === 'number' ? code : null, message }
+}
+
+function send(reply: ChdbReply): void {
+  if (process.connected) process.send?.(reply)
+}
+
+async function serve(request: ChdbRequest): Promise<void> {
+  try {
+    send({ id: request.id, ok: true, text: await answer(request) })
+  } catch (thrown) {
+    send(failure(request.id, thrown))
+  }
+}
+
+// Ctrl-C reaches the whole process group; the parent decides when we end.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+process.on('message', (request: ChdbRequest) => void serve(request))
+setPriority(niceness)

@@ -1,0 +1,121 @@
+/**
+ * The server back end: a ClickHouse server or cluster over HTTP (the only importer of @clickhouse/client). Rows go
+ * out as the same JSONCompactEachRow bytes and tokens as to the embedded engine. What the server said becomes our
+ * codes; a connection that broke or a time that ran out says nothing about whether rows were stored. Main thread.
+ */
+import { Readable } from 'node:stream'
+import { ClickHouseError, type ClickHouseSettings, createClient, drainStream } from '@clickhouse/client'
+import { messageOf } from '../core/errors.ts'
+import { engineSettings, insertError, queryError, quotedName, type Store, type StoreError } from './store.ts'
+
+export interface ServerStoreOptions {
+  readonly url: string
+  readonly username: string
+  readonly password: string
+  readonly database: string
+  readonly requestTimeoutMs: number
+}
+
+type Client = ReturnType<typeof createClient>
+
+/** Below the keep-alive of every ClickHouse (3 s at the least), or a request meets a socket that is being closed. */
+const idleSocketMs = 2000
+const connectionsMax = 8
+
+export class ServerStore implements Store {
+  readonly #options: ServerStoreOptions
+  readonly #client: Client
+  #up = false
+
+  constructor(options: ServerStoreOptions) {
+    this.#options = options
+    this.#client = this.#clientFor(options.database)
+  }
+
+  /** @throws StoreError storage_unavailable when the server does not answer; may be called again. */
+  async start(): Promise<void> {
+    const anyDatabase = this.#clientFor('default')
+    try {
+      const query = `CREATE DATABASE IF NOT EXISTS ${quotedName(this.#options.database)}`
+      await this.#guard(queryError, () => anyDatabase.command({ query }))
+    } finally {
+      await anyDatabase.close()
+    }
+  }
+
+  state(): 'up' | 'down' {
+    return this.#up ? 'up' : 'down'
+  }
+
+  async insert(table: string, columns: readonly string[], rows: Uint8Array, token: string): Promise<void> {
+    const query = `INSERT INTO ${quotedName(table)} (${columns.map(quotedName).join(', ')}) FORMAT JSONCompactEachRow`
+    await this.#guard(insertError, async () => {
+      const answer = await this.#client.exec({
+        query,
+        values: Readable.from([rows], { objectMode: false }),
+        clickhouse_settings: { insert_deduplication_token: token },
+      })
+      await drainStream(answer.stream)
+    })
+  }
+
+  async query(sql: string, parameters: Record<string, string | number>): Promise<Record<string, unknown>[]> {
+    return await this.#guard(queryError, async () => {
+      const result = await this.#client.query({ query: sql, query_params: parameters, format: 'JSONEachRow' })
+      return await result.json<Record<string, unknown>>()
+    })
+  }
+
+  async command(sql: string): Promise<void> {
+    await this.#guard(queryError, () => this.#client.command({ query: sql }))
+  }
+
+  async close(): Promise<void> {
+    await this.#client.close()
+    this.#up = false
+  }
+
+  #clientFor(database: string): Client {
+    const { url, username, password, requestTimeoutMs } = this.#options
+    return createClient({
+      url,
+      username,
+      password,
+      database,
+      application: 'voicefw',
+      request_timeout: requestTimeoutMs,
+      max_open_connections: connectionsMax,
+      keep_alive: { enabled: true, idle_socket_ttl: idleSocketMs, eagerly_destroy_stale_sockets: true },
+      compression: { request: false, response: false },
+      clickhouse_settings: engineSettings(requestTimeoutMs) as ClickHouseSettings,
+      log: { LoggerClass: Quiet },
+    })
+  }
+
+  async #guard<T>(
+    errorOf: (engineCode: number | null, message: string, cause: unknown) => StoreError,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      const result = await work()
+      this.#up = true
+      return result
+    } catch (thrown) {
+      const spoke = thrown instanceof ClickHouseError
+      const engineCode = spoke ? Number(thrown.code) : null
+      // A server that answers with an error is there; silence, a reset or a refusal means it is not.
+      this.#up = spoke
+      const message = messageOf(thrown) === '' ? String((thrown as { code?: unknown }).code) : messageOf(thrown)
+      throw errorOf(engineCode, spoke ? message : `no answer from ClickHouse: ${message}`, thrown)
+    }
+  }
+}
+
+/** The client's own log repeats what we throw, with queries in it. */
+class Quiet {
+  trace(): void {}
+  debug(): void {}
+  info(): void {}
+  warn(): void {}
+  error(): void {}
+}

@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { doctor } from '../../src/cli/doctor.ts'
+import { systemClock } from '../../src/core/clock.ts'
+import { capturedTerminal } from '../fakes/captured-terminal.ts'
+import { writeTinyModel } from '../fakes/tiny-model.ts'
+
+interface Seen {
+  readonly code: number
+  /** Status of a check by its name. */
+  status(name: string): string | undefined
+  line(name: string): string
+}
+
+async function examine(config: Record<string, unknown>, spoil?: (folder: string) => void): Promise<Seen> {
+  const folder = mkdtempSync(join(tmpdir(), 'voicefw-doctor-test-'))
+  chmodSync(folder, 0o700)
+  writeTinyModel(join(folder, 'models'))
+  spoil?.(folder)
+  const file = join(folder, 'test.yaml')
+  writeFileSync(file, JSON.stringify({ dataDir: folder, ...config }))
+  const terminal = capturedTerminal()
+  try {
+    const sources = { file, env: {} }
+    const code = await doctor({ sources, clock: systemClock, terminal, modelsDir: join(folder, 'models') })
+    const line = (name: string) => terminal.out.find((text) => text.slice(6).startsWith(name)) ?? ''
+    return { code, line, status: (name) => line(name).slice(0, 4).trim() }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+test('on a sound machine with a plain configuration nothing fails, and what Twilio needs is warned of', async () => {
+  const seen = await examine({ server: { port: 0 } })
+  const checks = ['node', 'glibc', 'natives', 'wasm simd', 'config', 'data directory', 'disk', 'models', 'onnxruntime']
+  for (const name of [...checks, 'storage', 'clock', 'port']) assert.equal(seen.status(name), 'ok', seen.line(name))
+  assert.equal(seen.status('twilio url'), 'warn')
+  assert.match(seen.line('twilio accounts'), /^warn .* -> set twilio\.accounts/)
+  assert.equal(seen.code, 0)
+})
+
+test('each thing that would stop or spoil a start fails with how to mend it', async () => {
+  const taken = createServer()
+  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
+  const { port } = taken.address() as AddressInfo
+  try {
+    const config = {
+      server: { port, publicUrl: 'http://voice.example.com' },
+      storage: { url: 'http://127.0.0.1:9', requestTimeoutMs: 1000 },
+    }
+    const seen = await examine(config, (folder) => {
+      writeFileSync(join(folder, 'models/voice/tiny/model.onnx'), 'changed')
+      chmodSync(folder, 0o755)
+    })
+    assert.match(seen.line('models'), /^fail .*sha256 must be .* -> restore models/)
+    assert.match(seen.line('onnxruntime'), /^fail /)
+    assert.match(seen.line('storage'), /^fail .* -> check storage\.url/)
+    assert.match(seen.line('port'), /^fail .*EADDRINUSE.* -> stop what uses it/)
+    assert.match(seen.line('twilio url'), /^fail .*not https -> /)
+    assert.match(seen.line('data directory'), /^warn .* -> chmod 700/)
+    assert.equal(seen.code, 1)
+  } finally {
+    taken.close()
+  }
+})
+
+test('a bad configuration is told problem by problem, and the rest is still examined', async () => {
+  const seen = await examine({ server: { port: 'x' }, nonsense: 1, storage: { url: 'http://127.0.0.1:9' } })
+  assert.match(seen.line('config'), /^fail .*server\.port: got "x"|unknown key "nonsense"/)
+  assert.equal(seen.status('models'), 'ok')
+  assert.equal(seen.code, 1)
+})

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { describeReasons, type ReasonFacts } from '../../src/decisions/reasons.ts'
+
+const facts: ReasonFacts = {
+  label: 'insufficient_speech',
+  score: null,
+  provisional: true,
+  netSpeechMs: 300,
+  audioMs: 10_000,
+  lossShare: 0,
+  masked: { music: 0, tone: 0, dtmf: 0, clipped: 0 },
+  voiceChangedAtMs: null,
+  settings: {
+    provisionalNetSpeechMs: 1500,
+    firmNetSpeechMs: 4000,
+    forgettingHalfLifeMs: 10_000,
+    dwellMs: 1000,
+    lossShareMax: 0.2,
+    hysteresis: 0.05,
+    synthetic: 0.9,
+    human: 0.3,
+    model: 'voice/test',
+  },
+}
+
+describe('reasons', () => {
+  it('say how much speech was heard and how much is needed', () => {
+    assert.deepEqual(describeReasons(facts), [
+      { code: 'insufficient_speech', text: '0.3 s of speech heard, 1.5 s are needed' },
+    ])
+  })
+
+  it('name music that covers most of the audio', () => {
+    const reasons = describeReasons({ ...facts, masked: { ...facts.masked, music: 9000 } })
+    assert.deepEqual(reasons[1], { code: 'mostly_music', text: '90 % of the audio is music; it was left out' })
+  })
+
+  it('never call a human verdict an identity', () => {
+    const [first] = describeReasons({
+      ...facts,
+      label: 'likely_human',
+      score: 0.02,
+      netSpeechMs: 8000,
+      provisional: false,
+    })
+    assert.match(first?.text ?? '', /not identity/)
+  })
+})

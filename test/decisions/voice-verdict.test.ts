@@ -1,0 +1,158 @@
+/** Rules of the verdict: what it says, when it says it, and when it keeps silent. */
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import fc from 'fast-check'
+import { type VerdictSettings, VoiceVerdict } from '../../src/decisions/voice-verdict.ts'
+import { hopFlag } from '../../src/features/hop.ts'
+import type { ScoredHop } from '../../src/inference/scored-hop.ts'
+
+const settings: VerdictSettings = {
+  provisionalNetSpeechMs: 1500,
+  firmNetSpeechMs: 4000,
+  forgettingHalfLifeMs: 10_000,
+  dwellMs: 1000,
+  lossShareMax: 0.2,
+  hysteresis: 0.05,
+  synthetic: 0.9,
+  human: 0.3,
+  model: 'voice/test',
+}
+
+/** Feeds hops of 500 ms; each item gives what differs from 500 ms of clean speech. */
+function feed(verdict: VoiceVerdict, hops: readonly Partial<ScoredHop>[], fromHop = 0): string[] {
+  return hops.map((difference, index) => {
+    const hopStartMs = (fromHop + index) * 500
+    verdict.observe(
+      {
+        trackId: 1,
+        windowStartMs: Math.max(0, hopStartMs - 3500),
+        hopStartMs,
+        hopEndMs: hopStartMs + 500,
+        hopSpeechMs: 500,
+        windowSpeechMs: 4000,
+        llr: 0,
+        flags: 0,
+        filledMs: 0,
+        lostMs: 0,
+        duplicates: 0,
+        enteredMs: 0,
+        ...difference,
+      },
+      1000 + hopStartMs,
+    )
+    return verdict.label
+  })
+}
+
+function hopsOf(count: number, hop: Partial<ScoredHop>): Partial<ScoredHop>[] {
+  return Array.from({ length: count }, () => hop)
+}
+
+describe('a voice verdict', () => {
+  it('gives its first label within 2 s of net speech and calls it provisional until 4 s', () => {
+    const verdict = new VoiceVerdict('inbound', settings, 0)
+    const labels = feed(verdict, hopsOf(4, { llr: 5 }))
+    assert.deepEqual(labels, ['insufficient_speech', 'insufficient_speech', 'likely_synthetic', 'likely_synthetic'])
+    assert.equal(verdict.snapshot().provisional, true)
+    feed(verdict, hopsOf(4, { llr: 5 }), 4)
+    assert.equal(verdict.snapshot().provisional, false)
+  })
+
+  it('counts net speech, not wall time: a minute of silence changes nothing', () => {
+    const verdict = new VoiceVerdict('inbound', settings, 0)
+    feed(verdict, hopsOf(120, { llr: Number.NaN, hopSpeechMs: 0, flags: hopFlag.silence }))
+    const view = verdict.snapshot()
+    assert.equal(view.label, 'insufficient_speech')
+    assert.equal(view.score, null)
+    assert.equal(view.netSpeechMs, 0)
+    assert.equal(view.audioMs, 60_000)
+  })
+
+  it('does not count music, tones and DTMF as speech', () => {
+    for (const flag of [hopFlag.music, hopFlag.tone, hopFlag.dtmf]) {
+      const verdict = new VoiceVerdict('inbound', settings, 0)
+      feed(verdict, hopsOf(40, { llr: Number.NaN, flags: flag }))
+      assert.equal(verdict.snapshot().netSpeechMs, 0)
+      assert.equal(verdict.label, 'insufficient_speech')
+    }
+  })
+
+  it('says inconclusive between the thresholds', () => {
+    const verdict = new VoiceVerdict('inbound', settings, 0)
+    feed(verdict, hopsOf(20, { llr: 0.2 }))
+    assert.equal(verdict.label, 'inconclusive')
+    assert.equal(verdict.snapshot().reasons[0]?.code, 'score_between')
+  })
+
+  it('says inconclusive when more audio is lost than lossShareMax, however sure the score', () => {
+    const verdict = new VoiceVerdict('inbound', settings, 0)
+    feed(verdict, hopsOf(20, { llr: 6, lostMs: 300 }))
+    assert.equal(verdict.label, 'inconclusive')
+    assert.equal(verdict.snapshot().reasons[0]?.code, 'audio_loss')
+    assert.equal(verdict.snapshot().lostMs, 6000)
+  })
+
+  it('does not flap: two windows on the other side do not change the label, dwell does', () => {
+    const verdict = new VoiceVerdict('inbound', settings, 0)
+    feed(verdict, hopsOf(20, { llr: -4 }))
+    assert.equal(verdict.label, 'likely_human')
+    feed(verdict, hopsOf(2, { llr: 6 }), 20)
+    assert.equal(verdict.label, 'likely_human')
+  })
+
+  it('keeps its label inside the hysteresis band below the threshold', () => {
+    const verdict = new VoiceVerdict('inbound', settings, 0)
+    feed(verdict, hopsOf(8, { llr: 2.4 }))
+    assert.equal(verdict.label, 'likely_synthetic')
+    const other = new VoiceVerdict('inbound', { ...settings, hysteresis: 0.45 }, 0)
+    feed(other, hopsOf(8, { llr: 5 }))
+    feed(other, hopsOf(4, { llr: 0.4 }), 8)
+    assert.equal(other.label, 'likely_synthetic')
+  })
+
+  it('reopens the question when the voice changes mid-call, and says so', () => {
+    const verdict = new VoiceVerdict('inbound', settings, 0)
+    feed(verdict, hopsOf(240, { llr: -5 }))
+    assert.equal(verdict.label, 'likely_human')
+    const labels = feed(verdict, hopsOf(16, { llr: 5 }), 240)
+    assert.equal(labels.at(-1), 'likely_synthetic')
+    assert.ok(verdict.snapshot().reasons.some((reason) => reason.code === 'voice_changed'))
+  })
+
+  it('is never sure beyond twice its model: a long call of weak windows stays inconclusive', () => {
+    const verdict = new VoiceVerdict('inbound', settings, 0)
+    feed(verdict, hopsOf(2000, { llr: 0.5 }))
+    assert.equal(verdict.label, 'inconclusive')
+    assert.ok((verdict.score() ?? 1) <= 1 / (1 + Math.exp(-1)))
+  })
+
+  it('lets a hop with a gap weigh less than a clean one', () => {
+    const clean = new VoiceVerdict('inbound', settings, 0)
+    const patched = new VoiceVerdict('inbound', settings, 0)
+    feed(clean, [...hopsOf(4, { llr: -2 }), ...hopsOf(4, { llr: 4 })])
+    feed(patched, [...hopsOf(4, { llr: -2 }), ...hopsOf(4, { llr: 4, flags: hopFlag.gap, filledMs: 20 })])
+    assert.ok((patched.score() ?? 1) < (clean.score() ?? 0))
+  })
+
+  it('always has a reason, a probability and a confidence within 0..1, whatever comes', () => {
+    const hop = fc.record({
+      llr: fc.oneof(fc.constant(Number.NaN), fc.double({ min: -1e6, max: 1e6, noNaN: true })),
+      hopSpeechMs: fc.integer({ min: 0, max: 500 }),
+      flags: fc.integer({ min: 0, max: 63 }),
+      filledMs: fc.integer({ min: 0, max: 500 }),
+      lostMs: fc.integer({ min: 0, max: 100_000 }),
+    })
+    fc.assert(
+      fc.property(fc.array(hop, { maxLength: 60 }), (hops) => {
+        const verdict = new VoiceVerdict('inbound', settings, 0)
+        feed(verdict, hops)
+        const view = verdict.snapshot()
+        assert.ok(view.reasons.length >= 1)
+        assert.ok(view.score === null || (view.score >= 0 && view.score <= 1))
+        assert.ok(view.confidence >= 0 && view.confidence <= 1)
+        assert.equal(view.windows.length, hops.length)
+      }),
+      { numRuns: 200 },
+    )
+  })
+})

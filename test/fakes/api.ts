@@ -1,0 +1,51 @@
+/** The whole API over fakes: what main.ts wires, without a server. */
+import { Audit, type AuditRow } from '../../src/api/audit.ts'
+import { Calls } from '../../src/api/calls.ts'
+import { Events } from '../../src/api/events.ts'
+import { type Check, Health } from '../../src/api/health.ts'
+import { Page } from '../../src/api/page.ts'
+import { apiRoutes } from '../../src/api/routes.ts'
+import { SessionResource } from '../../src/api/session.ts'
+import { projectRoot } from '../../src/core/project.ts'
+import { EventBus } from '../../src/notify/event-bus.ts'
+import { FakeLiveCalls, FakePastCalls } from './calls.ts'
+import { house } from './people.ts'
+
+export interface ApiOptions {
+  readonly checks?: Readonly<Record<string, Check>>
+  readonly metricsPublic?: boolean
+  readonly subscribersMax?: number
+  readonly keepMax?: number
+  readonly storageBatch?: number
+}
+
+export function fakeApi(options: ApiOptions = {}) {
+  const people = house()
+  const { clock, counters, authenticator, sessions } = people
+  const rows: AuditRow[] = []
+  const audit = new Audit({ write: (row) => rows.push(row), clock })
+  const live = new FakeLiveCalls()
+  const past = new FakePastCalls()
+  const bus = new EventBus({ keepMax: options.keepMax ?? 10_000, firstId: clock.wallMs() * 1000, counters })
+  const events = new Events({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
+  const checks: Record<string, Check> = { ...options.checks }
+  const routes = apiRoutes({
+    authenticator,
+    audit,
+    events,
+    calls: new Calls({ live, past, storageBatch: options.storageBatch ?? 250 }),
+    health: new Health({
+      version: '0.1.0',
+      clock,
+      checks,
+      facts: () => ({ model: 'voice/1', thresholds: { synthetic: 0.8, human: 0.3 } }),
+      metricsText: async () => 'voicefw_up 1\n',
+    }),
+    session: new SessionResource({ authenticator, sessions, audit }),
+    page: new Page(`${projectRoot}dist/dashboard`),
+    metricsPublic: options.metricsPublic ?? true,
+  })
+  const { key } = people.keys.create('viewer', 'screen')
+  const header = { authorization: `Bearer ${key}` }
+  return { ...people, rows, live, past, bus, events, checks, routes, key, header }
+}

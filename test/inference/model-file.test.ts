@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { OperatingError } from '../../src/core/errors.ts'
+import { activeModelDir, loadManifest, loadVoiceModel, modelLabel } from '../../src/inference/model-file.ts'
+import { hopSpecOf } from '../../src/inference/voice-detector.ts'
+import { writeTinyModel } from '../fakes/tiny-model.ts'
+
+/** Runs `act` and returns the text of the `model_invalid` it must throw. */
+function refusal(act: () => unknown): string {
+  try {
+    act()
+  } catch (thrown) {
+    assert(thrown instanceof OperatingError, String(thrown))
+    assert.equal(thrown.code, 'model_invalid')
+    return thrown.message
+  }
+  return assert.fail('was accepted')
+}
+
+describe('a model on disk', () => {
+  let dir: string
+  before(() => {
+    dir = mkdtempSync(join(tmpdir(), 'voicefw-models-'))
+  })
+  after(() => rmSync(dir, { recursive: true }))
+
+  function change(keys: Record<string, unknown>): string {
+    writeTinyModel(dir)
+    const path = join(dir, 'voice', 'tiny', 'manifest.json')
+    writeFileSync(path, JSON.stringify({ ...(JSON.parse(readFileSync(path, 'utf8')) as object), ...keys }))
+    return join(dir, 'voice', 'tiny')
+  }
+
+  it('is found by the registry and carries its bytes', () => {
+    writeTinyModel(dir)
+    const model = loadVoiceModel(activeModelDir('voice', dir))
+    assert.equal(modelLabel(model.manifest), 'voice/tiny')
+    assert.deepEqual(Buffer.from(model.onnx), readFileSync(join(dir, 'voice', 'tiny', 'model.onnx')))
+    assert.deepEqual(hopSpecOf(model.manifest), {
+      features: {
+        kind: 'log-bands',
+        scale: 'linear',
+        sampleRateHz: 8000,
+        windowSamples: 256,
+        hopSamples: 80,
+        fftSize: 256,
+        bands: 60,
+        lowHz: 80,
+        highHz: 3880,
+        floor: 1e-6,
+      },
+      hopFrames: 50,
+      contextFrames: 2,
+    })
+  })
+
+  it('is refused when one byte of the file differs, naming the file and both hashes', () => {
+    const model = change({})
+    const bytes = readFileSync(join(model, 'model.onnx'))
+    bytes[40] = (bytes[40] ?? 0) ^ 1
+    writeFileSync(join(model, 'model.onnx'), bytes)
+    assert.match(
+      refusal(() => loadVoiceModel(model)),
+      /model\.onnx: sha256 must be [0-9a-f]{64} .*got [0-9a-f]{64}$/,
+    )
+  })
+
+  it('is refused when the file is missing', () => {
+    assert.match(
+      refusal(() => loadVoiceModel(change({ file: 'other.onnx' }))),
+      /other\.onnx: cannot be read: ENOENT/,
+    )
+  })
+
+  it('may tell any story under training, metrics, calibration and limits', () => {
+    const story = { training: { hours: 12, corpora: ['a'] }, metrics: { eer: { value: 0.1 } }, calibration: { a: 1 } }
+    assert.equal(loadManifest(change({ ...story, limits: { languages: ['en'] } })).version, 'tiny')
+  })
+
+  it('is refused with every bad key named at once', () => {
+    const text = refusal(() => loadManifest(change({ sampleRateHz: 11025, sha256: 'x', extra: 1 })))
+    assert.match(text, /sampleRateHz/)
+    assert.match(text, /sha256: 64 lower-case hexadecimal digits/)
+    assert.match(text, /extra/)
+  })
+
+  it('is refused when its numbers contradict one another', () => {
+    const cases: [Record<string, unknown>, RegExp][] = [
+      [{ hop: { ms: 400, frames: 50, contextFrames: 2 } }, /hop\.ms is 400, but 50 frames of 10 ms are 500/],
+      [
+        { thresholds: { synthetic: 0.2, human: 0.8 } },
+        /thresholds\.synthetic 0\.2 must lie above thresholds\.human 0\.8/,
+      ],
+      [{ version: '2' }, /version "2" of voice stands in a folder called "tiny"/],
+    ]
+    for (const [keys, expected] of cases)
+      assert.match(
+        refusal(() => loadManifest(change(keys))),
+        expected,
+      )
+  })
+
+  it('cannot leave its folder by its file name', () => {
+    assert.match(
+      refusal(() => loadManifest(change({ file: '../../../etc/passwd' }))),
+      /file: a plain folder name/,
+    )
+  })
+
+  it('is refused when the registry does not name it or is not JSON', () => {
+    writeTinyModel(dir)
+    assert.match(
+      refusal(() => activeModelDir('fraud', dir)),
+      /registry\.json: names no model "fraud"/,
+    )
+    writeFileSync(join(dir, 'registry.json'), '{"voice":')
+    assert.match(
+      refusal(() => activeModelDir('voice', dir)),
+      /registry\.json: is not JSON/,
+    )
+  })
+})

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { Worker } from 'node:worker_threads'
+import type { FromWorker, WorkerStart } from '../../src/worker/protocol.ts'
+import { allocateRing, RingWriter } from '../../src/worker/ring.ts'
+import { tinyManifest, tinyOnnx } from '../fakes/tiny-model.ts'
+import { voiceLike } from '../fakes/voice-like.ts'
+
+const onnx = tinyOnnx()
+
+function started(changes: Partial<WorkerStart> = {}) {
+  const ring = allocateRing(65_536)
+  const workerData: WorkerStart = {
+    model: { manifest: tinyManifest(onnx), onnx },
+    ring,
+    tracksMax: 4,
+    batchMax: 4,
+    tickMs: 10,
+    gapFillMsMax: 100,
+    faults: false,
+    ...changes,
+  }
+  const worker = new Worker(new URL('../../src/worker/voice.worker.js', import.meta.url), { workerData })
+  const messages: FromWorker[] = []
+  worker.on('message', (message: FromWorker) => messages.push(message))
+  const ended = new Promise<unknown>((resolve) => {
+    worker.once('error', resolve)
+    worker.once('exit', (code) => resolve(code))
+  })
+  return { worker, messages, ended, writer: new RingWriter(ring, 4) }
+}
+
+async function until(met: () => boolean): Promise<void> {
+  for (let tries = 0; !met(); tries += 1) {
+    assert.ok(tries < 2000, 'not within 10 s')
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+}
+
+describe('a voice worker', () => {
+  it('is ready, judges what its ring brings, tells what it closed, and stops when asked', async () => {
+    const { worker, messages, ended, writer } = started()
+    await until(() => messages.length > 0)
+    assert.deepEqual(messages[0], { kind: 'ready' })
+    writer.writeOpen(5, Number.NaN, 0)
+    for (let n = 0; n < 50; n += 1) {
+      const payload = Buffer.from(voiceLike(n * 160, 160).toString('base64'))
+      writer.writeFrame(5, n * 20, payload, 0, payload.length, n)
+    }
+    writer.writeClose(5, 0)
+    worker.postMessage({ kind: 'drain', id: 77 })
+    await until(() => messages.some(({ kind }) => kind === 'drained'))
+    const judged = messages.filter((message) => message.kind === 'judged')
+    assert.equal(
+      judged.reduce((sum, { hops }) => sum + hops, 0),
+      2,
+    )
+    assert.deepEqual(
+      judged.flatMap(({ closed }) => closed),
+      [5],
+    )
+    assert.deepEqual(messages.at(-1), { kind: 'drained', id: 77 })
+    assert.equal(writer.usedBytes(), 0)
+    assert.ok(writer.beats() > 0)
+    worker.postMessage({ kind: 'stop' })
+    assert.equal(await ended, 0)
+  })
+
+  it('refuses a model that does not load, saying why, and ends', async () => {
+    const { messages, ended } = started({ model: { manifest: tinyManifest(onnx), onnx: new Uint8Array(9) } })
+    assert.equal(await ended, 0)
+    const [refused] = messages
+    assert.ok(refused?.kind === 'refused' && /does not load/.test(refused.detail))
+  })
+
+  it('dies of a message it does not know', async () => {
+    const { worker, messages, ended } = started()
+    await until(() => messages.length > 0)
+    worker.postMessage({ kind: 'dance' })
+    assert.match(String(await ended), /unknown message \{"kind":"dance"\}/)
+  })
+
+  it('dies of a fault message that was not allowed', async () => {
+    const { worker, messages, ended } = started()
+    await until(() => messages.length > 0)
+    worker.postMessage({ kind: 'fault', fault: 'hang' })
+    assert.match(String(await ended), /faults are not allowed/)
+  })
+})

@@ -1,0 +1,139 @@
+"""Exports a calibrated model to ONNX, checks it against PyTorch, and writes the manifest and the registry.
+
+usage: python export_model.py --model out/calibrated.pt --metrics out/metrics.json --guards out/guards.json
+                              --bank DIR --recipe recipe.yaml --models ../models [--note TEXT]
+"""
+import argparse
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+import yaml
+
+from bank import RATE_HZ, read_index
+from calls import part_of
+from model import BANDS, CONTEXT_FRAMES, EMBEDDING, HOP_FRAMES, WINDOW_HOPS, VoiceModel
+
+NAMES = ["features", "speech", "history", "historyWeight", "embedding", "logit"]
+
+
+def example_inputs(batch, seed=0):
+    random = torch.Generator().manual_seed(seed)
+    return (torch.randn(batch, CONTEXT_FRAMES + HOP_FRAMES, BANDS, generator=random) * 2 - 6,
+            (torch.rand(batch, HOP_FRAMES, generator=random) > 0.4).float(),
+            torch.rand(batch, WINDOW_HOPS - 1, EMBEDDING, generator=random) * 2 - 1,
+            torch.rand(batch, WINDOW_HOPS - 1, generator=random))
+
+
+def export(model, path):
+    """Opset 17, dynamic batch; the difference to PyTorch is measured at batch 1 and 33."""
+    axes = {name: {0: "batch"} for name in NAMES}
+    torch.onnx.export(model, example_inputs(2), str(path), opset_version=17, input_names=NAMES[:4],
+                      output_names=NAMES[4:], dynamic_axes=axes)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for batch in (1, 33):
+        inputs = example_inputs(batch, batch)
+        with torch.no_grad():
+            expected = [value.numpy() for value in model(*inputs)]
+        got = session.run(None, {name: value.numpy() for name, value in zip(NAMES, inputs)})
+        worst = max(float(np.abs(a - b).max()) for a, b in zip(expected, got))
+        print(f"batch {batch}: largest difference {worst:.2e}", flush=True)
+        assert worst < 1e-3 and got[1].shape == (batch,)
+
+
+def data_rows(bank, recipe):
+    """What was learnt from, and what was held out, by source: seconds and speakers before any channel."""
+    totals = {}
+    for path in sorted(Path(bank).glob("*.jsonl")):
+        for clip in read_index(path):
+            if clip["source"] in recipe["parts"]["skipSources"]:
+                continue
+            source = clip["package"] if clip["label"] == 0 else clip["engine"]
+            row = totals.setdefault((part_of(clip, recipe), source, clip["label"]), {"seconds": 0.0, "speakers": set(),
+                                                                                   "families": set()})
+            row["seconds"] += clip["count"] / RATE_HZ
+            row["speakers"].add(clip["speaker"])
+            row["families"].add(clip["family"])
+    parts = {"train": [], "dev": [], "test": []}
+    for (part, source, label), row in sorted(totals.items()):
+        fact = recipe["sources"].get(source, {"licence": "unknown", "channel": source})
+        line = {"source": fact["channel"] if label else f"Debian: {source}", "licence": fact["licence"],
+                "kind": "synthetic" if label else "human"}
+        if label:
+            line.update(engine=source, family=", ".join(sorted(row["families"])))
+        parts[part].append({**line, "speakers": len(row["speakers"]), "seconds": round(row["seconds"])})
+    return parts
+
+
+def limits(report):
+    """Plain sentences; the figures in them are the measured ones."""
+    table = report["metrics"]["test"]["bySpeechLength"]["4s"]
+    shipped = report["metrics"]["atShippedThresholds"][0]
+    sentences = []
+    for engine, row in table.items():
+        quality = "no better than chance" if row["eer95"][1] > 0.45 else f"{100 * row['eer']:.0f} % EER"
+        labels = shipped["labelsByEngine"].get(engine)
+        shown = ""
+        if labels is not None:
+            shown = (f"; at the shipped thresholds {100 * labels['synthetic']:.0f} % of its calls are called synthetic "
+                     f"and {100 * labels['human']:.0f} % human")
+        sentences.append(f"{'All held-out engines together' if engine == 'all' else 'Held out: ' + engine}: {quality} "
+                         f"on 4 s of speech{shown}.")
+    return [*sentences,
+            f"About {shipped['falseAlarmsPerHour']:.0f} false alarms an hour of speech of people it never heard, "
+            f"measured on {shipped['humanSpeechHours']:.1f} hours cut into calls of about ten seconds, through strongly "
+            "varied channels.",
+            "No speech of commercial or large cloning systems was available: take it to be at chance on those.",
+            "Human speech in training is prompts, games and read or acted sentences in a dozen languages, not "
+            "telephone conversation; other rooms, languages and microphones raise false alarms.",
+            "likely_human says only that nothing synthetic was noticed.",
+            "Voice changers, replayed recordings of people, and music with singing were not studied."]
+
+
+def manifest_of(report, guards, recipe, bank, onnx_path, parameters, note):
+    parts = data_rows(bank, recipe)
+    code = subprocess.run(["git", "log", "-1", "--format=%h", "--", "."], capture_output=True, text=True).stdout.strip()
+    return {
+        "name": "voice", "version": recipe["version"], "kind": "voice", "file": onnx_path.name,
+        "sha256": hashlib.sha256(onnx_path.read_bytes()).hexdigest(), "parameters": parameters, "sampleRateHz": 8000,
+        "features": {"kind": "log-bands", "scale": "linear", "windowSamples": 256, "hopSamples": 80, "fftSize": 256,
+                     "bands": BANDS, "lowHz": 80, "highHz": 3880, "floor": 1e-6},
+        "hop": {"ms": 500, "frames": HOP_FRAMES, "contextFrames": CONTEXT_FRAMES},
+        "window": {"hops": WINDOW_HOPS}, "embedding": {"size": EMBEDDING}, "thresholds": report["thresholds"],
+        "calibration": {**report["calibration"], "thresholdsFrom": "dev: at most 2 % of human calls alarm, at most "
+                        "5 % of synthetic calls of known engines end as human"},
+        "training": {"recipe": "training/recipe.yaml", "seed": recipe["train"]["seed"], "code": f"training/ at {code}",
+                     "note": note, "data": parts["train"], "calibrationData": parts["dev"], "heldOut": parts["test"]},
+        "metrics": {**report["metrics"], "guards": guards, "cost": report.get("cost", {})},
+        "limits": limits(report),
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("model", "metrics", "bank", "recipe", "models"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--guards", help="guards.json; without it the manifest says that they were not run")
+    parser.add_argument("--cost", help="what measure-cost.mjs printed, as JSON")
+    parser.add_argument("--note", default="features from the product's own kernels")
+    options = parser.parse_args()
+    settings = yaml.safe_load(Path(options.recipe).read_text())
+    voice = VoiceModel()
+    voice.load_state_dict(torch.load(options.model))
+    voice.eval()
+    folder = Path(options.models) / "voice" / settings["version"]
+    folder.mkdir(parents=True, exist_ok=True)
+    export(voice, folder / "model.onnx")
+    measured = json.loads(Path(options.metrics).read_text())
+    if options.cost:
+        measured["cost"] = json.loads(Path(options.cost).read_text())
+    guarded = json.loads(Path(options.guards).read_text()) if options.guards else {"state": "not run"}
+    count = sum(value.numel() for value in voice.parameters())
+    manifest = manifest_of(measured, guarded, settings, options.bank, folder / "model.onnx", count, options.note)
+    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+    registry = {"voice": {"active": settings["version"], "previous": None}}
+    (Path(options.models) / "registry.json").write_text(json.dumps(registry, indent=1) + "\n")

