@@ -121,7 +121,7 @@ function subBands(stats: i32): v128 {
   return total
 }
 
-/** The largest bin a lane, then the largest that is more than three bins away: two tones stand apart by that much. */
+/** The largest bin a lane, then the largest at least three bins (94 Hz) away: 350 and 440 Hz are two peaks. */
 function peaks(stats: i32, total: v128): void {
   const first = load<i32>(EDGES)
   const end = load<i32>(EDGES, 24)
@@ -139,7 +139,7 @@ function peaks(stats: i32, total: v128): void {
   let second = f32x4.splat(0)
   let secondBin = f32x4.splat(<f32>first)
   index = f32x4.splat(<f32>first)
-  const apart = f32x4.splat(3)
+  const apart = f32x4.splat(2)
   for (let k = first; k < end; k += 1) {
     const power = v128.load(POWER + (k << 4))
     const far = v128.gt<f32>(v128.abs<f32>(v128.sub<f32>(index, bestBin)), apart)
@@ -158,7 +158,10 @@ function peaks(stats: i32, total: v128): void {
   storePeak(stats, 3, 9, v128.extract_lane<f32>(secondBin, 3), v128.extract_lane<f32>(total, 3))
 }
 
-/** Share and centre of gravity of the five bins around `bin`, as far as they lie between the edges (mains hum does not). */
+/**
+ * Share and centre of gravity of the five bins around `bin`, as far as they lie between the edges (mains hum does
+ * not).
+ */
 function storePeak(stats: i32, lane: i32, column: i32, bin: f32, total: f32): void {
   const k = <i32>bin
   const from = max(load<i32>(EDGES), k - 2)

@@ -1,7 +1,7 @@
 /**
- * Real FFT of four frames at once, one frame a lane, and its power spectrum. n real samples are taken as n/2 complex ones
- * (even samples real, odd imaginary), which is how they already lie; Stockham's self-sorting FFT in radix 4 (one radix-2
- * stage when n/2 is no power of 4) goes back and forth between two buffers, so no bit reversal is needed.
+ * Real FFT of four frames at once, one frame a lane, and its power spectrum. n real samples are taken as n/2 complex
+ * ones (even samples real, odd imaginary), which is how they already lie; Stockham's self-sorting FFT in radix 4 (one
+ * radix-2 stage when n/2 is no power of 4) goes back and forth between two buffers, so no bit reversal is needed.
  *
  *   WORK  x0 | x1 | x2 | x3 | ...     each | | is a v128: frames 0..3 of that sample
  *         re0  im0  re1  im1          the same memory read as complex

@@ -9,7 +9,7 @@ export const frameStat = {
   subBand: 0,
   /** ln power of all six. */
   power: 6,
-  /** Fractional bin of the largest peak, and its share of all power; then the second peak, four bins or more away. */
+  /** Fractional bin of the largest peak, and its share of all power; then the second peak, three bins or more away. */
   peakBin: 7,
   peakShare: 8,
   secondBin: 9,

@@ -1,6 +1,7 @@
 /**
- * ITU-T G.711 both ways, in plain TypeScript: the twin of wasm/g711.ts for decoding and the only encoder (recordings are
- * brought to mu-law before they are judged, as a telephone would). Linear values are 16 bit, floats are linear / 32768.
+ * ITU-T G.711 both ways, in plain TypeScript: the twin of wasm/g711.ts for decoding and the only encoder (recordings
+ * are brought to mu-law before they are judged, as a telephone would). Linear values are 16 bit, floats are linear /
+ * 32768.
  *
  *   mu-law byte, complemented: s eee mmmm    linear = +-(((m << 3) + 132) << e) -+ 132      largest 32124
  *   A-law byte, xor 0x55:      s eee mmmm    linear = +-(16 m + 8), +-((16 m + 264) << (e - 1))   largest 32256

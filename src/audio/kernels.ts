@@ -1,8 +1,8 @@
 /**
  * The door to the kernels binary (dist/wasm/kernels.wasm, sources in wasm/): the only importer of `WebAssembly`. An
  * instance owns one fixed memory: tables and scratch, then as many bytes of slots as its owner asked for. Exports are
- * checked by name and kind when the module is first loaded, so a stale binary cannot start. Everything is synchronous and
- * meant for one thread; views are made once and stay valid because the memory never grows.
+ * checked by name and kind when the module is first loaded, so a stale binary cannot start. Everything is synchronous
+ * and meant for one thread; views are made once and stay valid because the memory never grows.
  */
 import { strict as assert } from 'node:assert'
 import { readFileSync } from 'node:fs'

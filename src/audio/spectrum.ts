@@ -99,7 +99,7 @@ function largestBin(power: Float64Array, edges: Int32Array, awayFrom: number): n
   let best = 0
   let bestBin = edges[0]!
   for (let bin = edges[0]!; bin < edges[6]!; bin += 1) {
-    if (Math.abs(bin - awayFrom) > 3 && power[bin]! > best) {
+    if (Math.abs(bin - awayFrom) > 2 && power[bin]! > best) {
       best = power[bin]!
       bestBin = bin
     }

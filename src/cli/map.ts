@@ -1,8 +1,8 @@
 /**
- * `voicefw map FILE --source NAME [--json]`: runs a switch's file through its source mapping and prints canonical CDRs as
- * NDJSON on stdout; rejected records as JSON lines on stderr, and a last stderr line with counts. The way to find out
- * whether a mapping is right before a switch is pointed at the server. Streams: memory does not grow with the file, gzip is
- * taken as it is, `-` reads stdin. Main thread of the command.
+ * `voicefw map FILE --source NAME [--json]`: runs a switch's file through its source mapping and prints canonical
+ * CDRs as NDJSON on stdout; rejected records as JSON lines on stderr, and a last stderr line with counts. The way to
+ * find out whether a mapping is right before a switch is pointed at the server. Streams: memory does not grow with
+ * the file, gzip is taken as it is, `-` reads stdin. Main thread of the command.
  */
 import { createReadStream, statSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
@@ -13,6 +13,7 @@ import { type CdrFormat, cdrFormats, createRecordDecoder, isGzip, sniffBytes, sn
 import type { RecordDecoder } from '../wire/cdr-raw.ts'
 import type { CdrRecord } from '../wire/cdr-record.ts'
 import { type CdrSink, CdrSource, type Rejection } from '../wire/cdr-source.ts'
+import type { ExitCode } from './terminal.ts'
 
 export interface MapOptions {
   /** A path, or `-` for stdin. */
@@ -43,8 +44,11 @@ interface Tally {
   readonly flags: Record<string, number>
 }
 
-/** @returns the exit code: 0 when at least one record mapped or the file was empty, 1 when none did or it cannot be read. */
-export async function runMap(options: MapOptions): Promise<number> {
+/**
+ * @returns the exit code: 0 when at least one record mapped or the file was empty, 1 when none did or it cannot be
+ * read.
+ */
+export async function runMap(options: MapOptions): Promise<ExitCode> {
   const stdout = options.stdout ?? process.stdout
   const stderr = options.stderr ?? process.stderr
   const tally: Tally = { records: 0, rejected: 0, attempts: 0, answered: 0, codes: {}, skipped: {}, flags: {} }
@@ -61,13 +65,13 @@ export async function runMap(options: MapOptions): Promise<number> {
       await problems.drain()
     })
     source.end()
-    await lines.drain()
-    await problems.drain()
-    stderr.write(`${summary(tally, source, options.json)}\n`)
+    problems.write(summary(tally, source, options.json))
+    await lines.finish()
+    await problems.finish()
   } catch (thrown) {
-    await lines.drain()
-    await problems.drain()
-    stderr.write(`${messageOf(thrown)}\n`)
+    problems.write(messageOf(thrown))
+    await lines.finish()
+    await problems.finish()
     return thrown instanceof OperatingError && thrown.domain !== 'dependency' ? 2 : 1
   }
   return tally.records === 0 && tally.rejected > 0 ? 1 : 0
@@ -190,6 +194,12 @@ class LineWriter {
     const text = `${this.#lines.join('\n')}\n`
     this.#lines = []
     if (!this.#target.write(text)) await new Promise((resolve) => this.#target.once('drain', resolve))
+  }
+
+  /** Everything has reached the system: the process may exit. */
+  async finish(): Promise<void> {
+    await this.drain()
+    await new Promise<void>((resolve) => void this.#target.write('', () => resolve()))
   }
 }
 

@@ -12,7 +12,9 @@ import { markTones } from './tones.ts'
 
 const narrowHz = 8000
 
-/** Neighbours at full scale in a hop before it counts as clipped: a single loud peak touches full scale twice or less. */
+/**
+ * Neighbours at full scale in a hop before it counts as clipped: a single loud peak touches full scale twice or less.
+ */
 const clippedMin = 4
 
 export class HopFlags {
