@@ -63,6 +63,7 @@ export async function runMap(options: MapOptions): Promise<ExitCode> {
       progress(bytes)
       await lines.drain()
       await problems.drain()
+      return !lines.gone
     })
     source.end()
     problems.write(summary(tally, source, options.json))
@@ -108,12 +109,12 @@ function chosenFormat(name: string | undefined): CdrFormat | null {
   return format
 }
 
-/** Reads, unzips, decodes and maps; `afterChunk` is told the compressed bytes so far. */
+/** Reads, unzips, decodes and maps; `afterChunk` is told the compressed bytes so far, and says whether to go on. */
 async function pump(
   options: MapOptions,
   source: CdrSource,
   format: CdrFormat | null,
-  afterChunk: (bytes: number) => Promise<void>,
+  afterChunk: (bytes: number) => Promise<boolean>,
 ): Promise<void> {
   const raw = options.input ?? openInput(options.file)
   let readBytes = 0
@@ -134,7 +135,7 @@ async function pump(
       headBytes += chunk.length
       if (headBytes >= sniffBytes) decoder = start()
     }
-    await afterChunk(readBytes)
+    if (!(await afterChunk(readBytes))) return
   }
   decoder ??= start()
   decoder.end(source)
@@ -176,30 +177,44 @@ async function feed(chunks: AsyncIterable<Buffer>, target: Writable): Promise<vo
   target.end()
 }
 
-/** Gathers lines and writes them chunk by chunk, at the pace of whoever reads. */
+/** Gathers lines and writes them chunk by chunk, at the pace of whoever reads; `| head` ends it without an error. */
 class LineWriter {
   readonly #target: Writable
   #lines: string[] = []
+  #onGone: (() => void) | null = null
+  /** The reader has gone: nothing more need be done. */
+  gone = false
 
   constructor(target: Writable) {
     this.#target = target
+    target.on('error', () => {
+      this.gone = true
+      this.#onGone?.()
+    })
   }
 
   write(line: string): void {
-    this.#lines.push(line)
+    if (!this.gone) this.#lines.push(line)
   }
 
   async drain(): Promise<void> {
-    if (this.#lines.length === 0) return
+    if (this.#lines.length === 0 || this.gone) return
     const text = `${this.#lines.join('\n')}\n`
     this.#lines = []
-    if (!this.#target.write(text)) await new Promise((resolve) => this.#target.once('drain', resolve))
+    if (!this.#target.write(text)) await this.#until((done) => this.#target.once('drain', done))
   }
 
   /** Everything has reached the system: the process may exit. */
   async finish(): Promise<void> {
     await this.drain()
-    await new Promise<void>((resolve) => void this.#target.write('', () => resolve()))
+    if (!this.gone) await this.#until((done) => this.#target.write('', () => done()))
+  }
+
+  #until(begin: (done: () => void) => void): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onGone = resolve
+      begin(resolve)
+    })
   }
 }
 

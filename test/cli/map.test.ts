@@ -117,6 +117,15 @@ describe('map', () => {
     assert.equal((await map({ file: broken, source: 'cucm' })).code, 1)
   })
 
+  it('a reader that goes away, as head does, ends it without an error', async () => {
+    const stdout = new Writable({
+      write: (_chunk, _encoding, done) => done(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' })),
+    })
+    const stderr = new Sink()
+    const file = `${fixtures}/asterisk-csv.csv`
+    assert.equal(await runMap({ file, source: 'asterisk-csv', json: false, stdout, stderr }), 0)
+  })
+
   it('a long input passes through in bounded memory', async () => {
     const header = 'id,start,from,to,duration\n'
     const chunk = Buffer.from(
