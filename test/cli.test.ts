@@ -15,7 +15,9 @@ function voicefw(args: string[], env: Record<string, string> = {}): { code: numb
 }
 
 test('help and version are good answers', () => {
-  assert.match(voicefw(['--help']).out, /^ +serve [^]*^ +score [^]*^ +simulate [^]*^ +doctor [^]*^ +key /m)
+  const help = voicefw(['--help']).out
+  for (const command of ['serve', 'score', 'simulate', 'doctor', 'key'])
+    assert.match(help, new RegExp(`^ +${command} `, 'm'))
   assert.deepEqual(voicefw(['--version']).code, 0)
   const { code, out } = voicefw(['simulate', 'calls', '--help'])
   assert.equal(code, 0)
