@@ -38,7 +38,8 @@ async function start(args: readonly string[]): Promise<Server> {
   })
   const url = await new Promise<string>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`${args[0]} left with ${code}: ${remarks}`)))
-    createInterface({ input: child.stdout }).on('line', (text) => {
+    const lines = createInterface({ input: child.stdout })
+    lines.on('line', (text) => {
       const line = text.startsWith('{') ? (JSON.parse(text) as { msg?: string; url?: string }) : {}
       if (line.msg === 'listening' && line.url !== undefined) resolve(line.url)
     })

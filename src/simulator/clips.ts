@@ -11,7 +11,7 @@ import { messageOf, OperatingError } from '../core/errors.ts'
 import { readAudio } from '../wire/wav.ts'
 import type { Random } from './seeded-random.ts'
 
-export const frameBytes = 160
+const frameBytes = 160
 
 export interface Clip {
   /** File name, for people. */
