@@ -196,5 +196,10 @@ try {
 } catch (thrown) {
   exitCode = codeOf(thrown)
 }
-// Explicit: after a failed start, children and timers would hold the process. Writes to pipes and files are synchronous.
+<<<<<<< HEAD
+// Explicit: after a failed start, children and timers would hold the process. Writes to pipes and files are
+// synchronous.
+=======
+// After a failed start, children and timers would hold the process. Writes to pipes and files are synchronous.
+>>>>>>> cli
 process.exit(exitCode)

@@ -98,6 +98,14 @@ function readList(path: string): Listed[] {
   }))
 }
 
+/** The same clips with their truths taking turns, so that a few in a row show each. */
+export function byTurns(clips: readonly Clip[]): Clip[] {
+  const byTruth = new Map<string | null, Clip[]>()
+  for (const clip of clips) byTruth.set(clip.truth, [...(byTruth.get(clip.truth) ?? []), clip])
+  const queues = [...byTruth.values()]
+  return clips.flatMap((_, turn) => queues.flatMap((queue) => queue.slice(turn, turn + 1)))
+}
+
 /** Made-up audio with the rhythm of speech: syllables of a gliding buzz with pauses between phrases. Not a voice. */
 export function speechLikeClip(random: Random, seconds: number): Clip {
   const samples = new Float32Array(seconds * 8000)

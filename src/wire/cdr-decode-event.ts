@@ -101,8 +101,8 @@ export interface KeyValueOptions {
 }
 
 /**
- * One line, one record: `… ACC: transaction answered: timestamp=1767225600;method=INVITE;from_tag=…`. What stands before
- * the first name (a syslog prefix) is dropped; values may be quoted.
+ * One line, one record: `… ACC: transaction answered: timestamp=1767225600;method=INVITE;from_tag=…`. What stands
+ * before the first name (a syslog prefix) is dropped; values may be quoted.
  */
 export class KeyValueDecoder implements RecordDecoder, LineListener {
   readonly #options: KeyValueOptions

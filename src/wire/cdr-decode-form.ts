@@ -1,7 +1,7 @@
 /**
- * Form posts. FreeSWITCH mod_json_cdr sends `cdr=<percent-encoded JSON>` or `cdr=<base64>` (mod_format_cdr also XML), and
- * leaves the same text in its error directory when nobody took it; Twilio sends the record itself as the form's fields. A
- * file holds one form a line. Any thread.
+ * Form posts. FreeSWITCH mod_json_cdr sends `cdr=<percent-encoded JSON>` or `cdr=<base64>` (mod_format_cdr also
+ * XML), and leaves the same text in its error directory when nobody took it; Twilio sends the record itself as the
+ * form's fields. A file holds one form a line. Any thread.
  *
  *   cdr=%7B%22variables%22%3A…     cdr=eyJ2YXJpYWJsZXMi…      CallSid=CA…&CallStatus=completed&CallDuration=42
  */

@@ -1,7 +1,8 @@
 /**
- * JSON records: an object, an array of objects, or objects one behind the other (how event streams send them); NDJSON;
- * and netstrings (Kamailio evapi). A scanner finds where each record ends by depth and strings, without parsing, so a file
- * of any size needs the memory of one record, and one malformed record is one rejection. Any thread.
+ * JSON records: an object, an array of objects, or objects one behind the other (how event streams send them);
+ * NDJSON; and netstrings (Kamailio evapi). A scanner finds where each record ends by depth and strings, without
+ * parsing, so a file of any size needs the memory of one record, and one malformed record is one rejection. Any
+ * thread.
  *
  *   [{"uuid":"…"},{"uuid":"…"}]        {"uuid":"…"}\n{"uuid":"…"}        12:{"event":1},
  */

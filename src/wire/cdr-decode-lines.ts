@@ -1,7 +1,7 @@
 /**
- * Cuts a byte stream into lines and blocks: the framing under CSV, NDJSON, forms, key=value logs (lines) and under event
- * text (blocks that a blank line ends). Lines may end with LF or CRLF. Holds one line; a line over the limit is told
- * once and skipped to its end. Any thread.
+ * Cuts a byte stream into lines and blocks: the framing under CSV, NDJSON, forms, key=value logs (lines) and under
+ * event text (blocks that a blank line ends). Lines may end with LF or CRLF. Holds one line; a line over the limit
+ * is told once and skipped to its end. Any thread.
  */
 import { joinBytes, recordBytesMax } from './cdr-raw.ts'
 

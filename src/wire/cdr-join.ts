@@ -1,8 +1,8 @@
 /**
- * Rows that a switch writes apart for one call (INVITE and BYE, CEL events, status callbacks) -> one record. Rows wait by
- * key until the closing row comes, in whatever order they arrive. Bounded: past `holdCallsMax` calls the one that waits
- * longest leaves, mapped as it is or rejected with a code, never silently. A second row of the same kind is a repetition.
- * Any thread; one joiner a source.
+ * Rows that a switch writes apart for one call (INVITE and BYE, CEL events, status callbacks) -> one record. Rows
+ * wait by key until the closing row comes, in whatever order they arrive. Bounded: past `holdCallsMax` calls the one
+ * that waits longest leaves, mapped as it is or rejected with a code, never silently. A second row of the same kind
+ * is a repetition. Any thread; one joiner a source.
  *
  *   INVITE|…|call-1|200|…          waits                     { invite: {…}, bye: {…} }
  *   INVITE|…|call-2|486|…          a call by itself     ->   { invite: {…} }
@@ -14,7 +14,10 @@ import { compileCondition, compileFirst, type Getter, type Reading, type ReadOpt
 
 export type JoinRules = NonNullable<SourceMapping['join']>
 
-/** `alone`: the row is no part of a join. `keyless`: it should be, but says not of which. `complete`: `raw` is all of it. */
+/**
+ * `alone`: the row is no part of a join. `keyless`: it should be, but says not of which. `complete`: `raw` is all of
+ * it.
+ */
 export type JoinOutcome =
   | { readonly state: 'alone' }
   | { readonly state: 'keyless' }

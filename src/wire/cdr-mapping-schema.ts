@@ -1,7 +1,7 @@
 /**
- * The shape of a source mapping (configs/sources/*.yaml): what a user writes to make a switch's records canonical. Unknown
- * keys are refused and every problem is told at once with its path. The words are explained, with examples, at the head of
- * configs/sources/generic-csv.yaml. Any thread, at start.
+ * The shape of a source mapping (configs/sources/*.yaml): what a user writes to make a switch's records canonical.
+ * Unknown keys are refused and every problem is told at once with its path. The words are explained, with examples,
+ * at the head of configs/sources/generic-csv.yaml. Any thread, at start.
  */
 import { z } from 'zod'
 import { cdrFormats } from './cdr-decode.ts'

@@ -1,8 +1,8 @@
 /**
- * The canonical CDR: what every switch's record becomes, and the only shape that the log, the windows, the tables and the
- * API know. `absent` means unknown and `answerUs: null` means never answered; the two are not the same. The validator is
- * hand-written because it stands in the path of every record; it copies what it accepts, so nothing else gets through.
- * Any thread.
+ * The canonical CDR: what every switch's record becomes, and the only shape that the log, the windows, the tables
+ * and the API know. `absent` means unknown and `answerUs: null` means never answered; the two are not the same. The
+ * validator is hand-written because it stands in the path of every record; it copies what it accepts, so nothing
+ * else gets through. Any thread.
  *
  *   { "id": "pbx:7f0c…:a:call", "source": "pbx", "callId": "7f0c…", "leg": "a", "kind": "call",
  *     "startUs": 1767225600000000, "answerUs": null, "endUs": 1767225603000000,

@@ -1,7 +1,7 @@
 /**
- * One source from end to end: raw records in; canonical CDRs, rejections and skipped records out. Ties together skipping,
- * joining, mapping and forks, and is what the doors, `map` and `replay` hold. Every raw record ends in exactly one of
- * `cdr`, `rejected`, `skipped`, or is a row that went into a joined record. Any thread; one a source.
+ * One source from end to end: raw records in; canonical CDRs, rejections and skipped records out. Ties together
+ * skipping, joining, mapping and forks, and is what the doors, `map` and `replay` hold. Every raw record ends in
+ * exactly one of `cdr`, `rejected`, `skipped`, or is a row that went into a joined record. Any thread; one a source.
  */
 import type { DecodeOptions } from './cdr-decode.ts'
 import { ForkSorter } from './cdr-forks.ts'
@@ -82,8 +82,7 @@ export class CdrSource implements RawSink {
     else if (outcome.state === 'keyless') {
       const detail = 'join key: none of its parts has a value'
       this.#sink.rejected({ index: raw.index, line: raw.line, code: 'field_missing', detail })
-    }
-    else if (outcome.state === 'complete') this.#map(this.#mapper.read(outcome.raw, true), false)
+    } else if (outcome.state === 'complete') this.#map(this.#mapper.read(outcome.raw, true), false)
     else this.#map(reading, false)
   }
 

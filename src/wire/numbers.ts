@@ -1,8 +1,9 @@
 /**
- * Telephone numbers as switches write them -> E.164 digits without +, and whether they can exist. The only importer of
- * libphonenumber-js. Nothing is dropped: what is no number keeps its digits and `valid: false`, and `Restricted` is a
- * state of its own. Verdicts are remembered per range (all but the last three digits, and the length), because patterns of
- * national plans do not look further and flash-call senders rotate exactly those digits. Any thread; one reader a source.
+ * Telephone numbers as switches write them -> E.164 digits without +, and whether they can exist. The only importer
+ * of libphonenumber-js. Nothing is dropped: what is no number keeps its digits and `valid: false`, and `Restricted`
+ * is a state of its own. Verdicts are remembered per range (all but the last three digits, and the length), because
+ * patterns of national plans do not look further and flash-call senders rotate exactly those digits. Any thread; one
+ * reader a source.
  */
 import { type CountryCode, isSupportedCountry, Metadata, parsePhoneNumberFromString } from 'libphonenumber-js'
 

@@ -1,7 +1,7 @@
 /**
- * Local wall time -> UTC by IANA zone, with the two hours a year that are wrong: the one that occurs twice (clocks go back)
- * and the one that never occurs (clocks go forward). Offsets come from the engine's own zone data (Intl) and are
- * remembered per hour. Any thread.
+ * Local wall time -> UTC by IANA zone, with the two hours a year that are wrong: the one that occurs twice (clocks
+ * go back) and the one that never occurs (clocks go forward). Offsets come from the engine's own zone data (Intl)
+ * and are remembered per hour. Any thread.
  *
  *   Europe/Berlin 2026-10-25:  01:59 +02:00 | 02:00-02:59 twice: +02:00, then +01:00 | 03:00 +01:00
  *   Europe/Berlin 2026-03-29:  01:59 +01:00 | 02:00-02:59 never                      | 03:00 +02:00

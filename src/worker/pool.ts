@@ -25,7 +25,7 @@ import { type PipelineCounters, pipelineCounterNames } from './voice-pipeline.ts
 import { type LostReason, VoiceThread, type VoiceThreadOptions } from './voice-thread.ts'
 
 /** Hops in one model run at most; more gains nothing (benchmarks/inference-batch.ts). */
-const batchMaxDefault = 64
+const batchMaxDefault = 32
 /** A worker must have loaded its model by then. */
 const startMsMax = 30_000
 /** Pause before another try when a worker could not even start. */

@@ -74,6 +74,8 @@ function viewsOf(memory: SharedArrayBuffer): Views {
 export class RingWriter {
   /** Frames refused because the ring was full. */
   framesRefused = 0
+  /** Records of any kind written so far. */
+  recordsWritten = 0
   readonly #views: Views
   readonly #opensReserved: number
   /** Next cell to write; the shared word follows it. */
@@ -169,6 +171,7 @@ export class RingWriter {
   #publish(neededCells: number): void {
     const next = this.#head + neededCells
     this.#head = next === this.#views.cells ? 0 : next
+    this.recordsWritten += 1
     Atomics.store(this.#views.index, headWord, this.#head)
   }
 }

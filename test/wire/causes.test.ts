@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, it } from 'node:test'
 import { causeOfName, q850OfSip, readQ850, readSip, releaseOfCause, sipOfQ850 } from '../../src/wire/causes.ts'
 
 describe('SIP and Q.850 translate as RFC 3398 has it', () => {
@@ -15,7 +15,7 @@ describe('SIP and Q.850 translate as RFC 3398 has it', () => {
     [603, 21],
     [604, 1],
   ] as const) {
-    test(`${sip} is cause ${q850}`, () => assert.equal(q850OfSip(sip), q850))
+    it(`${sip} is cause ${q850}`, () => assert.equal(q850OfSip(sip), q850))
   }
   // RFC 3398 section 7.2.4.1.
   for (const [q850, sip] of [
@@ -28,16 +28,16 @@ describe('SIP and Q.850 translate as RFC 3398 has it', () => {
     [34, 503],
     [102, 504],
   ] as const) {
-    test(`cause ${q850} is ${sip}`, () => assert.equal(sipOfQ850(q850), sip))
+    it(`cause ${q850} is ${sip}`, () => assert.equal(sipOfQ850(q850), sip))
   }
 
-  test('a success ends with 16, and 16 has no status', () => {
+  it('a success ends with 16, and 16 has no status', () => {
     assert.equal(q850OfSip(200), 16)
     assert.equal(sipOfQ850(16), undefined)
   })
 })
 
-test('names of FreeSWITCH, Asterisk and exports are read whatever their spelling', () => {
+it('names of FreeSWITCH, Asterisk and exports are read whatever their spelling', () => {
   assert.deepEqual(causeOfName('NORMAL_CLEARING'), { q850: 16, sip: undefined })
   assert.deepEqual(causeOfName('Normal Clearing'), { q850: 16, sip: undefined })
   assert.deepEqual(causeOfName('ORIGINATOR_CANCEL'), { q850: 16, sip: 487 })
@@ -46,14 +46,14 @@ test('names of FreeSWITCH, Asterisk and exports are read whatever their spelling
   assert.equal(causeOfName('MERCURY_RETROGRADE'), undefined)
 })
 
-test('what is no Q.850 value is not taken for one', () => {
+it('what is no Q.850 value is not taken for one', () => {
   assert.equal(readQ850('16'), 16)
   assert.equal(readQ850('0x10'), 16)
   assert.equal(readQ850('487'), undefined)
   assert.equal(readQ850('0'), undefined)
 })
 
-test('a SIP status is found in what switches write', () => {
+it('a SIP status is found in what switches write', () => {
   for (const text of ['487', 'sip:487', '487 Request Terminated', 'SIP/2.0 487 Request Terminated']) {
     assert.equal(readSip(text), 487)
   }
@@ -61,7 +61,7 @@ test('a SIP status is found in what switches write', () => {
   assert.equal(readSip('14870'), undefined)
 })
 
-test('who released an unanswered attempt is told by the cause only where it is certain', () => {
+it('who released an unanswered attempt is told by the cause only where it is certain', () => {
   assert.equal(releaseOfCause(487, 16), 'caller')
   assert.equal(releaseOfCause(486, 17), 'callee')
   assert.equal(releaseOfCause(503, 41), 'network')

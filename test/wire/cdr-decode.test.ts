@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { encode } from '@msgpack/msgpack'
 import fc from 'fast-check'
@@ -70,7 +70,11 @@ const table: { format: CdrFormat; text: string; fields: unknown[]; codes?: strin
   { format: 'form', text: 'cdr={"a":"b+c"}', fields: [{ a: 'b c' }] },
   { format: 'form', text: '%7B%22a%22%3A1%7D\n', fields: [{ a: 1 }] },
   { format: 'form', text: 'uuid=x&cdr=eyJhIjoxfQ==', fields: [{ a: 1 }] },
-  { format: 'form', text: 'CallSid=CA1&From=%2B1202&Name=a+b', fields: [{ CallSid: 'CA1', From: '+1202', Name: 'a b' }] },
+  {
+    format: 'form',
+    text: 'CallSid=CA1&From=%2B1202&Name=a+b',
+    fields: [{ CallSid: 'CA1', From: '+1202', Name: 'a b' }],
+  },
   { format: 'form', text: 'Name=Jos%E9&A=b', fields: [{ Name: 'Jos\uFFFD', A: 'b' }], bad: [0] },
   { format: 'form', text: 'nothing\nA=b', fields: [{ A: 'b' }], codes: ['form_malformed'] },
   { format: 'form-base64', text: 'cdr=eyJhIjoiPj4+In0=', fields: [{ a: '>>>' }] },
@@ -89,9 +93,16 @@ const table: { format: CdrFormat; text: string; fields: unknown[]; codes?: strin
   {
     format: 'event-text',
     text: 'Event-Name: X\nA: 1\nA: 1\nA: 2\nUrl: sip:a@b\n\n\nEvent: Cdr\r\nB:\r\n\r\n',
-    fields: [{ 'Event-Name': 'X', A: ['1', '2'], Url: 'sip:a@b' }, { Event: 'Cdr', B: '' }],
+    fields: [
+      { 'Event-Name': 'X', A: ['1', '2'], Url: 'sip:a@b' },
+      { Event: 'Cdr', B: '' },
+    ],
   },
-  { format: 'event-text', text: 'E_ACC_CDR\ncallid::a::b\nd::4\n\n', fields: [{ event: 'E_ACC_CDR', callid: 'a::b', d: '4' }] },
+  {
+    format: 'event-text',
+    text: 'E_ACC_CDR\ncallid::a::b\nd::4\n\n',
+    fields: [{ event: 'E_ACC_CDR', callid: 'a::b', d: '4' }],
+  },
   { format: 'event-text', text: 'Banner/1.0\n\nA: 1', fields: [{ A: '1' }] },
   { format: 'event-text', text: 'no\nheader\n\nA: 1', fields: [{ A: '1' }], codes: ['event_malformed'] },
   {
@@ -101,24 +112,49 @@ const table: { format: CdrFormat; text: string; fields: unknown[]; codes?: strin
   },
   { format: 'keyvalue', text: 'nothing\na=1', fields: [{ a: '1' }], codes: ['event_malformed'] },
   { format: 'csv', text: 'a,b\n1,"x ""y"""\n', fields: [{ 0: '1', 1: 'x "y"' }] },
-  { format: 'csv', text: 'a,b\n1,"x\ny"\n2,z', fields: [{ 0: '1', 1: 'x\ny' }, { 0: '2', 1: 'z' }] },
-  { format: 'csv', text: 'a,b\n1,5" pipe\n2,z', fields: [{ 0: '1', 1: '5" pipe' }, { 0: '2', 1: 'z' }] },
+  {
+    format: 'csv',
+    text: 'a,b\n1,"x\ny"\n2,z',
+    fields: [
+      { 0: '1', 1: 'x\ny' },
+      { 0: '2', 1: 'z' },
+    ],
+  },
+  {
+    format: 'csv',
+    text: 'a,b\n1,5" pipe\n2,z',
+    fields: [
+      { 0: '1', 1: '5" pipe' },
+      { 0: '2', 1: 'z' },
+    ],
+  },
   { format: 'csv', text: 'a,b\n"1,x\n2,y', fields: [{ 0: '2', 1: 'y' }], codes: ['csv_quote_unclosed'] },
-  { format: 'csv', text: '\xef\xbb\xbfa,b\n1,Jos\xe9\n2,ok', fields: [{ 0: '1', 1: 'Jos\uFFFD' }, { 0: '2', 1: 'ok' }], bad: [0] },
+  {
+    format: 'csv',
+    text: '\xef\xbb\xbfa,b\n1,Jos\xe9\n2,ok',
+    fields: [
+      { 0: '1', 1: 'Jos\uFFFD' },
+      { 0: '2', 1: 'ok' },
+    ],
+    bad: [0],
+  },
 ]
 
 describe('every format gives its records, and its bad ones do not take neighbours along', () => {
   for (const { format, text, fields, codes = [], bad = [] } of table) {
-    test(`${format}: ${JSON.stringify(text.slice(0, 60))}`, () => {
+    it(`${format}: ${JSON.stringify(text.slice(0, 60))}`, () => {
       const whole = decode(format, bytesOf(text))
       assert.deepEqual(fieldsOf(whole), fields)
-      assert.deepEqual(whole.problems.map(({ code }) => code), codes)
+      assert.deepEqual(
+        whole.problems.map(({ code }) => code),
+        codes,
+      )
       const flagged = whole.records.flatMap(({ badUtf8 }, position) => (badUtf8 ? [position] : []))
       assert.deepEqual(flagged, bad)
     })
   }
 
-  test('wherever the bytes are cut into chunks, the records are the same', () => {
+  it('wherever the bytes are cut into chunks, the records are the same', () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 17 }), { minLength: 1, maxLength: 6 })
     for (const { format, text } of table) {
       const whole = decode(format, bytesOf(text))
@@ -131,13 +167,16 @@ describe('every format gives its records, and its bad ones do not take neighbour
 })
 
 const key = fc.constantFrom('a', 'b', 'caller', 'start')
-const record = fc.dictionary(key, fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.array(fc.boolean(), { maxLength: 20 })))
+const record = fc.dictionary(
+  key,
+  fc.oneof(fc.string(), fc.integer(), fc.constant(null), fc.array(fc.boolean(), { maxLength: 20 })),
+)
 const records = fc.array(record, { maxLength: 20 })
 const cuts = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 5 })
 const plain = (value: unknown) => JSON.parse(JSON.stringify(value)) as unknown
 
 describe('decoders against the encoders of others', () => {
-  test('MessagePack: one array, or values one behind the other', () => {
+  it('MessagePack: one array, or values one behind the other', () => {
     fc.assert(
       fc.property(records, cuts, (list, sizes) => {
         assert.deepEqual(plain(fieldsOf(decode('msgpack', encode(list), sizes))), plain(list))
@@ -147,7 +186,7 @@ describe('decoders against the encoders of others', () => {
     )
   })
 
-  test('JSON: whatever the spacing', () => {
+  it('JSON: whatever the spacing', () => {
     fc.assert(
       fc.property(records, cuts, fc.integer({ min: 0, max: 4 }), (list, sizes, indent) => {
         const decoded = decode('json', Buffer.from(JSON.stringify(list, null, indent)), sizes)
@@ -157,14 +196,14 @@ describe('decoders against the encoders of others', () => {
     )
   })
 
-  test('MessagePack that ends early, or is none, is told and not thrown', () => {
+  it('MessagePack that ends early, or is none, is told and not thrown', () => {
     const bytes = encode([{ a: 1 }, { b: 'text' }])
     const cut = decode('msgpack', bytes.subarray(0, bytes.length - 2))
     assert.deepEqual([fieldsOf(cut), cut.problems.map(({ code }) => code)], [[{ a: 1 }], ['record_truncated']])
     assert.deepEqual(decode('msgpack', Buffer.from([0xc1])).problems[0]?.code, 'msgpack_malformed')
   })
 
-  test('no bytes make a decoder throw', () => {
+  it('no bytes make a decoder throw', () => {
     fc.assert(
       fc.property(fc.constantFrom(...cdrFormats), fc.uint8Array({ maxLength: 200 }), cuts, (format, bytes, sizes) => {
         decode(format, bytes, sizes)
@@ -175,31 +214,43 @@ describe('decoders against the encoders of others', () => {
 })
 
 describe('decodeBody', () => {
-  test('gzip is taken as it is, within its limit', () => {
+  it('gzip is taken as it is, within its limit', () => {
     const body = gzipSync('{"a":1}')
-    assert.deepEqual(decodeBody(body, 'json', options, 1000).records.map(({ fields }) => fields), [{ a: 1 }])
+    assert.deepEqual(
+      decodeBody(body, 'json', options, 1000).records.map(({ fields }) => fields),
+      [{ a: 1 }],
+    )
     assert.equal(decodeBody(gzipSync('x'.repeat(5000)), 'json', options, 1000).problems[0]?.code, 'gzip_malformed')
     assert.equal(decodeBody(body.subarray(0, 12), 'json', options, 1000).problems[0]?.code, 'gzip_malformed')
   })
 
-  test('one malformed record of a JSON array is one problem with its index', () => {
+  it('one malformed record of a JSON array is one problem with its index', () => {
     const { records: good, problems } = decodeBody(Buffer.from('[{"a":1},{"b":},{"c":3}]'), 'json', options, 1000)
-    assert.deepEqual(good.map(({ index }) => index), [0, 2])
-    assert.deepEqual(problems.map(({ index, code }) => [index, code]), [[1, 'json_malformed']])
+    assert.deepEqual(
+      good.map(({ index }) => index),
+      [0, 2],
+    )
+    assert.deepEqual(
+      problems.map(({ index, code }) => [index, code]),
+      [[1, 'json_malformed']],
+    )
   })
 
-  test('a record that is longer than the limit is told once and skipped', () => {
+  it('a record that is longer than the limit is told once and skipped', () => {
     const long = `{"a":"${'x'.repeat(1_100_000)}"}`
     for (const format of ['json', 'ndjson'] as const) {
       const decoded = decode(format, Buffer.from(`{"b":1}\n${long}\n{"c":2}`), [65_536])
       assert.equal(decoded.records.length, 2)
       assert.deepEqual(fieldsOf(decoded), [{ b: 1 }, { c: 2 }])
-      assert.deepEqual(decoded.problems.map(({ code }) => code), ['record_too_large'])
+      assert.deepEqual(
+        decoded.problems.map(({ code }) => code),
+        ['record_too_large'],
+      )
     }
   })
 })
 
-test('formats are told by Content-Type and by how a file begins', () => {
+it('formats are told by Content-Type and by how a file begins', () => {
   assert.equal(formatOfContentType('application/json; charset=utf-8'), 'json')
   assert.equal(formatOfContentType('application/x-www-form-base64-encoded'), 'form-base64')
   assert.equal(formatOfContentType('image/png'), null)

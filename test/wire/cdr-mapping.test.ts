@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, it } from 'node:test'
 import { RecordMapper } from '../../src/wire/cdr-mapping.ts'
 import { parseMapping, type SourceMapping } from '../../src/wire/cdr-mapping-schema.ts'
 import { type CdrRecord, isProblem, type RecordProblem } from '../../src/wire/cdr-record.ts'
@@ -29,18 +29,18 @@ function mapped(change: Record<string, unknown>, fields: object): CdrRecord {
 }
 
 describe('fields', () => {
-  test('the first alternative with a value is taken; empty is no value', () => {
+  it('the first alternative with a value is taken; empty is no value', () => {
     const change = { fields: { from: ['cli', 'caller.number', 'ani[1]'] } }
     assert.equal(mapped(change, { cli: '', caller: { number: '+12025550123' } }).fromRaw, '+12025550123')
     assert.equal(mapped(change, { ani: ['1', '+12025550124'] }).fromRaw, '+12025550124')
   })
 
-  test('keys with dots are quoted, and inherited names are no fields', () => {
+  it('keys with dots are quoted, and inherited names are no fields', () => {
     assert.equal(mapped({ fields: { from: '"a.b"' } }, { 'a.b': '+12025550123' }).from, '12025550123')
     assert.equal(mapped({ fields: { from: 'constructor.name' } }, {}).fromRaw, '')
   })
 
-  test('a text can be matched, mapped, joined and constant', () => {
+  it('a text can be matched, mapped, joined and constant', () => {
     const change = {
       fields: {
         ingress: { from: 'channel', match: '^([^-]+)-' },
@@ -54,31 +54,31 @@ describe('fields', () => {
     assert.equal(mapped(change, {}).egress, 'none')
   })
 
-  test('a record without an id of its own is known by its contents', () => {
+  it('a record without an id of its own is known by its contents', () => {
     const change = { fields: { id: 'nothing' } }
     const first = mapped(change, { from: '1' })
     assert.equal(mapped(change, { from: '1' }).id, first.id)
     assert.notEqual(mapped(change, { from: '2' }).id, first.id)
   })
 
-  test('the id is source, own id, leg and kind', () => {
+  it('the id is source, own id, leg and kind', () => {
     assert.equal(mapped({ fields: { leg: 'leg', kind: 'kind' } }, { leg: 'b', kind: 'stop' }).id, 'pbx:x:b:stop')
   })
 })
 
 describe('times', () => {
-  test('0, empty and absent answers are never', () => {
+  it('0, empty and absent answers are never', () => {
     for (const answer of ['0', 0, '', null, '0000-00-00 00:00:00']) assert.equal(mapped({}, { answer }).answerUs, null)
     assert.equal(mapped({}, {}).answerUs, null)
   })
 
-  test('an answer can be reckoned back from the end', () => {
+  it('an answer can be reckoned back from the end', () => {
     const change = { fields: { answer: { before: 'end', minus: { from: 'billmsec', unit: 'ms' } } } }
     const record = mapped(change, { end: '2026-03-01 10:01:00', billmsec: 20_600 })
     assert.deepEqual([record.answerUs, record.talkMs], [1_772_359_239_400_000, 20_600])
   })
 
-  test('start and end that are reckoned from one another are neither', () => {
+  it('start and end that are reckoned from one another are neither', () => {
     const change = { fields: { start: { before: 'end', minus: 'd' }, end: { after: 'start', plus: 'd' } } }
     const record = outcome(change, { id: 'x', to: '200', d: 5 })
     assert.ok(isProblem(record) && record.code === 'field_missing')
@@ -93,7 +93,7 @@ describe('times', () => {
     [{ from: 'x'.repeat(600) }, 'value_too_long', /^fromRaw: 600/],
   ]
   for (const [fields, code, detail] of refusals) {
-    test(`${JSON.stringify(fields).slice(0, 50)} is ${code}`, () => {
+    it(`${JSON.stringify(fields).slice(0, 50)} is ${code}`, () => {
       const base = { id: 'x', to: '+442079460123', start: '2026-03-01 10:00:00' }
       const problem = outcome({ fields: { callDuration: 'duration' } }, { ...base, ...fields })
       assert.ok(isProblem(problem))
@@ -102,7 +102,7 @@ describe('times', () => {
     })
   }
 
-  test('what is no object is not_a_record', () => {
+  it('what is no object is not_a_record', () => {
     for (const value of [null, 7, 'text']) {
       const problem = outcome({}, value)
       assert.ok(isProblem(problem) && problem.code === 'not_a_record')
@@ -113,24 +113,34 @@ describe('times', () => {
 describe('clock changes', () => {
   const berlin = { timeZone: 'Europe/Berlin', fields: { callDuration: 'duration' } }
 
-  test("the switch's duration tells which of two equal hours a call began in", () => {
+  it("the switch's duration tells which of two equal hours a call began in", () => {
     // 02:50 is 00:50 or 01:50 UTC; 20 minutes before 03:10 (02:10 UTC) it was the second one.
     const times = { start: '2026-10-25 02:50:00', end: '2026-10-25 03:10:00' }
     const late = mapped(berlin, { ...times, duration: 1200 })
     assert.equal(late.startUs, Date.UTC(2026, 9, 25, 1, 50) * 1000)
     const early = mapped(berlin, { ...times, duration: 4800 })
     assert.equal(early.startUs, Date.UTC(2026, 9, 25, 0, 50) * 1000)
-    assert.deepEqual([late.flags, early.flags], [['from_withheld', 'time_ambiguous'], ['from_withheld', 'time_ambiguous']])
+    assert.deepEqual(
+      [late.flags, early.flags],
+      [
+        ['from_withheld', 'time_ambiguous'],
+        ['from_withheld', 'time_ambiguous'],
+      ],
+    )
   })
 
-  test('a call across the change does not end before it began', () => {
-    const record = mapped(berlin, { start: '2026-10-25 02:58:00', answer: '2026-10-25 02:59:00', end: '2026-10-25 02:05:00' })
+  it('a call across the change does not end before it began', () => {
+    const record = mapped(berlin, {
+      start: '2026-10-25 02:58:00',
+      answer: '2026-10-25 02:59:00',
+      end: '2026-10-25 02:05:00',
+    })
     assert.equal(record.startUs, Date.UTC(2026, 9, 25, 0, 58) * 1000)
     assert.equal(record.answerUs, Date.UTC(2026, 9, 25, 0, 59) * 1000)
     assert.equal(record.endUs, Date.UTC(2026, 9, 25, 1, 5) * 1000)
   })
 
-  test('an hour that never was is flagged', () => {
+  it('an hour that never was is flagged', () => {
     assert.ok(mapped(berlin, { start: '2026-03-29 02:30:00' }).flags?.includes('time_nonexistent'))
   })
 })
@@ -156,21 +166,25 @@ describe('flags', () => {
     ],
   }
   for (const [fields, flag] of cases) {
-    test(`${JSON.stringify(fields)} is kept and flagged ${flag}`, () => {
+    it(`${JSON.stringify(fields)} is kept and flagged ${flag}`, () => {
       const record = mapped(change, { from: '+12025550123', ...fields })
       assert.deepEqual(record.flags, [flag])
     })
   }
 
-  test('bytes that are no UTF-8 are a flag, not a rejection', () => {
-    const record = outcome({}, { id: 'x', from: '+12025550123', to: '+442079460123', start: '2026-03-01 10:00:00' }, true)
+  it('bytes that are no UTF-8 are a flag, not a rejection', () => {
+    const record = outcome(
+      {},
+      { id: 'x', from: '+12025550123', to: '+442079460123', start: '2026-03-01 10:00:00' },
+      true,
+    )
     assert.ok(!isProblem(record))
     assert.deepEqual(record.flags, ['bad_utf8'])
   })
 })
 
 describe('causes and verdicts', () => {
-  test('what the switch said stays; Q.850 is filled in from it', () => {
+  it('what the switch said stays; Q.850 is filled in from it', () => {
     const change = { fields: { causeQ850: 'q', causeSip: 's', causeName: 'n' } }
     const causes = (fields: object) => {
       const { causeQ850, causeSip, causeRaw } = mapped(change, fields)
@@ -183,7 +197,7 @@ describe('causes and verdicts', () => {
     assert.deepEqual(causes({}), [undefined, undefined, undefined])
   })
 
-  test('rules are taken in order and may look at what was worked out', () => {
+  it('rules are taken in order and may look at what was worked out', () => {
     const change = {
       let: { side: ['bye', 'cancel'] },
       fields: { causeSip: 's', leg: 'leg' },
@@ -204,7 +218,7 @@ describe('causes and verdicts', () => {
     assert.equal(mapped(change, { leg: 'x' }).isAttempt, true)
   })
 
-  test('conditions compare fields with one another', () => {
+  it('conditions compare fields with one another', () => {
     const change = {
       releasedBy: [
         { when: { hangup: { same: 'a.channel' } }, is: 'caller' },
@@ -217,19 +231,22 @@ describe('causes and verdicts', () => {
     assert.equal(mapped(change, { hangup: 'y' }).releasedBy, 'unknown')
   })
 
-  test('long attributes are cut; long fields of the record are not', () => {
+  it('long attributes are cut; long fields of the record are not', () => {
     const record = mapped({ attributes: { agent: 'agent' } }, { agent: 'x'.repeat(1000) })
     assert.equal(record.attributes['agent']?.length, 512)
   })
 })
 
-test('a mapping without a called number or a time is refused', () => {
+it('a mapping without a called number or a time is refused', () => {
   const problems = parseMapping({ input: { formats: ['csv'] }, fields: { from: 'a' } })
   assert.ok(!('fields' in problems))
-  assert.deepEqual(problems.map((problem) => problem.split(':')[0]), ['fields.to', 'fields.start'])
+  assert.deepEqual(
+    problems.map((problem) => problem.split(':')[0]),
+    ['fields.to', 'fields.start'],
+  )
 })
 
-test('a mapping with an unknown word, pattern, zone or format is refused', () => {
+it('a mapping with an unknown word, pattern, zone or format is refused', () => {
   const bad: object[] = [
     { ...least, sound: 'loud' },
     { ...least, fields: { ...least.fields, from: { from: 'a', match: '(' } } },

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { isProblem, parseCdr } from '../../src/wire/cdr-record.ts'
 
 const least = { id: 'x', startUs: 1_772_359_200_000_000, to: '442079460123' }
 
 describe('parseCdr', () => {
-  test('fills in what may be left out', () => {
+  it('fills in what may be left out', () => {
     const record = parseCdr(least, 'pbx')
     assert.ok(!isProblem(record))
     const { id, source, callId, leg, kind, answerUs, talkMs, releasedBy, isAttempt, fromValid, toValid } = record
@@ -28,7 +28,7 @@ describe('parseCdr', () => {
     )
   })
 
-  test('ring and talk time come from the times, to the nearest millisecond', () => {
+  it('ring and talk time come from the times, to the nearest millisecond', () => {
     const startUs = least.startUs
     const times = { ringUs: startUs + 1_000_000, answerUs: startUs + 7_500_500, endUs: startUs + 49_600_000 }
     const record = parseCdr({ ...least, ...times }, 'pbx')
@@ -53,14 +53,14 @@ describe('parseCdr', () => {
     [{ colour: 'red' }, 'field_unknown', 'colour'],
   ]
   for (const [change, code, field] of refusals) {
-    test(`${JSON.stringify(change).slice(0, 60)} is ${code} and names ${field}`, () => {
+    it(`${JSON.stringify(change).slice(0, 60)} is ${code} and names ${field}`, () => {
       const outcome = parseCdr({ ...least, ...change }, 'pbx')
       assert.ok(isProblem(outcome))
       assert.deepEqual([outcome.code, outcome.detail.split(':')[0]], [code, field])
     })
   }
 
-  test('a record that was accepted is accepted again, unchanged', () => {
+  it('a record that was accepted is accepted again, unchanged', () => {
     const us = fc.integer({ min: 315_532_800_000_000, max: 4_102_444_800_000_000 })
     const arbitrary = fc.record(
       {
@@ -84,7 +84,7 @@ describe('parseCdr', () => {
     )
   })
 
-  test('nothing that JSON can hold makes it throw', () => {
+  it('nothing that JSON can hold makes it throw', () => {
     fc.assert(fc.property(fc.jsonValue(), (value) => void parseCdr(value, 'pbx')))
   })
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parseMapping } from '../../src/wire/cdr-mapping-schema.ts'
 import type { CdrRecord } from '../../src/wire/cdr-record.ts'
@@ -60,33 +60,46 @@ function run(tree: object): Run {
   }
 }
 
-const invite = (callid: string, code = '200') => ({ method: 'INVITE', callid, code, to: '442079460123', time: 1772359200 })
+const invite = (callid: string, code = '200') => ({
+  method: 'INVITE',
+  callid,
+  code,
+  to: '442079460123',
+  time: 1772359200,
+})
 const bye = (callid: string) => ({ method: 'BYE', callid, code: '200', time: 1772359242 })
 const ack = (callid: string) => ({ method: 'ACK', callid, code: '200', time: 1772359201 })
 
 describe('rows of one call', () => {
-  test('become one record, whatever their order', () => {
-    for (const rows of [[invite('1'), ack('1'), bye('1')], [bye('1'), invite('1')], [ack('1'), bye('1'), invite('1')]]) {
+  it('become one record, whatever their order', () => {
+    for (const rows of [
+      [invite('1'), ack('1'), bye('1')],
+      [bye('1'), invite('1')],
+      [ack('1'), bye('1'), invite('1')],
+    ]) {
       const { records, feed, source } = run(joining)
       feed(...rows)
-      assert.deepEqual(records.map(({ callId, talkMs, flags }) => [callId, talkMs, flags?.includes('stop_missing')]), [['1', 42_000, false]])
+      assert.deepEqual(
+        records.map(({ callId, talkMs, flags }) => [callId, talkMs, flags?.includes('stop_missing')]),
+        [['1', 42_000, false]],
+      )
       assert.equal(source.waiting, 0)
     }
   })
 
-  test('a failed attempt is a record at once', () => {
+  it('a failed attempt is a record at once', () => {
     const { out, feed } = run(joining)
     feed(invite('1', '486'))
     assert.deepEqual(out, ['cdr 1'])
   })
 
-  test('a row that comes again, before or after the end, is a repetition and counts as such', () => {
+  it('a row that comes again, before or after the end, is a repetition and counts as such', () => {
     const { out, feed } = run(joining)
     feed(invite('1'), invite('1'), bye('1'), bye('1'), invite('1'))
     assert.deepEqual(out, ['repeated_row', 'cdr 1', 'repeated_row', 'repeated_row'])
   })
 
-  test('a call without its end is a record with a flag; an end without its call is rejected', () => {
+  it('a call without its end is a record with a flag; an end without its call is rejected', () => {
     const { out, records, feed, source } = run(joining)
     feed(invite('1'), bye('2'))
     source.end()
@@ -94,19 +107,19 @@ describe('rows of one call', () => {
     assert.deepEqual(records[0]?.flags, ['from_withheld', 'start_from_answer', 'stop_missing'])
   })
 
-  test('a row that says not which call it is of is rejected by the key', () => {
+  it('a row that says not which call it is of is rejected by the key', () => {
     const { out, feed } = run(joining)
     feed({ method: 'BYE', time: 1772359242 })
     assert.deepEqual(out, ['field_missing'])
   })
 
-  test('past holdCallsMax the call that waits longest leaves', () => {
+  it('past holdCallsMax the call that waits longest leaves', () => {
     const { out, feed, source } = run(joining)
     feed(invite('1'), invite('2'), invite('3'), invite('4'))
     assert.deepEqual([out, source.waiting], [['cdr 1'], 3])
   })
 
-  test('past holdSecondsMax calls leave', () => {
+  it('past holdSecondsMax calls leave', () => {
     const { out, feed, source } = run(joining)
     source.tick(1_000)
     feed(invite('1'))
@@ -127,7 +140,7 @@ describe('forked legs', () => {
   const attempts = (records: readonly CdrRecord[]) =>
     records.filter(({ isAttempt }) => isAttempt).map(({ callId, leg: name }) => callId + name)
 
-  test('the leg that answered counts, else the first', () => {
+  it('the leg that answered counts, else the first', () => {
     const { records, feed, source } = run(forking)
     feed(leg('A', '1'), leg('A', '2', 1772359205), leg('A', '3'), leg('B', '1'), leg('B', '2'))
     source.end()
@@ -135,15 +148,19 @@ describe('forked legs', () => {
     assert.equal(records.length, 5)
   })
 
-  test('a leg that comes after its call was let go does not count again', () => {
+  it('a leg that comes after its call was let go does not count again', () => {
     const { records, feed, source } = run(forking)
     feed(leg('A', '1'), leg('B', '1'), leg('C', '1'), leg('D', '1'), leg('A', '2', 1772359205))
     source.end()
     assert.deepEqual(attempts(records), ['A1', 'B1', 'C1', 'D1'])
-    assert.deepEqual(records.find(({ callId, leg: name }) => callId + name === 'A2')?.flags, ['from_withheld', 'to_short', 'forked_leg'])
+    assert.deepEqual(records.find(({ callId, leg: name }) => callId + name === 'A2')?.flags, [
+      'from_withheld',
+      'to_short',
+      'forked_leg',
+    ])
   })
 
-  test('the end of a batch lets all go', () => {
+  it('the end of a batch lets all go', () => {
     const { records, feed, source } = run(forking)
     feed(leg('A', '1'))
     assert.equal(records.length, 0)
@@ -152,7 +169,7 @@ describe('forked legs', () => {
   })
 })
 
-test('every row ends as a record, a rejection, a skip or a part of a record; exactly once', () => {
+it('every row ends as a record, a rejection, a skip or a part of a record; exactly once', () => {
   const row = fc.record({
     method: fc.constantFrom('INVITE', 'ACK', 'BYE', 'OPTIONS', 'MESSAGE'),
     callid: fc.constantFrom('1', '2', '3', '4', '5', undefined),

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { readDurationUs, readEpoch, readTime, TimePattern, type TimeUnit } from '../../src/wire/cdr-times.ts'
 import { TimeZone } from '../../src/wire/time-zones.ts'
@@ -36,35 +36,35 @@ describe('readTime', () => {
     ['10:00:00.123 UTC Sun Mar 1 2026', 1_772_359_200_123_000],
   ]
   for (const [text, us] of cases) {
-    test(`${text} is exact to the microsecond`, () => assert.equal(micros(text), us))
+    it(`${text} is exact to the microsecond`, () => assert.equal(micros(text), us))
   }
 
   for (const text of ['', '0', '0.000', '0000-00-00 00:00:00', 'never', 'NULL', ' ']) {
-    test(`${JSON.stringify(text)} means never`, () => assert.equal(readTime(text, 'auto', utc, null), undefined))
+    it(`${JSON.stringify(text)} means never`, () => assert.equal(readTime(text, 'auto', utc, null), undefined))
   }
 
   for (const text of ['soon', '2026-02-30 10:00:00', '2026-03-01 25:00:00', '03/04/2026 10:00', '17', '-5']) {
-    test(`${text} is refused in words`, () => assert.equal(typeof readTime(text, 'auto', utc, null), 'string'))
+    it(`${text} is refused in words`, () => assert.equal(typeof readTime(text, 'auto', utc, null), 'string'))
   }
 
-  test('a clock that h323 marks as unset is flagged', () => {
+  it('a clock that h323 marks as unset is flagged', () => {
     const time = readTime('*10:00:00.123 UTC Sun Mar 1 2026', 'auto', utc, null)
     assert.deepEqual(time, { us: 1_772_359_200_123_000, laterUs: null, kind: 'once', unsynchronised: true })
   })
 
-  test('a declared unit beats the magnitude', () => {
+  it('a declared unit beats the magnitude', () => {
     assert.equal(micros('1772359200000', 'ms'), 1_772_359_200_000_000)
     assert.equal(typeof readTime('1772359200', 'us', utc, null), 'string')
   })
 
-  test('a declared format reads what is ambiguous', () => {
+  it('a declared format reads what is ambiguous', () => {
     assert.equal(micros('04/03/2026 10:00:00', 'auto', utc, 'dd/MM/yyyy HH:mm:ss'), 1_772_618_400_000_000)
     assert.equal(micros('03/04/2026 10:00:00', 'auto', utc, 'MM/dd/yyyy HH:mm:ss'), 1_772_618_400_000_000)
     assert.equal(micros('3/4/26 9:05 PM', 'auto', utc, 'M/d/yy h:mm a'), 1_772_658_300_000_000)
     assert.throws(() => new TimePattern('xx/yyyy'), RangeError)
   })
 
-  test('ISO texts agree with Date for every millisecond', () => {
+  it('ISO texts agree with Date for every millisecond', () => {
     fc.assert(
       fc.property(fc.integer({ min: 315_532_800_000, max: 4_102_444_799_999 }), (ms) => {
         assert.equal(micros(new Date(ms).toISOString()), ms * 1000)
@@ -73,7 +73,7 @@ describe('readTime', () => {
     )
   })
 
-  test('epochs agree with a reading by BigInt', () => {
+  it('epochs agree with a reading by BigInt', () => {
     const digits = fc.integer({ min: 400_000_000, max: 4_000_000_000 })
     fc.assert(
       fc.property(digits, fc.integer({ min: 0, max: 999_999 }), (seconds, fraction) => {
@@ -87,25 +87,30 @@ describe('readTime', () => {
 
 describe('TimeZone', () => {
   // 2026: Europe/Berlin leaves winter time on 29 March 01:00 UTC and goes back on 25 October 01:00 UTC (EU 2000/84/EC).
-  test('an hour that never occurs is moved forward and named', () => {
+  it('an hour that never occurs is moved forward and named', () => {
     const time = readTime('2026-03-29 02:30:00', 'auto', berlin, null)
-    assert.deepEqual(time, { us: Date.UTC(2026, 2, 29, 1, 30) * 1000, laterUs: null, kind: 'never', unsynchronised: false })
+    assert.deepEqual(time, {
+      us: Date.UTC(2026, 2, 29, 1, 30) * 1000,
+      laterUs: null,
+      kind: 'never',
+      unsynchronised: false,
+    })
   })
 
-  test('an hour that occurs twice keeps both readings', () => {
+  it('an hour that occurs twice keeps both readings', () => {
     const time = readTime('2026-10-25 02:30:00', 'auto', berlin, null)
     const [first, second] = [Date.UTC(2026, 9, 25, 0, 30) * 1000, Date.UTC(2026, 9, 25, 1, 30) * 1000]
     assert.deepEqual(time, { us: first, laterUs: second, kind: 'twice', unsynchronised: false })
   })
 
-  test('the minutes around a change are not ambiguous', () => {
+  it('the minutes around a change are not ambiguous', () => {
     assert.equal(micros('2026-03-29 01:59:59', 'auto', berlin), Date.UTC(2026, 2, 29, 0, 59, 59) * 1000)
     assert.equal(micros('2026-03-29 03:00:00', 'auto', berlin), Date.UTC(2026, 2, 29, 1, 0, 0) * 1000)
     assert.equal(micros('2026-10-25 01:59:59', 'auto', berlin), Date.UTC(2026, 9, 24, 23, 59, 59) * 1000)
     assert.equal(micros('2026-10-25 03:00:00', 'auto', berlin), Date.UTC(2026, 9, 25, 2, 0, 0) * 1000)
   })
 
-  test('every moment comes back from the wall time that the engine prints for it', () => {
+  it('every moment comes back from the wall time that the engine prints for it', () => {
     const zones = ['Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe', 'Asia/Kathmandu', 'America/St_Johns']
     const moment = fc.integer({ min: Date.UTC(2000, 0, 1) / 1000, max: Date.UTC(2035, 0, 1) / 1000 })
     for (const name of zones) {
@@ -122,13 +127,13 @@ describe('TimeZone', () => {
     }
   })
 
-  test('a fixed offset is a zone; an unknown name is not', () => {
+  it('a fixed offset is a zone; an unknown name is not', () => {
     assert.equal(micros('2026-03-01 12:00:00', 'auto', new TimeZone('+02:00')), 1_772_359_200_000_000)
     assert.throws(() => new TimeZone('Europe/Atlantis'), RangeError)
   })
 })
 
-test('durations are read in their unit or as a clock', () => {
+it('durations are read in their unit or as a clock', () => {
   assert.equal(readDurationUs('42', 's'), 42_000_000)
   assert.equal(readDurationUs('0.783', 's'), 783_000)
   assert.equal(readDurationUs('20600', 'ms'), 20_600_000)

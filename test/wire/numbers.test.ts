@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parsePhoneNumberFromString } from 'libphonenumber-js'
-import { defaultNumberPlan, NumberReader, type NumberPlan, userPart } from '../../src/wire/numbers.ts'
+import { defaultNumberPlan, type NumberPlan, NumberReader, userPart } from '../../src/wire/numbers.ts'
 
 function reader(plan: Partial<NumberPlan> = {}): NumberReader {
   return new NumberReader({ ...defaultNumberPlan, ...plan })
@@ -38,12 +38,12 @@ describe('NumberReader', () => {
     [wholesale, 'sip:+12025550123@203.0.113.1;user=phone', '12025550123', true, 'number'],
   ]
   for (const [numbers, raw, digits, valid, state] of cases) {
-    test(`${JSON.stringify(raw)} reads as ${digits ?? state}`, () => {
+    it(`${JSON.stringify(raw)} reads as ${digits ?? state}`, () => {
       assert.deepEqual(numbers.read(raw), { digits, valid, state })
     })
   }
 
-  test('remembering verdicts per range gives what libphonenumber gives for each number', () => {
+  it('remembering verdicts per range gives what libphonenumber gives for each number', () => {
     const numbers = reader()
     const codes = fc.constantFrom('1', '44', '49', '33', '7', '86', '91', '234', '355', '382', '39', '61')
     const subscriber = fc.integer({ min: 0, max: 9_999_999_999 })
@@ -63,7 +63,7 @@ describe('NumberReader', () => {
     fc.assert(property, { numRuns: 1000 })
   })
 
-  test('national numbers from memory keep their own last digits', () => {
+  it('national numbers from memory keep their own last digits', () => {
     const numbers = reader({ country: 'GB', bare: 'national' })
     for (const tail of ['100', '101', '999']) {
       assert.equal(numbers.read(`02079460${tail}`).digits, `442079460${tail}`)
@@ -71,7 +71,7 @@ describe('NumberReader', () => {
   })
 })
 
-test('the dialled part is taken out of addresses', () => {
+it('the dialled part is taken out of addresses', () => {
   assert.equal(userPart('<sip:200@pbx.example;transport=udp>'), '200')
   assert.equal(userPart('tel:+12025550123;ext=7'), '+12025550123')
   assert.equal(userPart('  200 '), '200')
