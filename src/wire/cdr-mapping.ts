@@ -37,7 +37,6 @@ export interface SkippedRecord {
   readonly skipped: string
 }
 
-export type MapOutcome = CdrRecord | RecordProblem | SkippedRecord
 
 /** The switch's own duration may differ by so much from its times: they are rounded to seconds, each its own way. */
 const durationToleranceUs = 2_000_000
