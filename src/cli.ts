@@ -210,5 +210,6 @@ try {
 } catch (thrown) {
   exitCode = codeOf(thrown)
 }
-// After a failed start, children and timers would hold the process. Writes to pipes and files are synchronous.
+// Explicit: after a failed start, children and timers would hold the process. Writes to pipes and files are
+// synchronous.
 process.exit(exitCode)

@@ -69,3 +69,10 @@ export function muLawFromFloat(samples: Float32Array): Uint8Array {
   }
   return bytes
 }
+
+/** The twin of the `fullScalePairs` kernel: mu-law bytes at full scale right after another, from the second on. */
+export function fullScalePairs(bytes: Uint8Array): number {
+  let pairs = 0
+  for (let i = 1; i < bytes.length; i += 1) if (((bytes[i]! | bytes[i - 1]!) & 0x7f) === 0) pairs += 1
+  return pairs
+}

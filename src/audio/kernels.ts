@@ -36,6 +36,7 @@ export interface KernelFunctions {
   base64Decode(source: number, count: number, target: number): number
   muLawToFloat(source: number, target: number, count: number): void
   aLawToFloat(source: number, target: number, count: number): void
+  fullScalePairs(source: number, count: number): number
   upsample2(source: number, count: number, target: number): void
   goertzel(source: number, count: number): void
   analyse(
@@ -57,6 +58,7 @@ export const kernelFunctionNames = [
   'base64Decode',
   'muLawToFloat',
   'aLawToFloat',
+  'fullScalePairs',
   'upsample2',
   'goertzel',
   'analyse',

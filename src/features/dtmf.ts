@@ -42,7 +42,7 @@ const neighbourShareMax = 0.25
 const meanSquareMin = 3e-5
 
 /** Speech is not believed this many frames (60 ms) to both sides of a digit. */
-export const dtmfMaskFrames = 6
+const dtmfMaskFrames = 6
 
 export class DtmfDetector {
   /** After `scan`: digits that were confirmed in this hop, in order. */

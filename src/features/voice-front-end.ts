@@ -204,11 +204,13 @@ export class VoiceFrontEnd {
 
   #advance(slot: number, fill: number, sink: HopSink): void {
     this.#fill[slot] = fill
-    if (fill < this.#layout.hopBytes) return
-    this.#analyse(slot)
+    const { historyBytes, hopBytes } = this.#layout
+    if (fill < hopBytes) return
     const hop = this.#hop
+    const clipped = this.#kernels.run.fullScalePairs(this.#slotAt(slot) + historyBytes, hopBytes)
+    this.#analyse(slot)
     hop.filledSamples = this.#filledSamples[slot]!
-    this.#flags.judge(slot, this.#stats, hop)
+    this.#flags.judge(slot, this.#stats, clipped, hop)
     if (hop.filledSamples > 0) hop.flags |= hopFlag.gap
     this.#fill[slot] = 0
     this.#filledSamples[slot] = 0

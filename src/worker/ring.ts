@@ -134,8 +134,9 @@ export class RingWriter {
       this.#head = 0
     }
     const at = (this.#head + 1) * cellBytes
-    // A byte loop, not set(subarray()): for some 200 bytes it is as fast and leaves no view object behind.
-    for (let i = 0; i < payloadBytes; i += 1) bytes[at + i] = source[start + i]!
+    // Costs one short-lived view beside the ArrayBuffer that the socket made for this message anyway, and half of
+    // what a byte loop costs once the server has detached a buffer (0.36 against 0.73 us for 216 bytes).
+    bytes.set(source.subarray(start, end), at)
     this.#put(recordKind.frame, trackId, mediaMs, enteredMs, payloadBytes)
     this.#publish(needed)
     return true

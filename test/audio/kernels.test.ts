@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { planBands } from '../../src/audio/band-plan.ts'
 import { base64Decode } from '../../src/audio/base64.ts'
 import { statsPerFrame } from '../../src/audio/frame-stats.ts'
-import { aLawToFloat, muLawToFloat } from '../../src/audio/g711.ts'
+import { aLawToFloat, fullScalePairs, muLawToFloat } from '../../src/audio/g711.ts'
 import { goertzel, goertzelCoefficients } from '../../src/audio/goertzel.ts'
 import { Kernels, kernelFunctionNames, kernelPlaceNames } from '../../src/audio/kernels.ts'
 import { interpolatorTaps, tapsPerPhase, upsample2 } from '../../src/audio/resample.ts'
@@ -112,6 +112,19 @@ describe('the kernels binary', () => {
     run.aLawToFloat(at.BYTES, at.NARROW, 256)
     aLawToFloat(allBytes, expected)
     assert.equal(largestDifference(kernels.floatsAt(at.NARROW, 256), expected), 0)
+  })
+
+  it('counts neighbours at full scale like its twin', () => {
+    const codes = fc.array(fc.constantFrom(0x00, 0x80, 0x01, 0xff, 0x7f), { minLength: 1, maxLength: 80 })
+    fc.assert(
+      fc.property(codes, (line) => {
+        bytes.fill(0, at.BYTES, at.BYTES + 200)
+        bytes.set(line, at.BYTES + 1)
+        bytes[at.BYTES] = 0xff
+        const expected = fullScalePairs(Uint8Array.from(line))
+        assert.equal(run.fullScalePairs(at.BYTES + 1, line.length), expected)
+      }),
+    )
   })
 
   it('interpolates like its twin, in one piece or in many', () => {
