@@ -85,8 +85,8 @@ def limits(report):
                          f"on 4 s of speech{shown}.")
     return [*sentences,
             f"About {shipped['falseAlarmsPerHour']:.0f} false alarms an hour of speech of people it never heard, "
-            f"measured on {shipped['humanSpeechHours']:.1f} hours cut into calls of about ten seconds, through strongly "
-            "varied channels.",
+            f"measured on {shipped['humanSpeechHours']:.1f} hours cut into calls of about ten seconds, through "
+            "strongly varied channels.",
             "No speech of commercial or large cloning systems was available: take it to be at chance on those.",
             "Human speech in training is prompts, games and read or acted sentences in a dozen languages, not "
             "telephone conversation; other rooms, languages and microphones raise false alarms.",
