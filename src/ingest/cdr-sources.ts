@@ -18,7 +18,7 @@ export interface NamedSource {
 }
 
 /** Where the shipped mappings lie. */
-export const shippedSources = `${projectRoot}configs/sources`
+const shippedSources = `${projectRoot}configs/sources`
 
 /** Mappings may extend one another so many times. */
 const extendsMax = 5

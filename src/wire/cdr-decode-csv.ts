@@ -29,7 +29,7 @@ export interface CsvOptions {
 }
 
 /** A quoted field may reach over so many lines. */
-export const csvRowLinesMax = 50
+const csvRowLinesMax = 50
 
 const newLine = new Uint8Array([0x0a])
 

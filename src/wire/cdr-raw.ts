@@ -25,7 +25,7 @@ export interface RawProblem {
   readonly detail: string
 }
 
-export type DecodeCode =
+type DecodeCode =
   | 'json_malformed'
   | 'msgpack_malformed'
   | 'csv_quote_unclosed'

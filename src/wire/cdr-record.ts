@@ -15,7 +15,7 @@ export const releaseParties = ['caller', 'callee', 'network', 'unknown'] as cons
 export type ReleaseParty = (typeof releaseParties)[number]
 
 /** What is odd about a record although it was accepted. The data-quality report counts these per source. */
-export const cdrFlags = [
+const cdrFlags = [
   'bad_utf8', // bytes that are no UTF-8; they read as U+FFFD
   'time_ambiguous', // local time that occurred twice (clocks went back); the likelier one was taken
   'time_nonexistent', // local time that never occurred (clocks went forward)
@@ -77,7 +77,7 @@ export interface RecordProblem {
 
 /** Limits of a canonical record; longer values are refused (`value_too_long`), never cut. */
 export const textLengthMax = 512
-export const attributesMax = 32
+const attributesMax = 32
 
 /** 1980-01-01 .. 2100-01-01: outside of it a time is a wrong unit, not a time. */
 export const timeUsMin = 315_532_800_000_000

@@ -82,7 +82,7 @@ function own(value: unknown, key: Step): unknown {
   return (value as Record<Step, unknown>)[key]
 }
 
-export function textOf(value: unknown): string | undefined {
+function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value.trim() || undefined
   if (typeof value === 'number') return Number.isFinite(value) ? plainNumber(value) : undefined
   if (typeof value === 'boolean' || typeof value === 'bigint') return String(value)

@@ -59,7 +59,7 @@ export const defaultNumberPlan: NumberPlan = {
 }
 
 /** Ranges whose verdict is remembered, per generation; two generations are kept, so memory is bounded by twice this. */
-export const rangesMax = 65_536
+const rangesMax = 65_536
 
 /** Digits that a number may have in E.164. */
 const digitsMax = 15

@@ -11,7 +11,7 @@ const hourMs = 3_600_000
 const dayMs = 86_400_000
 
 /** Offsets remembered per zone; one an hour, so about a decade. Past it the memory starts anew. */
-export const offsetsMax = 100_000
+const offsetsMax = 100_000
 
 export interface ZonedTime {
   readonly utcMs: number
