@@ -32,12 +32,6 @@ import {
 } from './cdr-values.ts'
 import { NumberReader } from './numbers.ts'
 
-/** A record that the mapping declares to be no call; counted by reason. */
-export interface SkippedRecord {
-  readonly skipped: string
-}
-
-
 /** The switch's own duration may differ by so much from its times: they are rounded to seconds, each its own way. */
 const durationToleranceUs = 2_000_000
 
