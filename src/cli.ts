@@ -73,6 +73,7 @@ function build(): Command {
     .exitOverride()
   addServe(program)
   addScore(program)
+  addMap(program)
   addSimulate(program)
   addDoctor(program)
   addKey(program)
@@ -100,6 +101,19 @@ function addScore(program: Command): void {
       const context = { config: configOf(options), clock, terminal }
       const { score } = await import('./cli/score.ts')
       exitCode = await score(context, paths, { json: options.json === true })
+    })
+}
+
+function addMap(program: Command): void {
+  leaf(program, 'map <file>', "a switch's call records through its source mapping, as canonical CDRs")
+    .requiredOption('--source <name>', 'a mapping of configs/sources, or the path of your own')
+    .option('--format <format>', 'what the file is, when its first bytes do not tell')
+    .option('--json', 'the counts on the last line as one JSON object')
+    .addHelpText('after', '\nRecords go to stdout, one JSON object a line; rejected ones to stderr. `-` reads stdin.')
+    .action(async (file: string, options: CommonOptions & { source: string; format?: string; json?: boolean }) => {
+      const { runMap } = await import('./cli/map.ts')
+      const format = options.format === undefined ? {} : { format: options.format }
+      exitCode = await runMap({ file, source: options.source, json: options.json === true, ...format })
     })
 }
 
@@ -196,5 +210,6 @@ try {
 } catch (thrown) {
   exitCode = codeOf(thrown)
 }
-// Explicit: after a failed start, children and timers would hold the process. Writes to pipes and files are synchronous.
+// Explicit: after a failed start, children and timers would hold the process. Writes to pipes and files are
+// synchronous.
 process.exit(exitCode)

@@ -1,6 +1,7 @@
 /**
- * Base64 (RFC 4648, standard alphabet) to bytes, sixteen characters a step. Strict: any other character, a wrong length or
- * misplaced padding gives -1; padding may be absent. Bits left over in the last character are ignored, as `atob` does.
+ * Base64 (RFC 4648, standard alphabet) to bytes, sixteen characters a step. Strict: another character, a wrong length
+ * or misplaced padding gives -1; padding may be absent. Bits left over in the last character are ignored, as `atob`
+ * does.
  *
  *   text   A B C D | E F G H | ...     16 characters: 4 groups of 4 x 6 bits
  *   lanes  each i32: d6 c6 b6 a6  ->  (a<<18 | b<<12 | c<<6 | d)  ->  3 bytes, big end first
@@ -18,7 +19,9 @@ function sextet(character: i32): i32 {
   return -1
 }
 
-/** Decodes `count` characters at `source` to `target` (room for 16 bytes more than the result). Bytes written, or -1. */
+/**
+ * Decodes `count` characters at `source` to `target` (room for 16 bytes more than the result). Bytes written, or -1.
+ */
 export function base64Decode(source: i32, count: i32, target: i32): i32 {
   if (count > 0 && (count & 3) === 0 && load<u8>(source + count - 1) === 61) {
     count -= load<u8>(source + count - 2) === 61 ? 2 : 1

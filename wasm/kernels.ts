@@ -5,7 +5,7 @@
  */
 export { analyse } from './bands'
 export { base64Decode } from './base64'
-export { aLawToFloat, muLawToFloat } from './g711'
+export { aLawToFloat, fullScalePairs, muLawToFloat } from './g711'
 export { goertzel } from './goertzel'
 export {
   A_LAW,

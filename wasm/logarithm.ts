@@ -1,7 +1,7 @@
 /**
- * Natural logarithm of four positive normal floats, within 1e-6 of the truth (measured in the tests: about one unit in
- * the last place). x = 2^e m with m in [sqrt(1/2), sqrt(2)), ln x = e ln 2 + ln m, the latter by the degree-9 polynomial
- * of Cephes `logf`; ln 2 is split in two so that e ln 2 loses nothing.
+ * Natural logarithm of four positive normal floats, within 1e-6 of the truth (measured in the tests: about one unit
+ * in the last place). x = 2^e m with m in [sqrt(1/2), sqrt(2)), ln x = e ln 2 + ln m, the latter by the degree-9
+ * polynomial of Cephes `logf`; ln 2 is split in two so that e ln 2 loses nothing.
  */
 export function naturalLog(x: v128): v128 {
   const one = f32x4.splat(1)

@@ -1,8 +1,8 @@
 /**
  * The door to the kernels binary (dist/wasm/kernels.wasm, sources in wasm/): the only importer of `WebAssembly`. An
  * instance owns one fixed memory: tables and scratch, then as many bytes of slots as its owner asked for. Exports are
- * checked by name and kind when the module is first loaded, so a stale binary cannot start. Everything is synchronous and
- * meant for one thread; views are made once and stay valid because the memory never grows.
+ * checked by name and kind when the module is first loaded, so a stale binary cannot start. Everything is synchronous
+ * and meant for one thread; views are made once and stay valid because the memory never grows.
  */
 import { strict as assert } from 'node:assert'
 import { readFileSync } from 'node:fs'
@@ -36,6 +36,7 @@ export interface KernelFunctions {
   base64Decode(source: number, count: number, target: number): number
   muLawToFloat(source: number, target: number, count: number): void
   aLawToFloat(source: number, target: number, count: number): void
+  fullScalePairs(source: number, count: number): number
   upsample2(source: number, count: number, target: number): void
   goertzel(source: number, count: number): void
   analyse(
@@ -57,6 +58,7 @@ export const kernelFunctionNames = [
   'base64Decode',
   'muLawToFloat',
   'aLawToFloat',
+  'fullScalePairs',
   'upsample2',
   'goertzel',
   'analyse',

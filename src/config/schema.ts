@@ -82,5 +82,3 @@ export const configSchema = z.strictObject({
 export type Config = z.infer<typeof configSchema>
 export type VoiceConfig = Config['detection']['voice']
 export type TwilioConfig = Config['twilio']
-export type ServerConfig = Config['server']
-export type StorageConfig = Config['storage']

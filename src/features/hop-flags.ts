@@ -2,7 +2,6 @@
  * Everything said about a hop besides its features: which frames are speech, and the flags. Brings together the gate
  * (speech-gate.ts), held tones (tones.ts), DTMF (dtmf.ts) and music (music.ts); state per track is theirs.
  */
-import { frameStat, statsPerFrame } from '../audio/frame-stats.ts'
 import type { Kernels } from '../audio/kernels.ts'
 import { DtmfDetector } from './dtmf.ts'
 import { type Hop, type HopSpec, hopFlag } from './hop.ts'
@@ -12,7 +11,9 @@ import { markTones } from './tones.ts'
 
 const narrowHz = 8000
 
-/** Neighbours at full scale in a hop before it counts as clipped: a single loud peak touches full scale twice or less. */
+/**
+ * Neighbours at full scale in a hop before it counts as clipped: a single loud peak touches full scale twice or less.
+ */
 const clippedMin = 4
 
 export class HopFlags {
@@ -40,8 +41,11 @@ export class HopFlags {
     this.#music.reset(slot)
   }
 
-  /** Writes speech, speechFrames, flags and dtmfDigit of `hop` from the figures of its frames. */
-  judge(slot: number, stats: Float32Array, hop: Hop): void {
+  /**
+   * Writes speech, speechFrames, flags and dtmfDigit of `hop` from the figures of its frames.
+   * @param fullScalePairs neighbouring samples of the hop that are both at full scale
+   */
+  judge(slot: number, stats: Float32Array, fullScalePairs: number, hop: Hop): void {
     const barred = this.#barred
     this.#dtmf.scan(slot, stats, barred)
     const tonalFrames = markTones(stats, this.#tonal)
@@ -53,12 +57,6 @@ export class HopFlags {
     else if (tonalFrames > 0) hop.flags |= hopFlag.tone
     if (this.#music.judge(slot, stats, hop.speechFrames)) hop.flags |= hopFlag.music
     if (hop.speechFrames === 0 && this.#gate.quiet) hop.flags |= hopFlag.silence
-    if (clippedNeighbours(stats, barred.length) >= clippedMin) hop.flags |= hopFlag.clipped
+    if (fullScalePairs >= clippedMin) hop.flags |= hopFlag.clipped
   }
-}
-
-function clippedNeighbours(stats: Float32Array, frames: number): number {
-  let sum = 0
-  for (let frame = 0; frame < frames; frame += 1) sum += stats[frame * statsPerFrame + frameStat.clipped]!
-  return sum
 }

@@ -49,6 +49,6 @@ export interface Hop {
   filledSamples: number
   /** OR of `hopFlag`. */
   flags: number
-  /** DTMF digit heard in this hop (`0-9*#A-D`), or empty. */
+  /** DTMF digits confirmed in this hop, in order (`0-9*#A-D`; several when dialled fast), or empty. */
   dtmfDigit: string
 }

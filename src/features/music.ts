@@ -1,7 +1,8 @@
 /**
- * Music, such as hold music, over the last four seconds: partials stand still where voices glide, and the level hardly
- * moves where speech has pauses. Two figures and one line between them, fitted to recordings (see `MusicDetector.judge`).
- * Singing over instruments counts as music, a lone singer does not. The flag comes after two seconds at the earliest.
+ * Music, such as hold music, over the last four seconds: partials stand still where voices glide, and the level
+ * hardly moves where speech has pauses. Two figures and one line between them, fitted to recordings (see
+ * `MusicDetector.judge`). Singing over instruments counts as music, a lone singer does not. The flag comes after two
+ * seconds at the earliest.
  */
 import { frameStat, statsPerFrame } from '../audio/frame-stats.ts'
 
@@ -26,14 +27,17 @@ const quietUnderLoudest = 4.6
 const soundShareMin = 0.3
 
 /**
- * Music when `stillWeight x still > spread x spreadWeight + offset`: still = share of loud frames whose two largest peaks
- * stand still, spread = ln of the standard deviation of ln power.
+ * Music when `stillWeight x still > spread x spreadWeight + offset`: still = share of loud frames whose two largest
+ * peaks stand still, spread = ln of the standard deviation of ln power.
  */
 const stillWeight = 35.5
 const spreadWeight = 6.7
-const offset = 4.6
+const offset = 2.9
 
-/** Per track: a ring of hops of (loud frames, still frames, sum of power, sum of squares, speech frames), filled, next. */
+/**
+ * Per track: a ring of hops of (loud frames, still frames, sum of power, sum of squares, speech frames), filled,
+ * next.
+ */
 const fields = 5
 const filledAt = windowHops * fields
 const nextAt = filledAt + 1

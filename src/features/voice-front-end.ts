@@ -9,9 +9,9 @@
  *          │ history     │ open hop, mu-law bytes       │ context features │
  *          │ H bytes     │ hopSamples8k, `fill` of them │ C x bands x f32  │
  *          └─────────────┴──────────────────────────────┴──────────────────┘
- *   When `fill` reaches the hop: history + hop -> floats (-> 16 kHz) -> frames; frame t ends at sample (t + 1) x 80 of the
- *   hop and its window reaches back. Then the last H bytes become the history, the last C rows the context. So where
- *   messages begin and end cannot show in the result.
+ *   When `fill` reaches the hop: history + hop -> floats (-> 16 kHz) -> frames; frame t ends at sample (t + 1) x 80
+ *   of the hop and its window reaches back. Then the last H bytes become the history, the last C rows the context. So
+ *   where messages begin and end cannot show in the result.
  */
 import { strict as assert } from 'node:assert'
 import { planBands } from '../audio/band-plan.ts'
@@ -150,7 +150,8 @@ export class VoiceFrontEnd {
   }
 
   /**
-   * Base64 text `message[start, end)` -> mu-law bytes in scratch, where `push` takes them from. Returns their number, or
+   * Base64 text `message[start, end)` -> mu-law bytes in scratch, where `push` takes them from. Returns their number,
+   * or
    * -1 when the text is not base64 or holds more than 8000 bytes.
    */
   decode(message: Uint8Array, start: number, end: number): number {
@@ -203,11 +204,13 @@ export class VoiceFrontEnd {
 
   #advance(slot: number, fill: number, sink: HopSink): void {
     this.#fill[slot] = fill
-    if (fill < this.#layout.hopBytes) return
-    this.#analyse(slot)
+    const { historyBytes, hopBytes } = this.#layout
+    if (fill < hopBytes) return
     const hop = this.#hop
+    const clipped = this.#kernels.run.fullScalePairs(this.#slotAt(slot) + historyBytes, hopBytes)
+    this.#analyse(slot)
     hop.filledSamples = this.#filledSamples[slot]!
-    this.#flags.judge(slot, this.#stats, hop)
+    this.#flags.judge(slot, this.#stats, clipped, hop)
     if (hop.filledSamples > 0) hop.flags |= hopFlag.gap
     this.#fill[slot] = 0
     this.#filledSamples[slot] = 0

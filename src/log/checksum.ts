@@ -1,6 +1,6 @@
 /**
- * CRC-32 (ISO-HDLC, as in gzip and PNG: polynomial 0xEDB88320 reflected) of log entries. Node has it built in from 20.15;
- * before that the table below does the same, slower. Any thread.
+ * CRC-32 (ISO-HDLC, as in gzip and PNG: polynomial 0xEDB88320 reflected) of log entries. Node has it built in from
+ * 20.15; before that the table below does the same, slower. Any thread.
  */
 import * as zlib from 'node:zlib'
 

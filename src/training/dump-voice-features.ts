@@ -53,7 +53,10 @@ export function hopSpecOf(manifest: FeatureManifest): HopSpec {
   return { features: { ...features, sampleRateHz }, hopFrames: hop.frames, contextFrames: 0 }
 }
 
-/** Bytes taken into the front end at once, and the media messages that stand for them: the result does not depend on it. */
+/**
+ * Bytes taken into the front end at once, and the media messages that stand for them: the result does not depend on
+ * it.
+ */
 const chunkBytes = 8000
 
 /** Clips between two lines of progress. */

@@ -12,8 +12,8 @@ import {
 } from '../../src/audio/g711.ts'
 
 /**
- * ITU-T G.711, tables 2a/2b: the decoder outputs of mu-law are y = (2 V + 33) 2^S - 33 on a scale of 8031 (14 bits), with S
- * the segment and V the place in it; the character signal has all bits inverted.
+ * ITU-T G.711, tables 2a/2b: the decoder outputs of mu-law are y = (2 V + 33) 2^S - 33 on a scale of 8031 (14 bits),
+ * with S the segment and V the place in it; the character signal has all bits inverted.
  */
 function muLawOfTheRecommendation(byte: number): number {
   const word = 255 - byte

@@ -5,25 +5,24 @@ import fc from 'fast-check'
 import { planBands } from '../../src/audio/band-plan.ts'
 import { base64Decode } from '../../src/audio/base64.ts'
 import { statsPerFrame } from '../../src/audio/frame-stats.ts'
-import { aLawToFloat, muLawFromFloat, muLawToFloat } from '../../src/audio/g711.ts'
+import { aLawToFloat, fullScalePairs, muLawToFloat } from '../../src/audio/g711.ts'
 import { goertzel, goertzelCoefficients } from '../../src/audio/goertzel.ts'
 import { Kernels, kernelFunctionNames, kernelPlaceNames } from '../../src/audio/kernels.ts'
 import { interpolatorTaps, tapsPerPhase, upsample2 } from '../../src/audio/resample.ts'
 import { analyse } from '../../src/audio/spectrum.ts'
 import { projectRoot } from '../../src/core/project.ts'
+import { noise } from '../fakes/line-audio.ts'
 
 const kernels = Kernels.load(0)
 const { at, run, bytes, floats } = kernels
 const allBytes = Uint8Array.from({ length: 256 }, (_, byte) => byte)
 
-/** What a line can carry: a chirp, loud and soft, low and high, through mu-law. Deterministic. */
+/** What a line can carry: a chirp, loud and soft, low and high, and noise 30 dB under it. Deterministic. */
 function signal(count: number): Float32Array {
-  const chirp = Float32Array.from({ length: count }, (_, i) => {
-    return 0.3 * Math.sin(i * 0.2 + 18 * Math.sin(i * 0.0011)) * (1 + Math.sin(i * 0.004))
+  const hiss = noise(0.008, Math.ceil(count / 8))
+  return Float32Array.from({ length: count }, (_, i) => {
+    return 0.3 * Math.sin(i * 0.2 + 18 * Math.sin(i * 0.0011)) * (1 + Math.sin(i * 0.004)) + (hiss[i] ?? 0)
   })
-  const samples = new Float32Array(count)
-  muLawToFloat(muLawFromFloat(chirp), samples)
-  return samples
 }
 
 function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
@@ -115,6 +114,19 @@ describe('the kernels binary', () => {
     assert.equal(largestDifference(kernels.floatsAt(at.NARROW, 256), expected), 0)
   })
 
+  it('counts neighbours at full scale like its twin', () => {
+    const codes = fc.array(fc.constantFrom(0x00, 0x80, 0x01, 0xff, 0x7f), { minLength: 1, maxLength: 80 })
+    fc.assert(
+      fc.property(codes, (line) => {
+        bytes.fill(0, at.BYTES, at.BYTES + 200)
+        bytes.set(line, at.BYTES + 1)
+        bytes[at.BYTES] = 0xff
+        const expected = fullScalePairs(Uint8Array.from(line))
+        assert.equal(run.fullScalePairs(at.BYTES + 1, line.length), expected)
+      }),
+    )
+  })
+
   it('interpolates like its twin, in one piece or in many', () => {
     const input = signal(1000)
     const history = tapsPerPhase - 1
@@ -152,7 +164,7 @@ describe('the kernels binary', () => {
     },
   ] as const
   for (const definition of definitions) {
-    it(`makes the features and figures of its twin: ${definition.scale} ${definition.fftSize}/${definition.windowSamples}`, () => {
+    it(`makes the features of its twin: ${definition.scale} ${definition.fftSize}/${definition.windowSamples}`, () => {
       const plan = planBands({ ...definition, lowHz: 80, floor: 1e-6 })
       const frames = 13
       const input = signal(16 * definition.hopSamples + definition.windowSamples)

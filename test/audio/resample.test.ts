@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { resample } from 'wave-resampler'
+import waveResampler from 'wave-resampler'
 import { interpolatorTaps, resampleTo, tapsPerPhase, upsample2 } from '../../src/audio/resample.ts'
 
 function sine(hz: number, rateHz: number, count: number): Float32Array {
@@ -53,13 +53,13 @@ describe('8 to 16 kHz', () => {
     for (const hz of [300, 1000, 3000]) assert(errorDb(convert(hz), hz, 16000, delay) < -55, `${hz} Hz`)
   })
 
-  it('is cleaner than wave-resampler, default and sinc', () => {
+  it('keeps what wave-resampler, default and sinc, loses', () => {
     const input = sine(3000, 8000, 4000)
-    const ours = dB(amplitude(convert(3000), 5000, 16000, 100, 7900))
     for (const details of [{}, { method: 'sinc' }]) {
-      const theirs = dB(amplitude(resample(input, 8000, 16000, details), 5000, 16000, 100, 7900))
-      assert(ours < theirs - 20, `${ours} dB against ${theirs} dB`)
+      const theirs = dB(amplitude(waveResampler.resample(input, 8000, 16000, details), 3000, 16000, 100, 7900))
+      assert(theirs < -1.5, `${theirs} dB`)
     }
+    assert(dB(amplitude(convert(3000), 3000, 16000, 100, 7900)) > -0.02)
   })
 })
 

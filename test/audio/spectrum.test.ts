@@ -44,7 +44,8 @@ describe('spectrum (the twin; the kernels are held to it in kernels.test.ts)', (
   }
 
   it('puts a sine into the bands around it with the power of its amplitude', () => {
-    // A Hann-windowed sine of amplitude a on a bin has |X| = a n / 4 there and half of that beside it; bin 32 is 1000 Hz.
+    // A Hann-windowed sine of amplitude a on a bin has |X| = a n / 4 there and half of that beside it.
+    // Bin 32 is 1000 Hz.
     const { features } = analyseOne(sine(1000, 0.5))
     let total = 0
     for (const value of features) total += Math.exp(value) - 1e-6
@@ -57,23 +58,14 @@ describe('spectrum (the twin; the kernels are held to it in kernels.test.ts)', (
     for (const value of analyseOne(new Float32Array(800)).features) assert.equal(value, Math.fround(Math.log(1e-6)))
   })
 
-  it('locates the peaks of a dial tone to a hertz or two and knows they are all there is', () => {
+  it('locates the peaks of two tones to a few hertz and knows they are all there is', () => {
     const a = sine(350, 0.2)
-    const b = sine(440, 0.2)
+    const b = sine(620, 0.2)
     const { stats } = analyseOne(a.map((value, i) => value + (b[i] ?? 0)))
     const hz = [stats[frameStat.peakBin], stats[frameStat.secondBin]]
       .map((bin) => (bin ?? 0) * 31.25)
       .sort((x, y) => x - y)
-    assert(Math.abs((hz[0] ?? 0) - 350) < 8 && Math.abs((hz[1] ?? 0) - 440) < 8, `${hz}`)
+    assert(Math.abs((hz[0] ?? 0) - 350) < 8 && Math.abs((hz[1] ?? 0) - 620) < 8, `${hz}`)
     assert((stats[frameStat.peakShare] ?? 0) + (stats[frameStat.secondShare] ?? 0) > 0.98)
-  })
-
-  it('reads level, sign changes and full scale from the newest samples', () => {
-    const { stats } = analyseOne(sine(1000, 0.5))
-    assert(Math.abs(Math.exp(stats[frameStat.level] ?? 0) - 0.125) < 1e-4)
-    assert.equal(stats[frameStat.crossings], 20)
-    assert.equal(stats[frameStat.clipped], 0)
-    const square = analyseOne(sine(1000, 1).map((value) => Math.sign(value) * 0.9803))
-    assert((square.stats[frameStat.clipped] ?? 0) > 40)
   })
 })
