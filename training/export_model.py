@@ -92,7 +92,8 @@ def limits(report, unheard):
             "No speech of commercial or large cloning systems was available: take it to be at chance on those.",
             "Human speech in training is prompts, games and read or acted sentences in a dozen languages, not "
             "telephone conversation; other rooms, languages and microphones raise false alarms.",
-            "Rhythm (how speech and pauses alternate) differs between the classes in this material; see metrics.guards.",
+            "Rhythm (how speech and pauses alternate) differs between the classes in this material; "
+            "see metrics.guards.",
             "likely_human says only that nothing synthetic was noticed.",
             "Voice changers, replayed recordings of people, and music with singing were not studied."]
 
