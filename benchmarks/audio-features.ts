@@ -1,11 +1,12 @@
 /**
  * From messages to closed hops, per second of audio: base64, mu-law, bands, speech gate, DTMF, tones, music;
  * everything a call costs before the model. Baselines: fft.js alone on the same 100 frames, and the plain twin of the
- * band kernel.
+ * band kernel, with the plain cepstra behind it for the model that asks for LFCC.
  */
 import FFT from 'fft.js'
 import { Bench } from 'tinybench'
 import { planBands } from '../src/audio/band-plan.ts'
+import { cepstra, dctTable } from '../src/audio/cepstra.ts'
 import { statsPerFrame } from '../src/audio/frame-stats.ts'
 import { muLawToFloat } from '../src/audio/g711.ts'
 import { analyse } from '../src/audio/spectrum.ts'
@@ -34,6 +35,7 @@ const wideSpec: HopSpec = {
   ...spec,
   features: { ...spec.features, sampleRateHz: 16000, windowSamples: 512, hopSamples: 160, fftSize: 512, highHz: 7600 },
 }
+const lfccSpec: HopSpec = { ...spec, features: { ...spec.features, kind: 'cepstra', coefficients: 20 } }
 const framesPerSecond = 100
 const budget = { must: 0.3, aim: 0.1 }
 
@@ -72,15 +74,22 @@ export async function run(): Promise<BenchmarkRow[]> {
   const plan = planBands(spec.features)
   const features = new Float32Array(framesPerSecond * 60)
   const stats = new Float32Array(framesPerSecond * statsPerFrame)
+  const table = dctTable(60, 20)
+  const lfcc = new Float32Array(framesPerSecond * 20)
   const bench = new Bench({ time: 300, warmupTime: 100 })
     .add('features', oneSecond(spec, inRing))
     .add('features, 16 kHz', oneSecond(wideSpec, inRing))
+    .add('features, cepstra', oneSecond(lfccSpec, inRing))
     .add('fft.js', () => {
       for (let frame = 0; frame < framesPerSecond; frame += 1) {
         fft.realTransform(spectrum, samples.subarray(frame * 80, frame * 80 + 256))
       }
     })
     .add('twin', () => analyse(plan, samples, 256, framesPerSecond, features, stats))
+    .add('twin, cepstra', () => {
+      analyse(plan, samples, 256, framesPerSecond, features, stats)
+      cepstra(table, features, 60, lfcc)
+    })
   await bench.run()
   const ms = (name: string): number => medianMs(bench, name)
   const fftAlone = { name: 'fft.js alone', value: ms('fft.js') }
@@ -97,6 +106,13 @@ export async function run(): Promise<BenchmarkRow[]> {
       value: ms('features, 16 kHz'),
       unit: 'ms',
       baseline: { name: 'plain twin of the band kernel, 8 kHz', value: ms('twin') },
+    },
+    {
+      name: 'messages to hops with flags, 20 LFCC of 60 bands, per second of audio',
+      value: ms('features, cepstra'),
+      unit: 'ms',
+      baseline: { name: 'plain twins of the band and cepstra kernels', value: ms('twin, cepstra') },
+      budget,
     },
   ]
 }

@@ -5,6 +5,7 @@
  */
 export { analyse } from './bands'
 export { base64Decode } from './base64'
+export { cepstra } from './cepstra'
 export { aLawToFloat, fullScalePairs, muLawToFloat } from './g711'
 export { goertzel } from './goertzel'
 export {
@@ -13,6 +14,7 @@ export {
   BANDS_MAX,
   BYTES,
   BYTES_MAX,
+  DCT,
   EDGES,
   FEATURE_ROWS_MAX,
   FEATURES,

@@ -25,7 +25,8 @@
  *   0xEC00 │ NARROW    8 kHz samples: history, hop, slack │ 21,504
  *  0x14000 │ WIDE      16 kHz samples                     │ 40,960
  *  0x1E000 │ FEATURES  128 rows x 128 bands x f32         │ 65,536
- *  0x2E000 │ SLOTS     host's, one per track              │
+ *  0x2E000 │ DCT       128 x 128 x f32, cepstra only     │ 65,536
+ *  0x3E000 │ SLOTS     host's, one per track              │
  *          └──────────────────────────────────────────────┘
  */
 export const TEXT: i32 = 0x400
@@ -47,7 +48,8 @@ export const SPEECH: i32 = 0xea00
 export const NARROW: i32 = 0xec00
 export const WIDE: i32 = 0x14000
 export const FEATURES: i32 = 0x1e000
-export const SLOTS: i32 = 0x2e000
+export const DCT: i32 = 0x2e000
+export const SLOTS: i32 = 0x3e000
 
 export const TEXT_CHARS_MAX: i32 = 10688
 export const BYTES_MAX: i32 = 8000

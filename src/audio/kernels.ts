@@ -49,6 +49,7 @@ export interface KernelFunctions {
     floor: number,
     features: number,
   ): void
+  cepstra(rows: number, frames: number, bands: number, coefficients: number): void
 }
 
 /** Names of the functions, for the check at load (and the test of the binary's shape). */
@@ -62,6 +63,7 @@ export const kernelFunctionNames = [
   'upsample2',
   'goertzel',
   'analyse',
+  'cepstra',
 ] as const satisfies readonly (keyof KernelFunctions)[]
 
 /** Places and capacities, exported by the binary so that nobody repeats them. See wasm/memory-map.ts. */
@@ -82,6 +84,7 @@ export const kernelPlaceNames = [
   'NARROW',
   'WIDE',
   'FEATURES',
+  'DCT',
   'SLOTS',
   'TEXT_CHARS_MAX',
   'BYTES_MAX',
@@ -100,8 +103,8 @@ export type KernelPlaces = Readonly<Record<(typeof kernelPlaceNames)[number], nu
 
 const pageBytes = 65536
 
-/** What the module's own declaration asks for: tables and scratch end inside the third page (checked at load). */
-const scratchPages = 3
+/** What the module's own declaration asks for: tables and scratch end inside the fourth page (checked at load). */
+const scratchPages = 4
 let compiled: WebAssembly.Module | undefined
 
 function kernelModule(): WebAssembly.Module {
@@ -147,8 +150,8 @@ export class Kernels {
     return new Float32Array(this.buffer, at, length)
   }
 
-  /** Writes a feature definition's tables. One at a time; `analyse` then follows it. */
-  install(plan: BandPlan): void {
+  /** Writes a feature definition's tables. One at a time; `analyse` then follows it, and `cepstra` its `dct`. */
+  install(plan: BandPlan, dct: Float32Array = new Float32Array(0)): void {
     const { spec } = plan
     assert(spec.fftSize <= this.at.FFT_MAX, `fftSize ${spec.fftSize} over ${this.at.FFT_MAX}`)
     assert(spec.bands <= this.at.BANDS_MAX, `bands ${spec.bands} over ${this.at.BANDS_MAX}`)
@@ -158,6 +161,7 @@ export class Kernels {
     this.words.set(plan.bandBins, this.at.BANDS / 4)
     this.floats.set(plan.weights, this.at.WEIGHTS / 4)
     this.words.set(plan.subBandEdges, this.at.EDGES / 4)
+    this.floats.set(dct, this.at.DCT / 4)
   }
 
   #writeTables(): void {

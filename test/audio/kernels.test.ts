@@ -64,7 +64,8 @@ describe('the kernels binary', () => {
     assert(at.POWER + (at.FFT_MAX / 2 + 1) * 16 <= at.STATS)
     assert(at.NARROW + at.NARROW_SAMPLES_MAX * 4 <= at.WIDE)
     assert(at.WIDE + at.WIDE_SAMPLES_MAX * 4 <= at.FEATURES)
-    assert(at.FEATURES + at.FEATURE_ROWS_MAX * at.BANDS_MAX * 4 <= at.SLOTS)
+    assert(at.FEATURES + at.FEATURE_ROWS_MAX * at.BANDS_MAX * 4 <= at.DCT)
+    assert(at.DCT + at.BANDS_MAX * at.BANDS_MAX * 4 <= at.SLOTS)
     for (const name of kernelPlaceNames) if (!/_MAX|_PER_/.test(name)) assert.equal(at[name] % 16, 0, name)
   })
 

@@ -5,7 +5,7 @@ import FFT from 'fft.js'
 import { muLawToLinear } from '../../src/audio/g711.ts'
 import { type HopSpec, hopFlag } from '../../src/features/hop.ts'
 import { VoiceFrontEnd } from '../../src/features/voice-front-end.ts'
-import { fixtureBytes, recorder, shippedSpec } from '../fakes/line-audio.ts'
+import { fixtureBytes, hear, recorder, shippedSpec } from '../fakes/line-audio.ts'
 
 const call = fixtureBytes('human-en-operator.wav').subarray(0, 8000 * 6)
 const wideSpec: HopSpec = {
@@ -19,6 +19,10 @@ const wideSpec: HopSpec = {
     fftSize: 512,
   },
 }
+
+/** LFCC and MFCC of the same bands. */
+const lfccSpec: HopSpec = { ...shippedSpec, features: { ...shippedSpec.features, kind: 'cepstra', coefficients: 20 } }
+const mfccSpec: HopSpec = { ...wideSpec, features: { ...wideSpec.features, kind: 'cepstra', coefficients: 13 } }
 
 function message(bytes: Uint8Array): Buffer {
   return Buffer.from(Buffer.from(bytes).toString('base64'), 'latin1')
@@ -77,8 +81,29 @@ describe('voice front end', () => {
     }
   })
 
-  for (const spec of [shippedSpec, wideSpec]) {
-    it(`gives the same hops however the audio is cut into messages, ${spec.features.sampleRateHz} Hz`, () => {
+  it('makes cepstra of those bands when asked for, silence as context', () => {
+    const frontEnd = VoiceFrontEnd.create(lfccSpec, 1)
+    const { sink, heard } = recorder()
+    pushAll(frontEnd, frontEnd.open(), call, sink)
+    for (const [hop, features] of heard.features.entries()) {
+      assert.equal(features.length, 70 * 20)
+      for (let row = 0; row < 70; row += 7) {
+        const frame = hop * 50 + row - 20
+        const bands = frame < 0 ? new Array<number>(60).fill(Math.log(1e-6)) : bandsOfFrame(call, frame)
+        for (let k = 0; k < 20; k += 1) {
+          const sum = bands.reduce((total, value, n) => total + value * Math.cos((Math.PI / 60) * (n + 0.5) * k), 0)
+          const got = features[row * 20 + k] ?? Number.NaN
+          assert(Math.abs(got - sum * Math.sqrt((k === 0 ? 1 : 2) / 60)) < 1e-3, `hop ${hop} row ${row} c${k}: ${got}`)
+        }
+      }
+    }
+    const { speech, flags } = hear(call)
+    assert.deepEqual({ speech: heard.speech, flags: heard.flags }, { speech, flags })
+  })
+
+  for (const spec of [shippedSpec, wideSpec, lfccSpec, mfccSpec]) {
+    const { kind, sampleRateHz } = spec.features
+    it(`gives the same hops however the audio is cut into messages, ${kind} at ${sampleRateHz} Hz`, () => {
       const frontEnd = VoiceFrontEnd.create(spec, 1)
       const hops = (sizes: readonly number[]) => {
         const { sink, heard } = recorder()

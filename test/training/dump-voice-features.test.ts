@@ -54,6 +54,8 @@ describe('dump of voice features', () => {
     }
     const spec = hopSpecOf(manifest)
     assert.equal(spec.features.bands, 40)
+    const cepstra = { ...manifest, features: { ...features, kind: 'cepstra', coefficients: 20 } } as const
+    assert.deepEqual(hopSpecOf(cepstra).features, { ...defaultHopSpec.features, kind: 'cepstra', coefficients: 20 })
     assert.equal(spec.hopFrames, 25)
     assert.equal(spec.contextFrames, 0)
   })
