@@ -12,8 +12,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { projectRoot } from '../src/core/project.ts'
 import type { BenchmarkRow } from './row.ts'
 
-const streams = Number(process.env['VOICEFW_BENCH_STREAMS'] ?? 100)
-const seconds = Number(process.env['VOICEFW_BENCH_SECONDS'] ?? 20)
+const streams = Number(process.env['VOICEFW_BENCH_STREAMS'] ?? 500)
+const seconds = Number(process.env['VOICEFW_BENCH_SECONDS'] ?? 30)
 /** The baseline needs about ten times the CPU, so it gets a tenth of the streams. */
 const plainStreams = Math.max(1, Math.round(streams / 10))
 /** Left out at both ends: calls building up, calls ending. */
