@@ -7,12 +7,14 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { KeyContext } from './cli/key.ts'
+import type { SimulateCdrOptions } from './cli/simulate-cdr.ts'
 import { type ExitCode, processTerminal, type Terminal } from './cli/terminal.ts'
 import { ConfigProblems, loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import { systemClock } from './core/clock.ts'
 import { OperatingError } from './core/errors.ts'
 import { version } from './core/project.ts'
+import { type Prevalence, readPrevalence } from './simulator/cdr-prevalence.ts'
 
 const terminal: Terminal = processTerminal()
 const clock = systemClock
@@ -33,6 +35,18 @@ function wholeNumber(min: number, max: number): (text: string) => number {
     if (Number.isInteger(value) && value >= min && value <= max) return value
     throw new InvalidArgumentError(`must be a whole number from ${min} to ${max}.`)
   }
+}
+
+function positiveNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && value > 0 && value <= 1e6) return value
+  throw new InvalidArgumentError('must be a number above 0.')
+}
+
+function prevalence(text: string): Prevalence {
+  const shares = readPrevalence(text)
+  if (typeof shares !== 'string') return shares
+  throw new InvalidArgumentError(shares)
 }
 
 function webSocketUrl(text: string): string {
@@ -140,6 +154,28 @@ function addSimulate(program: Command): void {
       const { simulateCalls } = await import('./cli/simulate-calls.ts')
       const { faults = false, json = false } = options
       exitCode = await simulateCalls(context, { ...options, faults, json })
+    })
+  addSimulateCdr(simulate)
+}
+
+function addSimulateCdr(simulate: Command): void {
+  leaf(simulate, 'cdr', 'write labelled telephone traffic: normal, alike to fraud, and campaigns of every kind')
+    .option('--rate <r>', 'call attempts a second, mean over the whole time', positiveNumber, 20)
+    .option('--hours <h>', 'how long, in event time', positiveNumber, 1)
+    .addOption(
+      new Option('--seed <k>', 'the same seed gives the same traffic').argParser(wholeNumber(0, 1e9)).default(1),
+    )
+    .addOption(
+      new Option('--plan <name>', 'number plan; the two share no number').choices(['train', 'test']).default('train'),
+    )
+    .option('--scenario <file>', 'YAML laid over configs/simulation/default.yaml')
+    .option('--prevalence <list>', 'share of attempts by kind, like flash_call=0.001,wangiri=0, or all=0', prevalence)
+    .requiredOption('--records <file>', 'NDJSON of canonical CDRs, as --source canonical reads it')
+    .option('--out <file>', 'labels: id,label,campaign,subject')
+    .option('--json', 'the counts as one JSON object')
+    .action(async (options: SimulateCdrOptions) => {
+      const { simulateCdr } = await import('./cli/simulate-cdr.ts')
+      exitCode = await simulateCdr({ clock, terminal }, { ...options, json: options.json === true })
     })
 }
 

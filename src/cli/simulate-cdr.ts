@@ -1,0 +1,165 @@
+/**
+ * `simulate cdr`: writes labelled telephone traffic in event time, as fast as it goes: canonical CDRs as NDJSON (what
+ * `--source canonical` reads) and beside them `id,label,campaign,subject`. Prints counts by label and campaign. Files
+ * are written in pieces of bounded size, so memory does not grow with the run.
+ */
+import { closeSync, openSync, writeSync } from 'node:fs'
+import type { Clock } from '../core/clock.ts'
+import { messageOf, OperatingError } from '../core/errors.ts'
+import { cdrLine, type LabelledCdr, labelHead, labelLine } from '../simulator/cdr-call.ts'
+import { type CampaignKind, campaignKinds, type Prevalence } from '../simulator/cdr-prevalence.ts'
+import type { PlanName } from '../simulator/cdr-scenario.ts'
+import { CdrTraffic } from '../simulator/cdr-traffic.ts'
+import { type ExitCode, progressText, type Terminal, table } from './terminal.ts'
+
+export interface SimulateCdrOptions {
+  /** Attempts a second, mean over the whole time. */
+  readonly rate: number
+  readonly hours: number
+  readonly seed: number
+  readonly plan: PlanName
+  readonly scenario?: string | undefined
+  readonly prevalence?: Prevalence | undefined
+  /** NDJSON of records. */
+  readonly records?: string | undefined
+  /** CSV of labels. */
+  readonly out?: string | undefined
+  readonly json: boolean
+}
+
+export interface SimulateCdrContext {
+  readonly clock: Clock
+  readonly terminal: Terminal
+}
+
+const progressEvery = 20_000
+
+export async function simulateCdr(context: SimulateCdrContext, options: SimulateCdrOptions): Promise<ExitCode> {
+  const { terminal, clock } = context
+  const { plan, scenario, prevalence, seed, rate, hours } = options
+  const seconds = hours * 3600
+  const attempts = Math.round(rate * seconds)
+  const traffic = new CdrTraffic({ plan, file: scenario, prevalence, seed, attempts, seconds })
+  const records = options.records === undefined ? null : new LineFile(options.records)
+  const labels = options.out === undefined ? null : new LineFile(options.out)
+  const tally = new Tally()
+  const startMs = clock.steadyMs()
+  labels?.write(labelHead)
+  for (let cdr = traffic.next(); cdr !== undefined; cdr = traffic.next()) {
+    records?.write(cdrLine(cdr.record))
+    labels?.write(labelLine(cdr.record.id, cdr.truth))
+    tally.add(cdr)
+    if (tally.records % progressEvery === 0) {
+      terminal.progress(progressText(tally.records, attempts, clock.steadyMs() - startMs))
+    }
+  }
+  records?.end()
+  labels?.end()
+  terminal.progress('')
+  const elapsedS = (clock.steadyMs() - startMs) / 1000
+  print(terminal, options, tally, elapsedS)
+  if (traffic.hurried > 0) terminal.remark(`${traffic.hurried} records were written before their time: too many waited`)
+  return 0
+}
+
+/** Lines gathered and written in pieces. Latin-1, because all of it is ASCII but for bytes that are bad on purpose. */
+class LineFile {
+  readonly #path: string
+  readonly #file: number
+  #text = ''
+
+  constructor(path: string) {
+    this.#path = path
+    try {
+      this.#file = openSync(path, 'w')
+    } catch (thrown) {
+      throw new OperatingError('bad_request', `${path} cannot be written: ${messageOf(thrown)}`)
+    }
+  }
+
+  write(line: string): void {
+    this.#text += `${line}\n`
+    if (this.#text.length > pieceChars) this.#flush()
+  }
+
+  end(): void {
+    this.#flush()
+    closeSync(this.#file)
+  }
+
+  #flush(): void {
+    try {
+      const bytes = Buffer.from(this.#text, 'latin1')
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at)
+      this.#text = ''
+    } catch (thrown) {
+      throw new OperatingError('bad_request', `${this.#path} cannot be written: ${messageOf(thrown)}`)
+    }
+  }
+}
+
+const pieceChars = 256 * 1024
+
+interface Count {
+  label: string
+  attempts: number
+  answered: number
+  readonly campaigns: Set<string>
+}
+
+/** Counts by label and by what a campaign is called without its number. */
+class Tally {
+  records = 0
+  attempts = 0
+  readonly groups = new Map<string, Count>()
+
+  add({ record, truth }: LabelledCdr): void {
+    this.records++
+    if (!record.isAttempt) return
+    this.attempts++
+    const dash = truth.campaign.lastIndexOf('-')
+    const name = dash < 0 ? truth.campaign : truth.campaign.slice(0, dash)
+    const key = `${truth.label} ${name}`
+    let count = this.groups.get(key)
+    if (count === undefined) {
+      count = { label: truth.label, attempts: 0, answered: 0, campaigns: new Set() }
+      this.groups.set(key, count)
+    }
+    count.attempts++
+    if (record.answerUs !== null) count.answered++
+    if (dash >= 0) count.campaigns.add(truth.campaign)
+  }
+}
+
+function print(terminal: Terminal, options: SimulateCdrOptions, tally: Tally, elapsedS: number): void {
+  const groups = [...tally.groups].sort(([, a], [, b]) => rankOf(a.label) - rankOf(b.label) || b.attempts - a.attempts)
+  if (options.json) {
+    const rows = groups.map(([key, { label, attempts, answered, campaigns }]) => ({
+      label,
+      traffic: key.slice(label.length + 1),
+      campaigns: campaigns.size,
+      attempts,
+      answered,
+    }))
+    const { records, attempts } = tally
+    terminal.print(JSON.stringify({ seed: options.seed, plan: options.plan, records, attempts, elapsedS, rows }))
+    return
+  }
+  const percent = (part: number, whole: number) => `${((100 * part) / Math.max(1, whole)).toFixed(2)} %`
+  const body = groups.map(([key, { label, attempts, answered, campaigns }]) => [
+    label,
+    key.slice(label.length + 1),
+    campaigns.size === 0 ? '' : String(campaigns.size),
+    String(attempts),
+    percent(attempts, tally.attempts),
+    percent(answered, attempts),
+  ])
+  for (const line of table(['label', 'traffic', 'campaigns', 'attempts', 'share', 'answered'], body))
+    terminal.print(line)
+  const speed = Math.round(tally.records / Math.max(elapsedS, 0.001))
+  terminal.print(`${tally.records} records, ${tally.attempts} attempts, ${speed} records/s`)
+}
+
+function rankOf(label: string): number {
+  return campaignKinds.indexOf(label as CampaignKind)
+}
