@@ -172,10 +172,12 @@ function addSimulateCdr(simulate: Command): void {
     .option('--prevalence <list>', 'share of attempts by kind, like flash_call=0.001,wangiri=0, or all=0', prevalence)
     .requiredOption('--records <file>', 'NDJSON of canonical CDRs, as --source canonical reads it')
     .option('--out <file>', 'labels: id,label,campaign,subject')
+    .option('--dirt', 'duplicates, late and disordered records, forks, bad fields: see dirt in the scenario')
     .option('--json', 'the counts as one JSON object')
     .action(async (options: SimulateCdrOptions) => {
       const { simulateCdr } = await import('./cli/simulate-cdr.ts')
-      exitCode = await simulateCdr({ clock, terminal }, { ...options, json: options.json === true })
+      const { dirt = false, json = false } = options
+      exitCode = await simulateCdr({ clock, terminal }, { ...options, dirt, json })
     })
 }
 

@@ -7,6 +7,7 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import { cdrLine, type LabelledCdr, labelHead, labelLine } from '../simulator/cdr-call.ts'
+import { DirtyTraffic } from '../simulator/cdr-dirt.ts'
 import { type CampaignKind, campaignKinds, type Prevalence } from '../simulator/cdr-prevalence.ts'
 import type { PlanName } from '../simulator/cdr-scenario.ts'
 import { CdrTraffic } from '../simulator/cdr-traffic.ts'
@@ -24,6 +25,8 @@ export interface SimulateCdrOptions {
   readonly records?: string | undefined
   /** CSV of labels. */
   readonly out?: string | undefined
+  /** With defects, as the scenario's `dirt` has them. */
+  readonly dirt: boolean
   readonly json: boolean
 }
 
@@ -40,14 +43,17 @@ export async function simulateCdr(context: SimulateCdrContext, options: Simulate
   const seconds = hours * 3600
   const attempts = Math.round(rate * seconds)
   const traffic = new CdrTraffic({ plan, file: scenario, prevalence, seed, attempts, seconds })
+  const dirty = options.dirt ? new DirtyTraffic(traffic, traffic.scenario.dirt, seed) : null
+  const source = dirty ?? traffic
   const records = options.records === undefined ? null : new LineFile(options.records)
   const labels = options.out === undefined ? null : new LineFile(options.out)
   const tally = new Tally()
   const startMs = clock.steadyMs()
   labels?.write(labelHead)
-  for (let cdr = traffic.next(); cdr !== undefined; cdr = traffic.next()) {
-    records?.write(cdrLine(cdr.record))
-    labels?.write(labelLine(cdr.record.id, cdr.truth))
+  for (let cdr = source.next(); cdr !== undefined; cdr = source.next()) {
+    records?.write(cdr.line ?? cdrLine(cdr.record))
+    // One label an id, and none for what nobody will accept.
+    if (cdr.repeated !== true && cdr.defect !== 'bad_field') labels?.write(labelLine(cdr.record.id, cdr.truth))
     tally.add(cdr)
     if (tally.records % progressEvery === 0) {
       terminal.progress(progressText(tally.records, attempts, clock.steadyMs() - startMs))
@@ -57,7 +63,7 @@ export async function simulateCdr(context: SimulateCdrContext, options: Simulate
   labels?.end()
   terminal.progress('')
   const elapsedS = (clock.steadyMs() - startMs) / 1000
-  print(terminal, options, tally, elapsedS)
+  print(terminal, options, tally, elapsedS, dirty?.counts)
   if (traffic.hurried > 0) terminal.remark(`${traffic.hurried} records were written before their time: too many waited`)
   return 0
 }
@@ -100,6 +106,8 @@ class LineFile {
 
 const pieceChars = 256 * 1024
 
+type Defects = Readonly<Record<string, number>>
+
 interface Count {
   label: string
   attempts: number
@@ -113,9 +121,9 @@ class Tally {
   attempts = 0
   readonly groups = new Map<string, Count>()
 
-  add({ record, truth }: LabelledCdr): void {
+  add({ record, truth, repeated, defect }: LabelledCdr): void {
     this.records++
-    if (!record.isAttempt) return
+    if (!record.isAttempt || repeated === true || defect === 'bad_field') return
     this.attempts++
     const dash = truth.campaign.lastIndexOf('-')
     const name = dash < 0 ? truth.campaign : truth.campaign.slice(0, dash)
@@ -131,7 +139,13 @@ class Tally {
   }
 }
 
-function print(terminal: Terminal, options: SimulateCdrOptions, tally: Tally, elapsedS: number): void {
+function print(
+  terminal: Terminal,
+  options: SimulateCdrOptions,
+  tally: Tally,
+  elapsedS: number,
+  defects?: Defects,
+): void {
   const groups = [...tally.groups].sort(([, a], [, b]) => rankOf(a.label) - rankOf(b.label) || b.attempts - a.attempts)
   if (options.json) {
     const rows = groups.map(([key, { label, attempts, answered, campaigns }]) => ({
@@ -142,7 +156,9 @@ function print(terminal: Terminal, options: SimulateCdrOptions, tally: Tally, el
       answered,
     }))
     const { records, attempts } = tally
-    terminal.print(JSON.stringify({ seed: options.seed, plan: options.plan, records, attempts, elapsedS, rows }))
+    terminal.print(
+      JSON.stringify({ seed: options.seed, plan: options.plan, records, attempts, elapsedS, rows, defects }),
+    )
     return
   }
   const percent = (part: number, whole: number) => `${((100 * part) / Math.max(1, whole)).toFixed(2)} %`
@@ -157,6 +173,10 @@ function print(terminal: Terminal, options: SimulateCdrOptions, tally: Tally, el
   for (const line of table(['label', 'traffic', 'campaigns', 'attempts', 'share', 'answered'], body))
     terminal.print(line)
   const speed = Math.round(tally.records / Math.max(elapsedS, 0.001))
+  if (defects !== undefined) {
+    const made = Object.entries(defects).map(([defect, times]) => `${defect} ${times}`)
+    terminal.print(`defects: ${made.join(', ')}`)
+  }
   terminal.print(`${tally.records} records, ${tally.attempts} attempts, ${speed} records/s`)
 }
 

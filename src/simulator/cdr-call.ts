@@ -3,7 +3,7 @@
  * that a switch would write, with cause, SIP status and release party as they go together. Records equal what the
  * `canonical` source makes of their line. Any thread.
  */
-import type { CdrFlag, CdrRecord, ReleaseParty } from '../wire/cdr-record.ts'
+import { type CdrFlag, type CdrRecord, type ReleaseParty, recordId } from '../wire/cdr-record.ts'
 import type { CampaignKind } from './cdr-prevalence.ts'
 
 export type Outcome = 'answered' | 'cancel' | 'no_answer' | 'busy' | 'not_found' | 'rejected' | 'congestion'
@@ -47,6 +47,12 @@ export interface LabelledCdr {
   readonly truth: Truth
   /** When the switch sends it, microseconds UTC. */
   emitUs: number
+  /** What `cdr-dirt.ts` did to it. */
+  defect?: string
+  /** It went out before; this is the same record again. */
+  repeated?: boolean
+  /** The line to send where it is not the record's own. */
+  line?: string
 }
 
 interface Ending {
@@ -121,12 +127,17 @@ export function cdrOf(shape: CallShape, parties: Parties, startUs: number): CdrR
 
 export function identify(record: CdrRecord, callId: string): void {
   record.callId = callId
-  record.id = `canonical:${callId}:${record.leg}:${record.kind}`
+  record.id = recordKey(record)
+}
+
+/** The id that the `canonical` source would give it. */
+export function recordKey({ source, callId, leg, kind }: CdrRecord): string {
+  return recordId(source, callId, leg, kind)
 }
 
 /**
- * One line of NDJSON. Written by hand because it stands in the path of every record; all texts in it are made here and need
- * no escapes. Ring and talk time are left to the reader, who has them from the times.
+ * One line of NDJSON. Written by hand because it stands in the path of every record; all texts in it are made here and
+ * need no escapes. Ring and talk time are left to the reader, who has them from the times.
  */
 export function cdrLine(record: CdrRecord): string {
   let line = `{"id":"${record.id}","callId":"${record.callId}","leg":"${record.leg}","startUs":${record.startUs}`

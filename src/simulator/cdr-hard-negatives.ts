@@ -158,7 +158,7 @@ function conference(stage: Stage, order: Order): Play {
   }
 }
 
-/** Test equipment: the same few numbers call the same few numbers, at an even pace, ring and hang up or answer shortly. */
+/** Test equipment: the same few numbers call the same few numbers, ring and hang up or answer shortly, evenly. */
 function testCalls(stage: Stage, order: Order): Play {
   const { random } = order
   const { plan, trunks } = stage

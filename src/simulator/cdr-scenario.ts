@@ -190,6 +190,12 @@ export type NumberBlocks = z.infer<typeof blocks>
 /** [low, high] */
 export type Range = z.infer<typeof range>
 export type Dirt = Scenario['dirt']
+export type DirtShares = Omit<Dirt, 'repeatS' | 'lateS' | 'disorderS'>
+
+/** The shares alone, without how long things take. */
+export function dirtShares({ repeatS: _repeat, lateS: _late, disorderS: _disorder, ...shares }: Dirt): DirtShares {
+  return shares
+}
 
 type Tree = { [key: string]: unknown }
 
@@ -232,8 +238,7 @@ function crossProblems({ hours, normal, hardNegatives, campaigns, dirt }: Scenar
     }
   }
   if (together > 1) problems.push(`simulation: the shares of campaigns and hard negatives add up to ${together}`)
-  const { repeatS: _r, lateS: _l, disorderS: _d, ...dirtShares } = dirt
-  const dirty = Object.values(dirtShares).reduce((sum, each) => sum + each, 0)
+  const dirty = Object.values(dirtShares(dirt)).reduce((sum, each) => sum + each, 0)
   if (dirty > 1) problems.push(`simulation dirt: the shares add up to ${dirty}`)
   return problems
 }

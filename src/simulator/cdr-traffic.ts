@@ -40,6 +40,7 @@ export interface TrafficOptions extends ScenarioChoice {
 export class CdrTraffic implements Sink {
   readonly startUs: number
   readonly endUs: number
+  readonly scenario: Scenario
   /** Records that left early because too many were waiting. */
   hurried = 0
   readonly #pending = new TimeHeap<LabelledCdr>()
@@ -51,6 +52,7 @@ export class CdrTraffic implements Sink {
   constructor(options: TrafficOptions) {
     const scenario = loadScenario(options)
     const stage = stageOf(scenario, options)
+    this.scenario = scenario
     this.startUs = stage.startUs
     this.endUs = stage.endUs
     this.#idPrefix = `sim-${options.plan}-${options.seed.toString(36)}-`
