@@ -1,7 +1,8 @@
 /**
- * Makes clean traffic dirty as real sources are: records twice, late, out of order, rows of forked legs, empty callers,
- * bytes that are no UTF-8, records that must be rejected. What was done to which record is counted, so that a receiver's
- * counts can be checked against it. Has a generator of its own: the calls themselves stay the same. Any thread.
+ * Makes clean traffic dirty as real sources are: records twice, late, out of order, rows of forked legs, empty
+ * callers, bytes that are no UTF-8, records that must be rejected. What was done to which record is counted, so that a
+ * receiver's counts can be checked against it. Has a generator of its own: the calls themselves stay the same. Any
+ * thread.
  */
 import type { CdrRecord } from '../wire/cdr-record.ts'
 import { cdrLine, type LabelledCdr, recordKey } from './cdr-call.ts'
