@@ -54,6 +54,11 @@ function webSocketUrl(text: string): string {
   throw new InvalidArgumentError('must be a WebSocket URL, like ws://127.0.0.1:8080.')
 }
 
+function serverUrl(text: string): string {
+  if (URL.canParse(text) && /^(wss?|https?):$/.test(new URL(text).protocol)) return text
+  throw new InvalidArgumentError('must be an http(s) or WebSocket URL, like ws://127.0.0.1:8080.')
+}
+
 /** Secrets do not belong on a command line, where every process sees them. */
 function secret(text: string): string {
   if (text.startsWith('env:')) {
@@ -159,9 +164,12 @@ function addSimulate(program: Command): void {
 }
 
 function addSimulateCdr(simulate: Command): void {
-  leaf(simulate, 'cdr', 'write labelled telephone traffic: normal, alike to fraud, and campaigns of every kind')
+  leaf(simulate, 'cdr', 'labelled telephone traffic: normal, alike to fraud, and campaigns of every kind')
     .option('--rate <r>', 'call attempts a second, mean over the whole time', positiveNumber, 20)
-    .option('--hours <h>', 'how long, in event time', positiveNumber, 1)
+    .option('--seconds <s>', 'how long, in event time', positiveNumber)
+    .addOption(new Option('--hours <h>', 'the same in hours; default 1').argParser(positiveNumber).conflicts('seconds'))
+    .option('--url <url>', 'send to a server in real time: http://127.0.0.1:8080 or ws://127.0.0.1:8080', serverUrl)
+    .option('--key <secret>', 'ingest key of that server, as env:NAME or file:PATH', secret)
     .addOption(
       new Option('--seed <k>', 'the same seed gives the same traffic').argParser(wholeNumber(0, 1e9)).default(1),
     )
@@ -170,14 +178,14 @@ function addSimulateCdr(simulate: Command): void {
     )
     .option('--scenario <file>', 'YAML laid over configs/simulation/default.yaml')
     .option('--prevalence <list>', 'share of attempts by kind, like flash_call=0.001,wangiri=0, or all=0', prevalence)
-    .requiredOption('--records <file>', 'NDJSON of canonical CDRs, as --source canonical reads it')
+    .option('--records <file>', 'write NDJSON of canonical CDRs, as --source canonical reads it')
     .option('--out <file>', 'labels: id,label,campaign,subject')
     .option('--dirt', 'duplicates, late and disordered records, forks, bad fields: see dirt in the scenario')
     .option('--json', 'the counts as one JSON object')
-    .action(async (options: SimulateCdrOptions) => {
+    .action(async (options: SimulateCdrOptions & { hours?: number }) => {
       const { simulateCdr } = await import('./cli/simulate-cdr.ts')
-      const { dirt = false, json = false } = options
-      exitCode = await simulateCdr({ clock, terminal }, { ...options, dirt, json })
+      const { dirt = false, json = false, seconds = (options.hours ?? 1) * 3600 } = options
+      exitCode = await simulateCdr({ clock, terminal }, { ...options, seconds, dirt, json })
     })
 }
 

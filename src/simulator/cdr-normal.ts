@@ -5,7 +5,7 @@
  */
 import { Arrivals } from './cdr-arrivals.ts'
 import { type CallShape, cdrOf, durationUs, type Parties, type Truth } from './cdr-call.ts'
-import { hash32, logUniform } from './cdr-draws.ts'
+import { hash32, logUniform, type Pair } from './cdr-draws.ts'
 import { Habits } from './cdr-habits.ts'
 import type { Scenario } from './cdr-scenario.ts'
 import type { Actor, Sink, Stage } from './cdr-stage.ts'
@@ -13,6 +13,18 @@ import { trunk } from './cdr-trunks.ts'
 import type { Random } from './seeded-random.ts'
 
 export type NormalClass = keyof Scenario['normal']
+
+/** Share of delays, uniform in the logarithm, after which a moment of the span still lies in the span. */
+function fittingShare([low, high]: Pair, spanS: number): number {
+  const steps = 64
+  const from = Math.max(low, high / 100)
+  let sum = 0
+  for (let step = 0; step < steps; step++) {
+    const delayS = from * (high / from) ** ((step + 0.5) / steps)
+    sum += Math.max(0, 1 - delayS / spanS)
+  }
+  return sum / steps
+}
 
 /** People one calls again and again; the first ones most. */
 const contacts = 40
@@ -55,13 +67,15 @@ export class NormalTraffic implements Actor {
 
   /** Follow-ups per first call. */
   #followShare(): number {
-    const { redialShare, returnShare } = this.#stage.scenario.people
+    const { redialShare, redialS, returnShare, returnS } = this.#stage.scenario.people
+    const spanS = (this.#stage.endUs - this.#stage.startUs) / 1e6
     const { cancel = 0, no_answer = 0, busy = 0, ...others } = this.#stage.scenario.failures
     const missed = cancel + no_answer
     const all = missed + busy + Object.values(others).reduce((sum, each) => sum + each, 0)
     const failed = 1 - this.#figures.asr
-    const back = this.#name === 'retail' ? (returnShare * missed) / all : 0
-    return failed * ((redialShare * (missed + busy)) / all + back * (1 - redialShare))
+    const back = this.#name === 'retail' ? ((returnShare * missed) / all) * fittingShare(returnS, spanS) : 0
+    const again = ((redialShare * (missed + busy)) / all) * fittingShare(redialS, spanS)
+    return failed * (again + back * (1 - redialShare))
   }
 
   #follow(sink: Sink, shape: CallShape, parties: Parties, abroad: boolean): void {

@@ -38,8 +38,8 @@ export interface TrafficOptions extends ScenarioChoice {
 }
 
 export class CdrTraffic implements Sink {
-  readonly startUs: number
-  readonly endUs: number
+  /** Event time from the first moment to the last; calls that begin in it may end later. */
+  readonly span: { readonly startUs: number; readonly endUs: number }
   readonly scenario: Scenario
   /** Records that left early because too many were waiting. */
   hurried = 0
@@ -53,9 +53,10 @@ export class CdrTraffic implements Sink {
     const scenario = loadScenario(options)
     const stage = stageOf(scenario, options)
     this.scenario = scenario
-    this.startUs = stage.startUs
-    this.endUs = stage.endUs
-    this.#idPrefix = `sim-${options.plan}-${options.seed.toString(36)}-`
+    this.span = { startUs: stage.startUs, endUs: stage.endUs }
+    // Runs at different times are different calls to whoever receives them.
+    const run = options.startUs === undefined ? '' : `${Math.floor(options.startUs / 1000).toString(36)}-`
+    this.#idPrefix = `sim-${options.plan}-${options.seed.toString(36)}-${run}`
     for (const actor of actorsOf(stage, options.attempts)) this.#actors.push(actor.nextUs, actor)
   }
 

@@ -8,11 +8,12 @@ import { type SimulateCdrOptions, simulateCdr } from '../../src/cli/simulate-cdr
 import { systemClock } from '../../src/core/clock.ts'
 import { OperatingError } from '../../src/core/errors.ts'
 import { capturedTerminal } from '../fakes/captured-terminal.ts'
+import { cdrServer } from '../fakes/cdr-server.ts'
 import { scratchDirectory } from '../fakes/scratch.ts'
 
 const usual: Omit<SimulateCdrOptions, 'records' | 'out'> = {
   rate: 10,
-  hours: 0.5,
+  seconds: 1800,
   seed: 3,
   plan: 'train',
   dirt: false,
@@ -90,5 +91,28 @@ test('repeated records have one label, and records nobody can accept have none',
 test('a file that cannot be written is told', async (context) => {
   await assert.rejects(simulate(context, { records: '/nowhere/at/all.ndjson' }), (thrown: unknown) => {
     return thrown instanceof OperatingError && thrown.message.includes('/nowhere/at/all.ndjson cannot be written')
+  })
+})
+
+test('to a server, in real time: every record sent is accepted, a duplicate, or rejected', async (context) => {
+  const server = await cdrServer()
+  context.after(() => server.close())
+  for (const scheme of ['http', 'ws']) {
+    server.ids.clear()
+    const url = `${scheme}://127.0.0.1:${server.port}`
+    const more = { url, rate: 2000, seconds: 1.5, json: true, dirt: true }
+    const { recordLines, terminal } = await simulate(context, more)
+    const { load, defects } = JSON.parse(terminal.out[0] ?? '')
+    assert.equal(load.sent, recordLines.length)
+    assert.equal(load.sent, load.accepted + load.duplicates + load.rejected)
+    assert.equal(load.rejected, defects.bad_field)
+    assert.equal(load.accepted, server.ids.size)
+  }
+})
+
+test('a run without a file and without a server is refused', async () => {
+  const context = { clock: systemClock, terminal: capturedTerminal() }
+  await assert.rejects(simulateCdr(context, usual), (thrown: unknown) => {
+    return thrown instanceof OperatingError && thrown.code === 'config_invalid'
   })
 })
