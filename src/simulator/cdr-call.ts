@@ -30,7 +30,7 @@ export interface Parties {
   readonly egress: string
 }
 
-export type Label = 'normal' | CampaignKind
+type Label = 'normal' | CampaignKind
 
 /** What the label file says of a call. */
 export interface Truth {

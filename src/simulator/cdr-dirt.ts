@@ -14,7 +14,7 @@ import { type Random, seededRandom } from './seeded-random.ts'
 export type Defect = keyof DirtShares
 
 /** Records held back at a time; one more goes out at once and stays clean. */
-export const heldMax = 500_000
+const heldMaxUsual = 500_000
 
 export class DirtyTraffic {
   /** How often each defect was made. */
@@ -22,11 +22,13 @@ export class DirtyTraffic {
   readonly #traffic: { next(): LabelledCdr | undefined }
   readonly #dirt: Dirt
   readonly #random: Random
+  readonly #heldMax: number
   readonly #choice: WeightedChoice<Defect | 'none'>
   readonly #held = new TimeHeap<LabelledCdr>()
   #upcoming: LabelledCdr | undefined
 
-  constructor(traffic: { next(): LabelledCdr | undefined }, dirt: Dirt, seed: number) {
+  constructor(traffic: { next(): LabelledCdr | undefined }, dirt: Dirt, seed: number, heldMax = heldMaxUsual) {
+    this.#heldMax = heldMax
     const shares = dirtShares(dirt)
     const dirty = Object.values(shares).reduce((sum, share) => sum + share, 0)
     this.#traffic = traffic
@@ -52,7 +54,7 @@ export class DirtyTraffic {
   /** What goes out now; undefined when it is held back. */
   #spoil(cdr: LabelledCdr): LabelledCdr | undefined {
     const defect = this.#choice.draw(this.#random)
-    if (defect === 'none' || this.#held.size >= heldMax) return cdr
+    if (defect === 'none' || this.#held.size >= this.#heldMax) return cdr
     this.counts[defect]++
     cdr.defect = defect
     const { repeatS, lateS, disorderS } = this.#dirt

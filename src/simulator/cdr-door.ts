@@ -1,7 +1,7 @@
 /**
  * A server's doors for CDRs as a sender sees them: `POST /v1/cdr` with NDJSON, or the WebSocket of the same path with
- * `{seq, events}` and `{ack}`. A door takes a batch until the server has answered for it: what was refused for the moment,
- * or was not answered before the connection broke, is sent again, unchanged. Main thread.
+ * `{seq, events}` and `{ack}`. A door takes a batch until the server has answered for it: what was refused for the
+ * moment, or was not answered before the connection broke, is sent again, unchanged. Main thread.
  *
  *   -> {"seq":7,"events":[{...},{...}]}          <- {"ack":7,"accepted":2,"duplicates":0,"rejected":[]}
  */
@@ -31,11 +31,13 @@ export interface DoorOptions {
   readonly url: string
   /** Bearer token. */
   readonly key?: string | undefined
+  /** Between tries. */
+  readonly retryMs?: number
 }
 
 /** Tries in a row before a server is given up. */
 export const triesMax = 20
-const retryMs = 500
+const retryMsUsual = 500
 const retryMsMax = 10_000
 const answerTimeoutMs = 30_000
 
@@ -44,7 +46,9 @@ export function cdrDoor(options: DoorOptions): CdrDoor {
   if (url.pathname === '/') url.pathname = '/v1/cdr'
   if (!url.searchParams.has('source')) url.searchParams.set('source', 'canonical')
   const headers = options.key === undefined ? {} : { authorization: `Bearer ${options.key}` }
-  return url.protocol.startsWith('ws') ? new SocketDoor(url.href, headers) : new PostDoor(url.href, headers)
+  const retryMs = options.retryMs ?? retryMsUsual
+  if (url.protocol.startsWith('ws')) return new SocketDoor(url.href, headers, retryMs)
+  return new PostDoor(url.href, headers, retryMs)
 }
 
 type Headers = Readonly<Record<string, string>>
@@ -54,8 +58,10 @@ class PostDoor implements CdrDoor {
   resent = 0
   readonly #url: string
   readonly #headers: Headers
+  readonly #retryMs: number
 
-  constructor(url: string, headers: Headers) {
+  constructor(url: string, headers: Headers, retryMs: number) {
+    this.#retryMs = retryMs
     this.#url = url
     this.#headers = { ...headers, 'content-type': 'application/x-ndjson' }
   }
@@ -86,13 +92,13 @@ class PostDoor implements CdrDoor {
       retryAfterS = Number(response.headers.get('retry-after') ?? '')
     } catch (thrown) {
       const cause = thrown instanceof Error && thrown.cause !== undefined ? thrown.cause : thrown
-      return { why: messageOf(cause), waitMs: retryMs }
+      return { why: messageOf(cause), waitMs: this.#retryMs }
     }
     if (status === 200) return { receipt: receiptOf(parsed(text) ?? {}) }
     if (status !== 429 && status !== 503) {
       throw new OperatingError('bad_request', `${this.#url} was answered ${status}`, { got: text.slice(0, 200) })
     }
-    return { why: `answered ${status}`, waitMs: Math.min(retryMsMax, Math.max(retryMs, retryAfterS * 1000 || 0)) }
+    return { why: `answered ${status}`, waitMs: Math.min(retryMsMax, Math.max(this.#retryMs, retryAfterS * 1000 || 0)) }
   }
 }
 
@@ -107,6 +113,7 @@ class SocketDoor implements CdrDoor {
   resent = 0
   readonly #url: string
   readonly #headers: Headers
+  readonly #retryMs: number
   /** By seq, in order: what has to be sent again after a break. */
   readonly #unanswered = new Map<number, Unanswered>()
   #socket: WebSocket | undefined
@@ -114,7 +121,8 @@ class SocketDoor implements CdrDoor {
   #tries = 0
   #closed = false
 
-  constructor(url: string, headers: Headers) {
+  constructor(url: string, headers: Headers, retryMs: number) {
+    this.#retryMs = retryMs
     this.#url = url
     this.#headers = headers
     this.#connect()
@@ -165,11 +173,11 @@ class SocketDoor implements CdrDoor {
     const refused = /server response: 4(?!29)/.test(why)
     if (this.#tries < triesMax && !refused) {
       this.resent += this.#unanswered.size
-      setTimeout(() => this.#connect(), retryMs)
+      setTimeout(() => this.#connect(), this.#retryMs)
       return
     }
     this.#closed = true
-    const error = new OperatingError('bad_request', `${this.#url}: ${why}, ${this.#tries} time(s)`)
+    const error = new OperatingError('bad_request', `${this.#url}: ${why}, ${this.#tries} times`)
     for (const { reject } of this.#unanswered.values()) reject(error)
     this.#unanswered.clear()
   }

@@ -1,7 +1,7 @@
 /**
- * Sends simulated CDRs to a server in real time: each record goes out when its call ends, gathered into batches, with a
- * bounded number of batches unanswered. When the server is slower than the traffic the sender falls behind and says by how
- * much; it never drops a record. Main thread.
+ * Sends simulated CDRs to a server in real time: each record goes out when its call ends, gathered into batches, with
+ * a bounded number of batches unanswered. When the server is slower than the traffic the sender falls behind and says
+ * by how much; it never drops a record. Main thread.
  */
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '../core/clock.ts'

@@ -8,7 +8,7 @@ import { ConfigProblems, readYamlFile } from '../config/load.ts'
 import { projectRoot } from '../core/project.ts'
 import type { Prevalence } from './cdr-prevalence.ts'
 
-export const defaultScenarioFile = `${projectRoot}configs/simulation/default.yaml`
+const defaultScenarioFile = `${projectRoot}configs/simulation/default.yaml`
 
 export const hardNegativeKinds = [
   'dialler',
@@ -187,8 +187,6 @@ const scenario = z.strictObject({
 
 export type Scenario = z.infer<typeof scenario>
 export type NumberBlocks = z.infer<typeof blocks>
-/** [low, high] */
-export type Range = z.infer<typeof range>
 export type Dirt = Scenario['dirt']
 export type DirtShares = Omit<Dirt, 'repeatS' | 'lateS' | 'disorderS'>
 

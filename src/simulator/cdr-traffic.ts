@@ -26,7 +26,7 @@ import { trunksOf } from './cdr-trunks.ts'
 import { seededRandom } from './seeded-random.ts'
 
 /** Calls in progress and follow-ups that wait. A call more leaves at once instead, and is counted. */
-export const pendingMax = 2_000_000
+const pendingMax = 2_000_000
 
 export interface TrafficOptions extends ScenarioChoice {
   readonly seed: number
@@ -35,6 +35,7 @@ export interface TrafficOptions extends ScenarioChoice {
   readonly seconds: number
   /** First moment; the scenario's own when left out. */
   readonly startUs?: number | undefined
+  readonly pendingMax?: number
 }
 
 export class CdrTraffic implements Sink {
@@ -46,6 +47,7 @@ export class CdrTraffic implements Sink {
   readonly #pending = new TimeHeap<LabelledCdr>()
   readonly #actors = new TimeHeap<Actor>()
   readonly #idPrefix: string
+  readonly #pendingMax: number
   #sent = 0
 
   /** @throws ConfigProblems */
@@ -53,6 +55,7 @@ export class CdrTraffic implements Sink {
     const scenario = loadScenario(options)
     const stage = stageOf(scenario, options)
     this.scenario = scenario
+    this.#pendingMax = options.pendingMax ?? pendingMax
     this.span = { startUs: stage.startUs, endUs: stage.endUs }
     // Runs at different times are different calls to whoever receives them.
     const run = options.startUs === undefined ? '' : `${Math.floor(options.startUs / 1000).toString(36)}-`
@@ -73,7 +76,7 @@ export class CdrTraffic implements Sink {
   }
 
   send(cdr: LabelledCdr): void {
-    if (this.#pending.size < pendingMax) {
+    if (this.#pending.size < this.#pendingMax) {
       this.#pending.push(cdr.emitUs, cdr)
       return
     }

@@ -1,6 +1,6 @@
 /**
- * A server with the doors for CDRs of the contract and a memory of ids: accepts a record once, rejects what the canonical
- * parser rejects. Can be told to refuse for a while, and to break connections.
+ * A server with the doors for CDRs of the contract and a memory of ids: accepts a record once, rejects what the
+ * canonical parser rejects. Can be told to refuse for a while, and to break connections.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

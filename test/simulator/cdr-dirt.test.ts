@@ -113,6 +113,16 @@ test('late records come 1 to 30 minutes after their call ended, disordered ones 
   )
 })
 
+test('records held back are bounded: beyond the limit they go out at once and clean', () => {
+  const traffic = new CdrTraffic({ plan: 'train', seed: 1, attempts: 5000, seconds: 3600 })
+  const dirty = new DirtyTraffic(traffic, { ...clean, late: 0.5 }, 1, 10)
+  let records = 0
+  while (dirty.next() !== undefined) records++
+  assert.ok(near(records, 5000, 150), 'none is lost')
+  // Ten at a time, a quarter of an hour each: four turns in an hour.
+  assert.ok(dirty.counts.late > 10 && dirty.counts.late < 100, `${dirty.counts.late}`)
+})
+
 test('a fork is a row of the same call and no attempt', () => {
   const { run, counts } = play({ fork: 0.05 })
   const forks = run.filter(({ record }) => record.leg === 'b')

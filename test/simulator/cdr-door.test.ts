@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { OperatingError } from '../../src/core/errors.ts'
-import { cdrDoor } from '../../src/simulator/cdr-door.ts'
+import { cdrDoor, triesMax } from '../../src/simulator/cdr-door.ts'
 import { cdrServer } from '../fakes/cdr-server.ts'
 
 const line = (id: string) => `{"id":"${id}","startUs":1767600000000000,"to":"444155501234"}`
@@ -51,6 +52,27 @@ test('a refusal that will not pass ends the run', async (context) => {
   await assert.rejects(door.send([line('a')]), (thrown: unknown) => {
     return thrown instanceof OperatingError && thrown.message.includes('answered 401')
   })
+})
+
+for (const scheme of ['http', 'ws'] as const) {
+  test(`${scheme}: a server that is not there is given up after ${triesMax} tries`, async () => {
+    const server = await cdrServer()
+    const { port } = server
+    server.close()
+    const door = cdrDoor({ url: `${scheme}://127.0.0.1:${port}`, retryMs: 1 })
+    await assert.rejects(door.send([line('a')]), new RegExp(`ECONNREFUSED.*, ${triesMax} times`))
+    door.close()
+  })
+}
+
+test('a socket that is refused for good is not asked again', async () => {
+  const http = createServer().on('upgrade', (_request, socket) => socket.end('HTTP/1.1 401 Unauthorized\r\n\r\n'))
+  await new Promise<void>((done) => http.listen(0, '127.0.0.1', done))
+  const address = http.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  const door = cdrDoor({ url: `ws://127.0.0.1:${address.port}`, retryMs: 1 })
+  await assert.rejects(door.send([line('a')]), /401.*, 1 times/)
+  http.close()
 })
 
 test('batches on a socket are answered each by its own number', async (context) => {

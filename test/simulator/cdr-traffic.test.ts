@@ -115,6 +115,14 @@ test('people call back and try again', () => {
   assert.ok(back > 150, `${back} calls back`)
 })
 
+test('calls in progress are bounded: one more than the limit leaves before its time, and is counted', () => {
+  const traffic = new CdrTraffic({ plan: 'train', seed: 1, attempts: 5000, seconds: 600, pendingMax: 20 })
+  let records = 0
+  while (traffic.next() !== undefined) records++
+  assert.ok(traffic.hurried > 100, `${traffic.hurried}`)
+  assert.ok(near(records, 5000, 150), 'none is lost')
+})
+
 test('a traffic of one call is a traffic, and nothing is hurried', () => {
   const traffic = new CdrTraffic({ plan: 'train', seed: 1, attempts: 1, seconds: 60, prevalence: nothing })
   let records = 0
