@@ -53,10 +53,11 @@ export async function simulateCdr(context: SimulateCdrContext, options: Simulate
   const attempts = Math.round(rate * seconds)
   const startUs = url === undefined ? undefined : Math.round(clock.wallMs() * 1000)
   const traffic = new CdrTraffic({ plan, file: scenario, prevalence, seed, attempts, seconds, startUs })
-  const source = options.dirt ? new DirtyTraffic(traffic, traffic.scenario.dirt, seed) : traffic
+  const dirty = options.dirt ? new DirtyTraffic(traffic, traffic.scenario.dirt, seed) : null
+  const source = dirty ?? traffic
   const records = options.records === undefined ? null : new LineFile(options.records)
   const labels = options.out === undefined ? null : new LineFile(options.out)
-  const tally = new Tally()
+  const tally = new Tally(Object.keys(dirty?.counts ?? {}))
   const startMs = clock.steadyMs()
   labels?.write(labelHead)
   const sent = (cdr: LabelledCdr) => {
@@ -137,7 +138,11 @@ class Tally {
   attempts = 0
   readonly groups = new Map<string, Count>()
   /** Of what went out: duplicates and forks count by the row that is too much. */
-  readonly defects: Record<string, number> = {}
+  readonly defects: Record<string, number>
+
+  constructor(defects: readonly string[]) {
+    this.defects = Object.fromEntries(defects.map((defect) => [defect, 0]))
+  }
 
   add({ record, truth, repeated, defect }: LabelledCdr): void {
     this.records++
