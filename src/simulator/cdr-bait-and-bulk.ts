@@ -148,7 +148,8 @@ export function shortAnswerBurst(stage: Stage, order: Order): Play {
   )
   const shortShare = uniform(random, figures.shortShare)
   const reuseShare = uniform(random, figures.reuseShare)
-  const truth: Truth = { label: 'short_answer_burst', campaign: order.name, subject: `route:${ingress}` }
+  const subject = `route_destination:${ingress}>${destination}`
+  const truth: Truth = { label: 'short_answer_burst', campaign: order.name, subject }
   let last = ''
   return (atUs, sink) => {
     if (last === '' || random() >= reuseShare) {

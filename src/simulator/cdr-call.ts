@@ -37,7 +37,10 @@ export interface Truth {
   readonly label: Label
   /** `flash_call-3`; of normal traffic its class or episode: `retail`, `dialler-2`. */
   readonly campaign: string
-  /** On whom a case should stand, `kind:value`; empty for normal traffic. */
+  /**
+   * On whom a case should stand, `range:1499905`; empty for normal traffic. Ranges and destinations are as long as the
+   * sender's own: a case on a shorter front covers them.
+   */
   readonly subject: string
 }
 

@@ -85,6 +85,9 @@ test('a short-answer burst: one route, answered for 1-2 s, a fresh A nearly alwa
     assert.ok(new Set(calls.map(({ record }) => record.from)).size / calls.length > 0.85)
     assert.ok(new Set(calls.map(({ record }) => record.to)).size <= 600)
     assert.equal(new Set(calls.map(({ record }) => `${record.ingress} ${record.egress}`)).size, 1)
+    assert.ok(
+      calls.every(({ record, truth }) => `route_destination:${record.ingress}>${record.to}`.startsWith(truth.subject)),
+    )
     const starts = calls.map(({ record }) => record.startUs)
     const minutes = (Math.max(...starts) - Math.min(...starts)) / 60e6
     assert.ok(calls.length / minutes > 35 && calls.length / minutes < 170, `${calls.length / minutes} a minute`)
