@@ -93,6 +93,7 @@ function build(): Command {
   addServe(program)
   addScore(program)
   addMap(program)
+  addReplay(program)
   addSimulate(program)
   addDoctor(program)
   addKey(program)
@@ -134,6 +135,37 @@ function addMap(program: Command): void {
       const format = options.format === undefined ? {} : { format: options.format }
       exitCode = await runMap({ file, source: options.source, json: options.json === true, ...format })
     })
+}
+
+function addReplay(program: Command): void {
+  leaf(program, 'replay <file>', 'run a file of call records through windows, rules and cases; nothing is stored')
+    .requiredOption('--source <name>', 'the mapping: a shipped source, or the path of your own .yaml')
+    .option('--sources <folder>', 'a folder with mappings of your own, looked through first')
+    .option('--format <name>', 'json, ndjson, csv, ...; default: told by the first bytes')
+    .option('--top <n>', 'cases shown', wholeNumber(1, 100_000), 20)
+    .option('--json', 'one JSON object')
+    .action(async (file: string, options: ReplayFlags) => {
+      const { sources, ...rest } = options
+      const { runReplay } = await import('./cli/replay.ts')
+      const sourceDirectories = sources === undefined ? [] : [sources]
+      exitCode = await runReplay({
+        ...rest,
+        json: options.json === true,
+        file,
+        sourceDirectories,
+        cdr: configOf(options).cdr,
+        clock,
+        terminal,
+      })
+    })
+}
+
+interface ReplayFlags extends CommonOptions {
+  readonly source: string
+  readonly sources?: string
+  readonly format?: string
+  readonly top: number
+  readonly json?: boolean
 }
 
 interface SimulateFlags extends CommonOptions {

@@ -98,11 +98,11 @@ function tallySink(tally: Tally, lines: LineWriter, problems: LineWriter): CdrSi
   }
 }
 
-function count(counts: Record<string, number>, key: string): void {
+export function count(counts: Record<string, number>, key: string): void {
   counts[key] = (counts[key] ?? 0) + 1
 }
 
-function chosenFormat(name: string | undefined): CdrFormat | null {
+export function chosenFormat(name: string | undefined): CdrFormat | null {
   if (name === undefined) return null
   const format = cdrFormats.find((known) => known === name)
   if (format === undefined) throw new OperatingError('bad_request', `--format: one of ${cdrFormats.join(', ')}`)
@@ -110,8 +110,8 @@ function chosenFormat(name: string | undefined): CdrFormat | null {
 }
 
 /** Reads, unzips, decodes and maps; `afterChunk` is told the compressed bytes so far, and says whether to go on. */
-async function pump(
-  options: MapOptions,
+export async function pump(
+  options: Pick<MapOptions, 'file' | 'input'>,
   source: CdrSource,
   format: CdrFormat | null,
   afterChunk: (bytes: number) => Promise<boolean>,

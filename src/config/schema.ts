@@ -68,6 +68,52 @@ const storage = z.strictObject({
   spoolBytesMax: bytes,
 })
 
+/** What a case of a kind does to later calls of its subject. */
+export const fraudActions = ['allow', 'label', 'challenge', 'divert', 'block'] as const
+const fraudAction = z.enum(fraudActions)
+const calls = z.number().int().min(1).max(1_000_000)
+const seconds = z.number().min(0).max(86_400)
+
+const cdr = z.strictObject({
+  windows: z.strictObject({ latenessMs: ms, heldMax: count, recentCallsMax: count }),
+  keys: z.strictObject({
+    numbersMax: count,
+    rangesMax: count,
+    calledNumbersMax: count,
+    routesMax: count,
+    routeDestinationsMax: count,
+    destinationDigits: z.number().int().min(1).max(12),
+  }),
+  rules: z.strictObject({
+    flashCall: z.strictObject({ attemptsMin: calls, scoreMin: share }),
+    wangiri: z.strictObject({ distinctCalledMin: calls, cancelShareMin: share, ringMeanMaxS: seconds }),
+    robocall: z.strictObject({ attemptsMin: calls, answeredShareMax: share, talkMeanMaxS: seconds }),
+    irsf: z.strictObject({ longCallsMin: calls, longShareMin: share }),
+    pbxHack: z.strictObject({ longCallsMin: calls, longShareMin: share }),
+    cliSpoof: z.strictObject({ invalidMin: calls, invalidShareMin: share }),
+    shortAnswer: z.strictObject({ shortMin: calls, shortShareMin: share }),
+    anomaly: z.strictObject({ attemptsMin: calls, timesUsual: z.number().min(1).max(1000), hoursMin: calls }),
+  }),
+  cases: z.strictObject({ casesMax: count, coolMs: ms, closeMs: ms, evidenceMax: z.number().int().min(1).max(1000) }),
+  policy: z.strictObject({
+    shadow: z.boolean(),
+    ttlMs: ms,
+    scoreMin: share,
+    allowNumbers: z.array(z.string().regex(/^[0-9]{1,20}$/, 'digits; a prefix counts')).max(100_000),
+    allowRoutes: z.array(z.string().min(1)).max(10_000),
+    actions: z.strictObject({
+      flash_call: fraudAction,
+      wangiri: fraudAction,
+      irsf: fraudAction,
+      robocall: fraudAction,
+      pbx_hack: fraudAction,
+      cli_spoof: fraudAction,
+      short_answer_burst: fraudAction,
+      anomaly: fraudAction,
+    }),
+  }),
+})
+
 export const configSchema = z.strictObject({
   dataDir: z.string().min(1),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
@@ -75,6 +121,7 @@ export const configSchema = z.strictObject({
   auth: z.strictObject({ sessionTtlMs: ms, sessionsMax: count, metricsPublic: z.boolean() }),
   twilio,
   detection: z.strictObject({ voice }),
+  cdr,
   storage,
   retention: z.strictObject({ callsDays: days, voiceWindowsDays: days, auditDays: days }),
 })
@@ -82,3 +129,7 @@ export const configSchema = z.strictObject({
 export type Config = z.infer<typeof configSchema>
 export type VoiceConfig = Config['detection']['voice']
 export type TwilioConfig = Config['twilio']
+export type CdrConfig = Config['cdr']
+export type FraudRulesConfig = CdrConfig['rules']
+export type FraudPolicyConfig = CdrConfig['policy']
+export type FraudAction = (typeof fraudActions)[number]

@@ -1,0 +1,39 @@
+/**
+ * A transparent rule that scores flash calls: a logistic of named features with weights written down here. It is no
+ * model: nobody trained it. A trained one takes its place behind the same interface. Any thread.
+ *
+ * What it says: the sender ends the call before anybody answers (blink), each person is called once or thrice
+ * (distinct B), the calling numbers are many of one range with even tail digits, and the machine rings for the same
+ * time every time.
+ */
+import { type FeatureName, feature } from '../features/call-features.ts'
+
+export interface FlashCallScorer {
+  /** Probability-like score of the features of one key and window, 0..1. */
+  score(features: Float32Array): number
+}
+
+const offset = -9
+/** What a feature adds at its full value. */
+const weights: readonly (readonly [FeatureName, number])[] = [
+  ['blinkShare', 8],
+  ['distinctAShare', 2],
+  ['distinctBShare', 2.5],
+  ['tailEntropy', 1.5],
+  ['freshAShare', 0.5],
+  ['answeredShare', -3],
+  ['failedShare', -4],
+  ['callbackShare', -20],
+]
+/** A machine rings for the same time: full weight at no deviation, none from 2 s on. */
+const steadyRing = { weight: 1.2, sdMaxS: 2 }
+
+export const flashCallRule: FlashCallScorer = {
+  score(features) {
+    let sum = offset
+    for (const [name, weight] of weights) sum += weight * (features[feature[name]] ?? 0)
+    const sd = features[feature.ringSdS] ?? -1
+    if (sd >= 0) sum += steadyRing.weight * Math.max(0, 1 - sd / steadyRing.sdMaxS)
+    return 1 / (1 + Math.exp(-sum))
+  },
+}

@@ -1,0 +1,82 @@
+/**
+ * Flash calls: codes that are carried by the calling number of a call nobody is to answer, and codes that are spoken.
+ * Sources of figures: see fraud-rules.ts. Any thread.
+ */
+import { kindOf } from '../features/call-windows.ts'
+import { callMarks } from '../features/recent-calls.ts'
+import { logistic, percent, type Signal } from './fraud-signal.ts'
+import { levelFactor, oneHour, type RuleContext, tenMinutes } from './rule-context.ts'
+
+/** Blinks of many numbers of a range or a route, or of one number, to ever new people. [S] */
+export function flashCall(c: RuleContext): Signal | null {
+  const { attemptsMin, scoreMin } = c.rules.flashCall
+  const attempts = c.sum('attempts')
+  const broad = c.view.kind >= kindOf.route_destination ? 2 : 1
+  if (attempts < attemptsMin * broad * levelFactor[c.level]! || c.of('blinkShare') < 0.5) return null
+  // Sequential numbers and people who call back: a lure, not a code.
+  if (c.of('sequentialShare') > 0.3 || c.of('callbackShare') > 0.02) return null
+  // One number, or a few, cannot carry a code.
+  if (c.of('distinctAShare') * attempts < 5) return null
+  const score = c.scorer.score(c.features)
+  if (score < scoreMin) return null
+  const reasons = [
+    c.reason(
+      'blink',
+      `${percent(c.of('blinkShare'))} of ${attempts} attempts ${c.within()} ended before anybody could answer`,
+    ),
+    c.reason('rotation', c.rotation(attempts)),
+    c.reason('spread', `${percent(c.of('distinctBShare'))} of the called numbers differ`),
+  ]
+  if (c.of('ringSdS') >= 0) reasons.push(c.reason('steady_ring', c.ring()))
+  return { kind: 'flash_call', score, calls: c.sum('blink'), level: c.level, marks: callMarks.blink, reasons }
+}
+
+/**
+ * The same on a route that carries other calls too: blinks beyond the usual that all ring alike, of fresh numbers. [A]
+ */
+export function flashInMix(c: RuleContext): Signal | null {
+  const { usual, kind } = c.view
+  const blinks = c.sum('blink')
+  const { attemptsMin } = c.rules.flashCall
+  if (kind < kindOf.route_destination || c.level > oneHour || blinks < attemptsMin * levelFactor[c.level]!) {
+    return null
+  }
+  const meanS = c.sum('blinkRingSum') / blinks
+  const sdS = Math.sqrt(Math.max(0, c.sum('blinkRingSquares') / blinks - meanS * meanS))
+  const usualBlinks = Math.max(1, usual.hours === 0 ? 5 : usual.blink) / (c.level === tenMinutes ? 6 : 1)
+  const fresh = c.sum('blinkFreshA') / blinks
+  // Misdials ring for anything from nothing to 5 s: a deviation of 1.2 s or more.
+  if (sdS > 0.6 || fresh < 0.4 || blinks < usualBlinks * 4) return null
+  const score = logistic(blinks / usualBlinks / 4 + (0.6 - sdS) * 4 + fresh * 2, 2, 0.8)
+  const reasons = [
+    c.reason('blink', `${blinks} attempts ${c.within()} ended before anybody could answer`),
+    c.reason('steady_ring', `they ring ${meanS.toFixed(1)} s, give or take ${sdS.toFixed(1)} s`),
+    c.reason('rotation', `${percent(fresh)} of them from a number not seen in 24 h`),
+  ]
+  if (usual.hours > 0) reasons.push(c.reason('usual', `usual here: ${Math.round(usual.blink)} an hour`))
+  return { kind: 'flash_call', score, calls: blinks, level: c.level, marks: callMarks.blink, reasons }
+}
+
+/** A code that is spoken: many numbers of a range, ever new people, and the same short talk every time. [A] */
+export function spokenCode(c: RuleContext): Signal | null {
+  const { kind } = c.view
+  const attempts = c.sum('attempts')
+  const answered = c.sum('answered')
+  const least = c.rules.flashCall.attemptsMin * levelFactor[c.level]!
+  if (kind === kindOf.number || kind === kindOf.route || answered < least || answered < 0.4 * attempts) return null
+  const meanS = c.sum('talkSum') / answered
+  const sdS = Math.sqrt(Math.max(0, c.sum('talkSquares') / answered - meanS * meanS))
+  if (meanS < 4 || meanS > 40 || sdS > 0.4 * meanS) return null
+  if (c.of('distinctAShare') < 0.2 || c.of('distinctBShare') < 0.4) return null
+  if (c.of('distinctAShare') * attempts < 10) return null
+  const score = logistic(Math.log10(answered) + (0.4 - sdS / meanS) * 3, 1.4, 0.25)
+  const reasons = [
+    c.reason(
+      'same_talk',
+      `${answered} calls ${c.within()} talk ${meanS.toFixed(0)} s, give or take ${sdS.toFixed(0)} s`,
+    ),
+    c.reason('rotation', c.rotation(attempts)),
+    c.reason('spread', `${percent(c.of('distinctBShare'))} of the called numbers differ`),
+  ]
+  return { kind: 'flash_call', score, calls: answered, level: c.level, marks: callMarks.answered, reasons }
+}

@@ -1,0 +1,149 @@
+/**
+ * The whole CDR judgement behind one door: canonical records in, cases out. Orders calls by event time, updates the
+ * windows, lets the rules look at keys that have moved enough, gathers signals into cases, and tells which open cases
+ * each call falls under. The same object serves the live path and `replay`. Any thread, one owner.
+ */
+import type { CdrConfig } from '../config/schema.ts'
+import { type CallEvent, callEventOf } from '../features/call-event.ts'
+import { CallWindows, keyKinds, kindOf, longTalkS, shortTalkS, WindowView } from '../features/call-windows.ts'
+import { ReorderBuffer, type ReorderLimits } from '../features/reorder-buffer.ts'
+import { levelTicks, panesPerWindow, tickMs } from '../features/window-panes.ts'
+import type { CdrRecord } from '../wire/cdr-record.ts'
+import { type CaseListener, Cases, type FraudCase } from './cases.ts'
+import { type FlashCallScorer, flashCallRule } from './flash-call-rule.ts'
+import { FraudRules } from './fraud-rules.ts'
+import { type CaseKind, caseKinds, type Signal } from './fraud-signal.ts'
+
+/** A key is looked at after so many calls, and the busier it is the rarer: after an eighth of its last ten minutes. */
+const lookAfterMin = 4
+const lookShare = 1 / 8
+
+/** Is a call on a case's subject one of those the case is about? */
+function isOfKind(kind: CaseKind, event: CallEvent): boolean {
+  if (kind === 'flash_call') return event.blink
+  if (kind === 'wangiri') return !event.answered
+  if (kind === 'short_answer_burst') return event.answered && event.talkS <= shortTalkS
+  if (kind === 'irsf' || kind === 'pbx_hack') return event.talkS >= longTalkS
+  return kind !== 'cli_spoof' || event.fromInvalid
+}
+
+export interface DetectorOptions {
+  readonly config: CdrConfig
+  readonly onCase: CaseListener
+  /** Told of every call in event order, with the open cases it falls under as it comes. */
+  readonly onCall?: (event: CallEvent, cases: readonly FraudCase[]) => void
+  readonly newCaseId: () => string
+  readonly scorer?: FlashCallScorer
+  /** Instead of the configured one: files have no arrival times. */
+  readonly reorder?: ReorderLimits
+}
+
+export class FraudDetector {
+  readonly windows: CallWindows
+  readonly cases: Cases
+  readonly #rules: FraudRules
+  readonly #reorder: ReorderBuffer
+  readonly #config: CdrConfig
+  readonly #onCall: (event: CallEvent, cases: readonly FraudCase[]) => void
+  readonly #view = new WindowView()
+  readonly #signals: Signal[] = []
+  readonly #matched: FraudCase[] = []
+  /** Calls that came too late for the windows. */
+  late = 0
+  /** Records that are no attempt of their own: other legs, forks. */
+  notAttempts = 0
+  events = 0
+
+  constructor(options: DetectorOptions) {
+    const { config, scorer = flashCallRule, newCaseId, onCase } = options
+    this.#config = config
+    this.windows = new CallWindows({ ...config.keys, recentCallsMax: config.windows.recentCallsMax })
+    this.cases = new Cases(config.cases, config.keys.destinationDigits, newCaseId, onCase)
+    this.#rules = new FraudRules(this.windows, config.rules, scorer)
+    this.#onCall = options.onCall ?? (() => undefined)
+    this.#reorder = new ReorderBuffer(
+      options.reorder ?? config.windows,
+      (event) => this.#observe(event),
+      () => {
+        this.late++
+      },
+    )
+  }
+
+  record(record: CdrRecord): void {
+    if (!record.isAttempt) {
+      this.notAttempts++
+      return
+    }
+    this.#reorder.push(callEventOf(record))
+  }
+
+  /** The input is at its end: calls that wait are let through. */
+  flush(): void {
+    this.#reorder.flush()
+  }
+
+  #observe(event: CallEvent): void {
+    this.events++
+    this.windows.observe(event)
+    this.cases.tick(event.timeMs)
+    this.#match(event)
+    this.#onCall(event, this.#matched)
+    const { slots, tables } = this.windows
+    for (let kind = 0; kind < keyKinds.length; kind++) {
+      const slot = slots[kind]!
+      if (slot < 0) continue
+      const table = tables[kind]!
+      // Counts down to the next look; a new key begins at zero and is looked at when it has called often enough.
+      const pending = table.pending[slot]! + 1
+      table.pending[slot] = pending
+      if (pending >= lookAfterMin) this.#look(kind, slot, event)
+    }
+  }
+
+  #look(kind: number, slot: number, event: CallEvent): void {
+    const { windows } = this
+    const table = windows.tables[kind]!
+    windows.read(kind, slot, event.timeMs, this.#view)
+    const wait = Math.max(lookAfterMin, Math.floor(this.#view.sum(1, 'attempts') * lookShare))
+    table.pending[slot] = lookAfterMin - wait
+    if (kind === kindOf.number) windows.suspect(slot, this.#rules.isSuspect(this.#view))
+    this.#signals.length = 0
+    this.#rules.evaluate(this.#view, this.#signals)
+    for (const signal of this.#signals) this.#sight(kind, slot, event, signal)
+  }
+
+  #sight(kind: number, slot: number, event: CallEvent, signal: Signal): void {
+    const { windows } = this
+    const table = windows.tables[kind]!
+    const sinceMs = event.timeMs - levelTicks[signal.level]! * panesPerWindow * tickMs
+    const evidence = windows.evidence(kind, slot, signal.marks, sinceMs, this.#config.cases.evidenceMax)
+    const firstSeenMs = evidence.length > 0 ? windows.recent.oldestMs : event.timeMs
+    const found = this.cases.sight({ keyKind: kind, event, slots: windows.slots, signal, firstSeenMs, evidence })
+    if (found === null || found.kind !== signal.kind) return
+    // Marks the key so that later calls find the case without a search.
+    if (this.cases.at(caseKinds.indexOf(signal.kind), kind, event) === found) {
+      table.caseBits[slot] = table.caseBits[slot]! | (1 << caseKinds.indexOf(signal.kind))
+    }
+  }
+
+  /** Which open cases the call falls under, by the marks on its keys. */
+  #match(event: CallEvent): void {
+    this.#matched.length = 0
+    const { slots, tables } = this.windows
+    for (let kind = 0; kind < keyKinds.length; kind++) {
+      const slot = slots[kind]!
+      const bits = slot < 0 ? 0 : tables[kind]!.caseBits[slot]!
+      if (bits === 0) continue
+      for (let bit = 0; bit < caseKinds.length; bit++) {
+        if ((bits & (1 << bit)) === 0) continue
+        const found = this.cases.at(bit, kind, event)
+        if (found === undefined) tables[kind]!.caseBits[slot] = tables[kind]!.caseBits[slot]! & ~(1 << bit)
+        else {
+          this.#matched.push(found)
+          if (isOfKind(caseKinds[bit]!, event)) found.calls++
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The rules, one function a kind (flash-rules, bulk-rules, toll-rules, route-rules): from a key's windows to a signal
+ * with reasons, or nothing. Thresholds come from `cdr.rules`; what else a rule asks stands beside it with its source.
+ * Sources: [S] Sinch flash-call SDK parameters, [W] Wangiri detection patterns (ieeexplore 9772071), [N] NDSS 2021
+ * Sahin & Francillon, [U] USENIX 2020 robocall storms, [T] TransNexus notes on toll fraud, [O] observed in wholesale
+ * traffic, [A] assumption. Any thread.
+ */
+import type { FraudRulesConfig } from '../config/schema.ts'
+import { type CallWindows, kindOf, type WindowView } from '../features/call-windows.ts'
+import { isSuspect, robocall, robots, wangiri } from './bulk-rules.ts'
+import type { FlashCallScorer } from './flash-call-rule.ts'
+import { flashCall, flashInMix, spokenCode } from './flash-rules.ts'
+import type { Signal } from './fraud-signal.ts'
+import { anomaly, cliSpoof, flooded, shortAnswer } from './route-rules.ts'
+import { oneDay, RuleContext, tenMinutes } from './rule-context.ts'
+import { irsf, tollNumber } from './toll-rules.ts'
+
+/** Share of a window's attempts that must lie in the next shorter one. Even traffic has 1/6 in 10 min of 1 h. [A] */
+const goingOn = [0, 0, 0.06, 0.02] as const
+
+export class FraudRules {
+  readonly #context: RuleContext
+
+  constructor(windows: CallWindows, rules: FraudRulesConfig, scorer: FlashCallScorer) {
+    this.#context = new RuleContext(windows, rules, scorer)
+  }
+
+  /** Does the number of this view behave as one of many that rotate? Its next calls are then counted as such. */
+  isSuspect(view: WindowView): boolean {
+    if (view.kind !== kindOf.number) return false
+    this.#context.look(view, oneDay)
+    return isSuspect(this.#context)
+  }
+
+  /** All signals of the key that the view shows; at most one a kind, from the shortest window that fires. */
+  evaluate(view: WindowView, out: Signal[]): void {
+    for (let level = tenMinutes; level <= oneDay; level++) {
+      const attempts = view.sum(level, 'attempts')
+      const lately = view.sum(level - 1, 'attempts')
+      // A longer window must add something, and what it shows must go on: old news opens no case.
+      if (level > tenMinutes && (lately === attempts || lately < attempts * goingOn[level]!)) continue
+      this.#context.look(view, level)
+      for (const signal of signalsAt(this.#context)) {
+        if (signal !== null && !out.some((each) => each.kind === signal.kind)) out.push(signal)
+      }
+    }
+  }
+}
+
+function signalsAt(c: RuleContext): (Signal | null)[] {
+  const { kind } = c.view
+  if (kind === kindOf.called_number) return [shortAnswer(c), flooded(c)]
+  if (kind === kindOf.route) return [flash(c), robots(c), shortAnswer(c), cliSpoof(c), anomaly(c)]
+  if (kind === kindOf.route_destination) {
+    return [flash(c), robocall(c), irsf(c), shortAnswer(c), cliSpoof(c), anomaly(c)]
+  }
+  // A lure and a code look alike: what has the marks of a lure is one.
+  const lure = wangiri(c)
+  const short = kind === kindOf.number ? null : shortAnswer(c)
+  const toll = kind === kindOf.number ? tollNumber(c) : null
+  return [lure, lure === null ? flash(c) : null, robocall(c), toll, short]
+}
+
+function flash(c: RuleContext): Signal | null {
+  return flashCall(c) ?? flashInMix(c) ?? spokenCode(c)
+}

@@ -1,0 +1,94 @@
+/**
+ * A call as the windows see it: the few numbers of a canonical CDR that features are made of. Event time is when the
+ * call was over, because that is when a switch can tell of it; a call without an end counts at its answer or start.
+ * Any thread.
+ */
+import type { CdrRecord } from '../wire/cdr-record.ts'
+
+export interface CallEvent {
+  readonly id: string
+  /** Event time: the end of the call, ms since the epoch. */
+  readonly timeMs: number
+  readonly startMs: number
+  /** Digits, or '' when withheld or absent. */
+  readonly from: string
+  readonly to: string
+  readonly route: string
+  readonly answered: boolean
+  readonly fromInvalid: boolean
+  /** Both numbers are whole ones, and begin with other digits: hardly the same country. */
+  readonly foreign: boolean
+  readonly domestic: boolean
+  readonly releasedByCaller: boolean
+  readonly releasedByCallee: boolean
+  readonly networkFailed: boolean
+  /** Over before anybody could answer: rang at most 5 s (at most 8 s from setup to end when ringing is not told). */
+  readonly blink: boolean
+  /** Seconds; NaN when the switch did not tell. */
+  readonly ringS: number
+  /** Start to end of an attempt that was not answered, seconds; NaN for answered calls and when there is no end. */
+  readonly holdS: number
+  readonly talkS: number
+}
+
+/** Q.850 causes of a network, a route or a number that is not there: nobody's phone rang. */
+const networkCauses: ReadonlySet<number> = new Set([
+  1, 2, 3, 5, 25, 27, 28, 34, 38, 41, 42, 44, 47, 58, 63, 88, 102, 127,
+])
+
+/** An attempt was cancelled by its caller: said so, or a SIP 487. */
+function cancelled(record: CdrRecord): boolean {
+  return record.releasedBy === 'caller' || (record.releasedBy === 'unknown' && record.causeSip === 487)
+}
+
+function rejected(record: CdrRecord): boolean {
+  if (record.releasedBy !== 'unknown') return record.releasedBy === 'callee'
+  return record.causeQ850 === 17 || record.causeQ850 === 21 || record.causeSip === 486 || record.causeSip === 603
+}
+
+const blinkRingS = 5
+const blinkHoldS = 8
+/** Shorter than this nothing rang: the attempt failed. */
+const blinkLeastS = 0.3
+
+/** Someone must have ended it, or a ring be told: an unanswered record with neither may be any failure. */
+function isBlink(record: CdrRecord, ringS: number, holdS: number): boolean {
+  if (ringS >= 0) return ringS <= blinkRingS && holdS <= 4 * blinkHoldS
+  return holdS >= blinkLeastS && holdS <= blinkHoldS && (cancelled(record) || rejected(record))
+}
+
+export function callEventOf(record: CdrRecord): CallEvent {
+  const startMs = record.startUs / 1000
+  const answered = record.answerUs !== null
+  const talkS = answered ? Math.max(0, record.talkMs ?? 0) / 1000 : 0
+  const endMs = record.endUs === undefined ? Math.max(startMs, (record.answerUs ?? 0) / 1000 + talkS * 1000) : 0
+  const timeMs = record.endUs === undefined ? endMs : Math.max(startMs, record.endUs / 1000)
+  const cause = record.causeQ850
+  const sip = record.causeSip ?? 0
+  const failed = !answered && ((cause !== undefined && networkCauses.has(cause)) || sip === 404 || sip >= 500)
+  const ringMs = record.ringMs ?? (answered ? ((record.answerUs ?? 0) - record.startUs) / 1000 : Number.NaN)
+  const ringS = ringMs >= 0 ? ringMs / 1000 : Number.NaN
+  const holdS = answered || record.endUs === undefined ? Number.NaN : (timeMs - startMs) / 1000
+  const whole = record.fromValid && record.toValid
+  const alike = record.from?.slice(0, 2) === record.to?.slice(0, 2)
+  return {
+    id: record.id,
+    timeMs,
+    startMs,
+    from: record.from ?? '',
+    to: record.to ?? record.toRaw,
+    route: record.ingress ?? record.egress ?? record.source,
+    answered,
+    // Withheld is a right of the caller, an impossible number is not.
+    fromInvalid: !record.fromValid && record.from !== undefined,
+    foreign: whole && !alike,
+    domestic: whole && alike,
+    releasedByCaller: cancelled(record),
+    releasedByCallee: rejected(record),
+    networkFailed: failed,
+    blink: !answered && !failed && isBlink(record, ringS, holdS),
+    ringS,
+    holdS,
+    talkS,
+  }
+}
