@@ -9,7 +9,7 @@ import type { BenchmarkRow } from './row.ts'
 
 const batches = [8, 16, 32, 64, 128] as const
 /** The pool's batch: see src/worker/pool.ts. */
-const poolBatch = 64
+const poolBatch = 32
 
 export async function run(): Promise<BenchmarkRow[]> {
   const model = loadVoiceModel(activeModelDir('voice'))

@@ -23,7 +23,10 @@ const payloads = Array.from({ length: 150 }, (_, n) => Buffer.from(voiceLike(n *
 
 export async function run(): Promise<BenchmarkRow[]> {
   const model = loadVoiceModel(activeModelDir('voice'))
-  const detector = await VoiceDetector.load(model, { batchMax: 64 })
+  const detector = await VoiceDetector.load(model, { batchMax: 32 })
+  // Compiling goes on in other threads of this process and would be counted: let it end first.
+  await medianCpuMs(() => detector.run(32), 1, 60)
+  await streamSecondMs(model, detector, tickMs)
   const together = await streamSecondMs(model, detector, tickMs)
   const alone = await streamSecondMs(model, detector, 0)
   const kibibytes = await memoryPerCall(model, detector)
@@ -61,9 +64,9 @@ async function streamSecondMs(model: VoiceModel, detector: VoiceDetector, everyM
     let tickedMs = 0
     for (let ms = 0; ms < 1000; ms += frameMs) {
       for (let id = 0; id < tracks; id += 1) {
-        // Calls begin at different times: each is some frames ahead of the one before.
-        const own = frame + (id % 25)
-        push(pipeline, id, own)
+        // Calls begin at different times, so that their hops close at different times.
+        if (frame < id % 25) continue
+        push(pipeline, id, frame)
         if (everyMs === 0 && pipeline.due > 0) await pipeline.tick(() => (scored += 1))
       }
       frame += 1

@@ -1,6 +1,7 @@
 /**
- * Child process of ingest-message.ts: many Twilio streams over raw sockets, so that their cost stays out of the measured
- * process and close to nothing. Each stream sends one frame of 20 ms every 20 ms; streams are spread evenly over the time.
+ * Child process of ingest-message.ts: many Twilio streams over raw sockets, so that their cost stays out of the
+ * measured process and close to nothing. Each stream sends one frame of 20 ms every 20 ms; streams are spread evenly
+ * over the time.
  */
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'

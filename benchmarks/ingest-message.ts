@@ -1,7 +1,7 @@
 /**
- * What one Twilio message costs from socket to ring, in CPU of the serving process: our door beside a bare uWebSockets.js
- * callback, beside the plain JSON.parse + Buffer in such a callback, and beside the `ws` package, in one run with the same
- * paced traffic from a child process. Then the scanner alone beside JSON.parse (tinybench).
+ * What one Twilio message costs from socket to ring, in CPU of the serving process: our door beside a bare
+ * uWebSockets.js callback, beside the plain JSON.parse + Buffer in such a callback, and beside the `ws` package, in
+ * one run with the same paced traffic from a child process. Then the scanner alone beside JSON.parse (tinybench).
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -19,7 +19,8 @@ import { CallTable } from '../src/ingest/call-table.ts'
 import { MediaSockets } from '../src/ingest/media-socket.ts'
 import { StreamTokens } from '../src/ingest/stream-tokens.ts'
 import type { TrackSink } from '../src/ingest/track.ts'
-import { MediaScanner, parseTwilioMessage } from '../src/wire/twilio-media.ts'
+import { parseTwilioMessage } from '../src/wire/twilio-media.ts'
+import { MediaScanner } from '../src/wire/twilio-media-scanner.ts'
 import { allocateRing, RingReader, RingWriter } from '../src/worker/ring.ts'
 import type { ClientOrder } from './ingest-message.client.ts'
 import type { BenchmarkRow } from './row.ts'
@@ -58,7 +59,7 @@ function plainRead(text: string): Buffer | null {
 async function bareUws(name: string, onMessage: (message: ArrayBuffer) => void): Promise<Contender> {
   const seen = { messages: 0 }
   const app = uws.App().ws('/*', {
-    message(_socket, message) {
+    message: (_socket, message) => {
       seen.messages += 1
       onMessage(message)
     },

@@ -1,6 +1,6 @@
 /**
- * A 20 ms frame (216 base64 characters) into the ring and out again, beside posting it to a worker's port. One thread does
- * both sides here, so this is CPU per frame without any waiting.
+ * A 20 ms frame (216 base64 characters) into the ring and out again, beside posting it to a worker's port. One thread
+ * does both sides here, so this is CPU per frame without any waiting.
  */
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
 import { allocateRing, RingReader, RingWriter } from '../src/worker/ring.ts'

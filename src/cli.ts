@@ -7,12 +7,14 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { KeyContext } from './cli/key.ts'
+import type { SimulateCdrOptions } from './cli/simulate-cdr.ts'
 import { type ExitCode, processTerminal, type Terminal } from './cli/terminal.ts'
 import { ConfigProblems, loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import { systemClock } from './core/clock.ts'
 import { OperatingError } from './core/errors.ts'
 import { version } from './core/project.ts'
+import { type Prevalence, readPrevalence } from './simulator/cdr-prevalence.ts'
 
 const terminal: Terminal = processTerminal()
 const clock = systemClock
@@ -35,9 +37,26 @@ function wholeNumber(min: number, max: number): (text: string) => number {
   }
 }
 
+function positiveNumber(text: string): number {
+  const value = Number(text)
+  if (text.trim() !== '' && value > 0 && value <= 1e6) return value
+  throw new InvalidArgumentError('must be a number above 0.')
+}
+
+function prevalence(text: string): Prevalence {
+  const shares = readPrevalence(text)
+  if (typeof shares !== 'string') return shares
+  throw new InvalidArgumentError(shares)
+}
+
 function webSocketUrl(text: string): string {
   if (URL.canParse(text) && /^wss?:$/.test(new URL(text).protocol)) return text
   throw new InvalidArgumentError('must be a WebSocket URL, like ws://127.0.0.1:8080.')
+}
+
+function serverUrl(text: string): string {
+  if (URL.canParse(text) && /^(wss?|https?):$/.test(new URL(text).protocol)) return text
+  throw new InvalidArgumentError('must be an http(s) or WebSocket URL, like ws://127.0.0.1:8080.')
 }
 
 /** Secrets do not belong on a command line, where every process sees them. */
@@ -73,6 +92,7 @@ function build(): Command {
     .exitOverride()
   addServe(program)
   addScore(program)
+  addMap(program)
   addReplay(program)
   addSimulate(program)
   addDoctor(program)
@@ -101,6 +121,19 @@ function addScore(program: Command): void {
       const context = { config: configOf(options), clock, terminal }
       const { score } = await import('./cli/score.ts')
       exitCode = await score(context, paths, { json: options.json === true })
+    })
+}
+
+function addMap(program: Command): void {
+  leaf(program, 'map <file>', "a switch's call records through its source mapping, as canonical CDRs")
+    .requiredOption('--source <name>', 'a mapping of configs/sources, or the path of your own')
+    .option('--format <format>', 'what the file is, when its first bytes do not tell')
+    .option('--json', 'the counts on the last line as one JSON object')
+    .addHelpText('after', '\nRecords go to stdout, one JSON object a line; rejected ones to stderr. `-` reads stdin.')
+    .action(async (file: string, options: CommonOptions & { source: string; format?: string; json?: boolean }) => {
+      const { runMap } = await import('./cli/map.ts')
+      const format = options.format === undefined ? {} : { format: options.format }
+      exitCode = await runMap({ file, source: options.source, json: options.json === true, ...format })
     })
 }
 
@@ -173,6 +206,33 @@ function addSimulate(program: Command): void {
       const { faults = false, json = false } = options
       exitCode = await simulateCalls(context, { ...options, faults, json })
     })
+  addSimulateCdr(simulate)
+}
+
+function addSimulateCdr(simulate: Command): void {
+  leaf(simulate, 'cdr', 'labelled telephone traffic: normal, alike to fraud, and campaigns of every kind')
+    .option('--rate <r>', 'call attempts a second, mean over the whole time', positiveNumber, 20)
+    .option('--seconds <s>', 'how long, in event time', positiveNumber)
+    .addOption(new Option('--hours <h>', 'the same in hours; default 1').argParser(positiveNumber).conflicts('seconds'))
+    .option('--url <url>', 'send to a server in real time: http://127.0.0.1:8080 or ws://127.0.0.1:8080', serverUrl)
+    .option('--key <secret>', 'ingest key of that server, as env:NAME or file:PATH', secret)
+    .addOption(
+      new Option('--seed <k>', 'the same seed gives the same traffic').argParser(wholeNumber(0, 1e9)).default(1),
+    )
+    .addOption(
+      new Option('--plan <name>', 'number plan; the two share no number').choices(['train', 'test']).default('train'),
+    )
+    .option('--scenario <file>', 'YAML laid over configs/simulation/default.yaml')
+    .option('--prevalence <list>', 'share of attempts by kind, like flash_call=0.001,wangiri=0, or all=0', prevalence)
+    .option('--records <file>', 'write NDJSON of canonical CDRs, as --source canonical reads it')
+    .option('--out <file>', 'labels: id,label,campaign,subject')
+    .option('--dirt', 'duplicates, late and disordered records, forks, bad fields: see dirt in the scenario')
+    .option('--json', 'the counts as one JSON object')
+    .action(async (options: SimulateCdrOptions & { hours?: number }) => {
+      const { simulateCdr } = await import('./cli/simulate-cdr.ts')
+      const { dirt = false, json = false, seconds = (options.hours ?? 1) * 3600 } = options
+      exitCode = await simulateCdr({ clock, terminal }, { ...options, seconds, dirt, json })
+    })
 }
 
 function addDoctor(program: Command): void {
@@ -228,4 +288,6 @@ try {
 } catch (thrown) {
   exitCode = codeOf(thrown)
 }
-process.exitCode = exitCode
+// Explicit: after a failed start, children and timers would hold the process. Writes to pipes and files are
+// synchronous.
+process.exit(exitCode)

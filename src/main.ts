@@ -1,6 +1,6 @@
 /**
- * Composition: builds every room and hands each the callbacks it needs. Read it from `startFirewall` down and you have the
- * way of a call: webhook and socket -> call table -> voice pool -> verdict -> events and rows. Main thread.
+ * Composition: builds every room and hands each the callbacks it needs. Read it from `startFirewall` down and you
+ * have the way of a call: webhook and socket -> call table -> voice pool -> verdict -> events and rows. Main thread.
  */
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
@@ -36,6 +36,7 @@ import { runIdOf } from './storage/interrupted-calls.ts'
 import { PastCalls } from './storage/past-calls.ts'
 import { Reports } from './storage/reports.ts'
 import { RowWriter } from './storage/row-writer.ts'
+import type { Store } from './storage/store.ts'
 import { createStore } from './storage/stores.ts'
 import { keepStore, type Upkeep } from './storage/upkeep.ts'
 import { TrackWatch } from './watch/track-watch.ts'
@@ -73,75 +74,53 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const { counters } = metrics
   const model = loadVoiceModel(activeModelDir('voice'))
   const settings = verdictSettings(config.detection.voice, model.manifest, modelLabel(model.manifest))
-
-  const logs = LogEnvironment.open({ directory: `${config.dataDir}/spool`, counters, log })
-  const runId = runIdOf(logs.id, clock.wallMs())
-  const store = createStore(config, { counters, log })
-  const { flushMs, batchRowsMax, spoolBytesMax } = config.storage
-  const quarantineFile = `${config.dataDir}/quarantine.ndjson`
-  const writer = new RowWriter({
-    logs,
-    store,
-    counters,
-    clock,
-    log,
-    flushMs,
-    batchRowsMax,
-    spoolBytesMax,
-    quarantineFile,
-  })
-  const upkeep = keepStore({ store, writer, retention: config.retention, serverId: logs.id, runId, clock, log })
+  const storage = openStorage(options, counters)
+  const { writer, runId } = storage
+  const faults = options.faults ?? false
   const [pool] = await Promise.all([
-    VoicePool.start({
-      config: config.detection.voice,
-      model,
-      counters,
-      clock,
-      log,
-      ...(options.faults ? { faults: true } : {}),
-    }),
-    upkeep.started,
+    VoicePool.start({ config: config.detection.voice, model, counters, clock, log, faults }),
+    storage.upkeep.started,
   ])
 
   const live = new LiveCalls()
   const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
-  const latency = metrics.histogram(
-    'hop_latency_seconds',
-    'Frame that closed a hop received -> hop judged',
-    latencyBuckets,
-  )
+  const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
   const watch = new TrackWatch({ live, pool, writer, bus, settings, runId, clock, counters, latency })
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
   const ingest = openIngest({ config, log, clock, metrics, pool, watch, server })
-  const parts: ApiRooms = {
-    config,
-    clock,
-    keys,
-    metrics,
-    live,
-    store: new Reports(store),
-    bus,
-    writer,
-    pool,
-    upkeep,
-    settings,
-  }
-  for (const route of apiRoutes(openApi(parts))) server.route(route)
-  registerGauges(metrics, parts, server, ingest.table)
+  const rooms: ApiRooms = { config, clock, keys, metrics, live, bus, pool, settings, storage }
+  for (const route of apiRoutes(openApi(rooms))) server.route(route)
+  registerGauges(rooms, server, ingest.table)
 
   const port = await server.listen(config.server.host, config.server.port)
   ingest.listening(port)
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  return {
-    url,
-    port,
-    pool,
-    close: () => closeHouse(options, { server, ingest, pool, watch, writer, store, logs, upkeep }),
-  }
+  return { url, port, pool, close: () => closeHouse(options, { server, ingest, pool, watch, storage }) }
 }
 
-const latencyBuckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2, 5]
+interface Storage {
+  readonly logs: LogEnvironment
+  readonly runId: string
+  readonly store: Store
+  readonly writer: RowWriter
+  readonly upkeep: Upkeep
+}
+
+/** Spool, store, writer, and whoever brings the store up and keeps trying. */
+function openStorage({ config, log, clock }: FirewallOptions, counters: Metrics['counters']): Storage {
+  const logs = LogEnvironment.open({ directory: `${config.dataDir}/spool`, counters, log })
+  const runId = runIdOf(logs.id, clock.wallMs())
+  const store = createStore(config, { counters, log })
+  const { flushMs, batchRowsMax, spoolBytesMax } = config.storage
+  const quarantineFile = `${config.dataDir}/quarantine.ndjson`
+  const limits = { flushMs, batchRowsMax, spoolBytesMax, quarantineFile }
+  const writer = new RowWriter({ logs, store, counters, clock, log, ...limits })
+  const upkeep = keepStore({ store, writer, retention: config.retention, serverId: logs.id, runId, clock, log })
+  return { logs, runId, store, writer, upkeep }
+}
+
+const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2, 5]
 
 /** Keys, or the refusal to stand open: beyond loopback nobody starts without authentication. */
 function openKeys({ config, clock, adminKeyMade }: FirewallOptions): ApiKeys {
@@ -217,16 +196,15 @@ interface ApiRooms {
   readonly keys: ApiKeys
   readonly metrics: Metrics
   readonly live: LiveCalls
-  readonly store: Reports
   readonly bus: EventBus
-  readonly writer: RowWriter
   readonly pool: VoicePool
-  readonly upkeep: Upkeep
   readonly settings: VerdictSettings
+  readonly storage: Storage
 }
 
 function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
-  const { config, clock, keys, metrics, live, bus, writer, pool, upkeep, settings } = rooms
+  const { config, clock, keys, metrics, live, bus, pool, settings } = rooms
+  const { store, writer, upkeep } = rooms.storage
   const { counters } = metrics
   const sessions = new Sessions({
     ttlMs: config.auth.sessionTtlMs,
@@ -257,7 +235,7 @@ function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     authenticator,
     audit,
     health,
-    calls: new Calls({ live, past: new PastCalls(rooms.store) }),
+    calls: new Calls({ live, past: new PastCalls(new Reports(store)) }),
     events: new Events({ bus, subscribersMax: config.server.eventSubscribersMax, counters }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
@@ -272,8 +250,9 @@ function storageCheck(writer: RowWriter, upkeep: Upkeep): { state: 'ok' | 'degra
   return state === 'up' ? { state: 'ok', detail: 'up' } : { state: 'degraded', detail: 'spooling on disk' }
 }
 
-function registerGauges(metrics: Metrics, rooms: ApiRooms, server: HttpServer, table: CallTable): void {
-  const { live, writer, pool } = rooms
+function registerGauges(rooms: ApiRooms, server: HttpServer, table: CallTable): void {
+  const { live, metrics, pool } = rooms
+  const { writer } = rooms.storage
   const seats = (read: (seat: ReturnType<VoicePool['stats']>['seats'][number]) => number): number =>
     pool.stats().seats.reduce((sum, seat) => sum + read(seat), 0)
   metrics.gauge('tracks_live', 'Detections (call and track) that are live', () => live.liveCount)
@@ -292,14 +271,12 @@ interface House {
   readonly ingest: Ingest
   readonly pool: VoicePool
   readonly watch: TrackWatch
-  readonly writer: RowWriter
-  readonly store: ReturnType<typeof createStore>
-  readonly logs: LogEnvironment
-  readonly upkeep: Upkeep
+  readonly storage: Storage
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, writer, store, logs, upkeep } = house
+  const { server, ingest, pool, watch, storage } = house
+  const { writer, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
   const deadlineMs = clock.steadyMs() + config.server.drainMs

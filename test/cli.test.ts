@@ -15,7 +15,9 @@ function voicefw(args: string[], env: Record<string, string> = {}): { code: numb
 }
 
 test('help and version are good answers', () => {
-  assert.match(voicefw(['--help']).out, /serve .*\n.*score .*\n.*simulate/)
+  const help = voicefw(['--help']).out
+  for (const command of ['serve', 'score', 'simulate', 'doctor', 'key'])
+    assert.match(help, new RegExp(`^ +${command} `, 'm'))
   assert.deepEqual(voicefw(['--version']).code, 0)
   const { code, out } = voicefw(['simulate', 'calls', '--help'])
   assert.equal(code, 0)
@@ -32,6 +34,15 @@ test('bad usage exits 2 and says what was wrong', () => {
     [['simulate', 'calls', '--url', 'ws://x', '--streams', 'many', '--seconds', '1'], /whole number from 1 to 20000/],
     [[...calls, '--auth-token', 'secret'], /must be env:NAME or file:PATH/],
     [[...calls, '--auth-token', 'env:NOT_SET_ANYWHERE'], /NOT_SET_ANYWHERE is not set/],
+    [['simulate', 'cdr'], /--records FILE, --url URL, or both/],
+    [
+      ['simulate', 'cdr', '--records', '/tmp/x', '--prevalence', 'flash=0.1'],
+      /no kind "flash"; there are all, flash_call/,
+    ],
+    [['simulate', 'cdr', '--records', '/tmp/x', '--plan', 'moon'], /Allowed choices are train, test/],
+    [['simulate', 'cdr', '--records', '/tmp/x', '--seconds', '1', '--hours', '1'], /cannot be used with option/],
+    [['simulate', 'cdr', '--url', 'ftp://x'], /must be an http\(s\) or WebSocket URL/],
+    [['simulate', 'cdr', '--records', '/tmp/x', '--rate', '0'], /must be a number above 0/],
     [['key', 'create', '--role', 'viewer'], /required option '--name <name>'/],
   ]
   for (const [args, pattern] of cases) {

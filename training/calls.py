@@ -78,8 +78,11 @@ def cut_piece(samples, random):
     return piece if len(piece) > 4000 else samples[start : start + want]
 
 
-def lay_out(bank, clips, random, seconds, twin_of=None):
-    """Pieces of the clips with pauses. With `twin_of` (id -> human clip) also the same from the human originals."""
+def lay_out(bank, clips, random, seconds, twin_of=None, floor=None):
+    """Pieces of the clips with pauses. With `twin_of` (id -> human clip) also the same from the human originals.
+
+    `floor` is a room's noise that comes and goes with each piece, as it does in human recordings laid end to end.
+    """
     total = int(seconds * RATE_HZ)
     lines = [np.zeros(0, np.float32), np.zeros(0, np.float32)]
     for clip in clips:
@@ -88,9 +91,11 @@ def lay_out(bank, clips, random, seconds, twin_of=None):
         sources = [clip] if twin_of is None else [clip, twin_of[clip["pair"]]]
         for number, source in enumerate(sources):
             piece = cut_piece(to_rate(bank.audio(source), 16000, RATE_HZ), np.random.default_rng(seed))
-            level = np.sqrt((piece**2).mean()) + 1e-6
+            piece = piece / (np.sqrt((piece**2).mean()) + 1e-6) * 0.1
+            if floor is not None:
+                piece = piece + shaped_noise(random, len(piece), floor) * 0.1
             ramp = np.minimum(1, np.arange(len(piece)) / 80)
-            piece = piece / level * 0.1 * ramp * ramp[::-1]
+            piece = piece * ramp * ramp[::-1]
             lines[number] = np.concatenate([lines[number], pause, piece.astype(np.float32)])
         if min(len(line) for line in lines[: len(sources)]) >= total:
             break
@@ -126,14 +131,13 @@ def render(bank, recipe, part, out):
     floors = noise_floors(bank, humans, random)
     calls = []
     for picked, twin, draw, condition, seconds in plan_calls(bank, recipe, part, random):
-        lines = lay_out(bank, picked, random, seconds, twin)
+        added = picked[0]["label"] == 1 and "pair" not in picked[0]
+        floor = floors[int(random.integers(len(floors)))] * random.uniform(0.5, 1.5) if added else None
+        lines = lay_out(bank, picked, random, seconds, twin, floor)
         for number, line in enumerate(lines):
             first = picked[0] if number == 0 else twin[picked[0]["pair"]]
             if len(line) < 2 * HOP_BYTES:
                 continue
-            if first["label"] == 1 and "pair" not in first:
-                floor = floors[int(random.integers(len(floors)))]
-                line = line + shaped_noise(random, len(line), floor) * 0.1 * random.uniform(0.5, 1.5)
             facts = {key: first[key] for key in ("label", "speaker", "engine", "family", "language", "package")}
             pair = f"{part}-{len(calls) - number}" if len(lines) == 2 else None
             calls.append((before_codec(line, draw), draw, {**facts, "condition": condition, "pair": pair}))

@@ -6,7 +6,7 @@ import numpy as np
 
 from model import BANDS, CONTEXT_FRAMES, HOP_FRAMES
 
-MIN_SPEECH_FRAMES = 8  # a hop with fewer speech frames is no hop of speech: not judged, not kept as history
+MIN_SPEECH_FRAMES = 10  # a hop with fewer speech frames is no hop of speech: not judged, not kept as history
 
 
 class Part:

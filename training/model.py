@@ -24,7 +24,7 @@ class Statistics(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.level = nn.BatchNorm1d(3 * BANDS)
+        self.level = nn.BatchNorm1d(2 * BANDS)
 
     def forward(self, shape, speech):
         weight = (speech + 1e-4).unsqueeze(2)
@@ -33,8 +33,8 @@ class Statistics(nn.Module):
         change = hop - shape[:, CONTEXT_FRAMES - 2 : CONTEXT_FRAMES + HOP_FRAMES - 2]
         mean = (hop * weight).sum(1)
         moved = (change * weight).sum(1)
-        return self.level(torch.cat([mean, weighted_spread(hop, mean, weight),
-                                     weighted_spread(change, moved, weight)], 1))
+        spreads = [weighted_spread(hop, mean, weight), weighted_spread(change, moved, weight)]
+        return self.level(torch.cat(spreads, 1))
 
 
 class Encoder(nn.Module):
@@ -47,11 +47,13 @@ class Encoder(nn.Module):
         self.third = convolution(64, 96, 3, 1)
         self.fourth = convolution(96, 96, 1, 1)
         self.statistics = Statistics()
-        self.mix = nn.Linear(192 + 3 * BANDS, 72)
+        self.mix = nn.Linear(192 + 2 * BANDS, 72)
         self.project = nn.Linear(72, EMBEDDING)
 
     def forward(self, features, speech):
         shape = (features - features.mean(2, keepdim=True)) * 0.3
+        share = (speech + 1e-3).unsqueeze(2)
+        shape = shape - ((shape[:, CONTEXT_FRAMES:] * share).sum(1) / share.sum(1)).unsqueeze(1)
         middle = self.third(self.second(self.first(shape.transpose(1, 2))))
         middle = middle + self.fourth(middle)
         weight = nn.functional.pad(speech, (CONTEXT_FRAMES, 0)).reshape(-1, FRAMES_OUT, 4).mean(2) + 1e-3

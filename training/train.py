@@ -11,13 +11,14 @@ import numpy as np
 import torch
 import yaml
 from torch import nn
+from torch.utils.data import DataLoader, IterableDataset
 
 from features import Part
 from measures import equal_error_rate
 from model import WINDOW_HOPS, VoiceModel
 
 
-class Batches:
+class Batches(IterableDataset):
     """Random batches: half human, half synthetic; synthetic families in turn, then engines' voices; twins together."""
 
     def __init__(self, part, settings, seed, leave_out):
@@ -54,13 +55,13 @@ class Batches:
     def augment(self, features):
         """A smooth random gain over the bands, a random floor, one masked band range; the same for a whole call."""
         random, bands = self.random, features.shape[2]
-        if random.random() < 0.7:
-            knots = random.normal(0, 0.8, 6)
+        if random.random() < 0.5:
+            knots = random.normal(0, 0.5, 6)
             features = features + np.interp(np.linspace(0, 5, bands), np.arange(6), knots).astype(np.float32)
-        if random.random() < 0.4:
+        if random.random() < 0.15:
             floor = np.percentile(features.mean(2), 90) - random.uniform(3, 9) + random.normal(0, 0.5, bands)
             features = np.logaddexp(features, (floor + random.normal(0, 1.0, features.shape)).astype(np.float32))
-        if random.random() < 0.4:
+        if random.random() < 0.2:
             start, width = random.integers(bands - 12), random.integers(3, 12)
             features[:, :, start : start + width] = features.mean(2, keepdims=True)
         return features
@@ -78,8 +79,12 @@ class Batches:
             features[row, : len(chosen)] = self.augment(values)
             speech[row, : len(chosen)] = gate
             labels[row], valid[row, : len(chosen)] = call["label"], 1
-        lengths = self.random.integers(0, WINDOW_HOPS, shape)
+        lengths = np.maximum(*self.random.integers(0, WINDOW_HOPS, (2, *shape)))
         return [torch.from_numpy(np.asarray(value)) for value in (features, speech, lengths, labels, valid)]
+
+    def __iter__(self):
+        while True:
+            yield self.batch()
 
 
 def judge_part(model, part, histories=(WINDOW_HOPS - 1,)):
@@ -109,19 +114,22 @@ def dev_figure(model, part):
     return float(np.mean(list(figures.values()))), figures
 
 
-def train(settings, batches, dev, out, hours):
+def train(settings, batches, dev, out, hours, start):
     torch.manual_seed(settings["seed"])
     torch.set_num_threads(settings["threads"])
     model = VoiceModel()
+    if start:
+        model.load_state_dict(torch.load(start))
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings["rate"], weight_decay=1e-3)
     loss_of = nn.BCEWithLogitsLoss(reduction="none")
     began, step, best, running = time.time(), 0, 1.0, []
     log = open(out / "log.jsonl", "a")
+    prepared = iter(DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4))
     while time.time() - began < hours * 3600:
         done = (time.time() - began) / (hours * 3600)
         for group in optimiser.param_groups:
             group["lr"] = settings["rate"] * min(1, (step + 1) / 200) * (0.5 + 0.5 * np.cos(np.pi * min(1, done)))
-        features, speech, lengths, labels, valid = batches.batch()
+        features, speech, lengths, labels, valid = next(prepared)
         model.train()
         _, logits = model.judge_lines(features, speech, lengths)
         target = labels[:, None].expand_as(logits) * (1 - 2 * settings["smoothing"]) + settings["smoothing"]
@@ -153,6 +161,7 @@ if __name__ == "__main__":
     parser.add_argument("--facts", required=True, help="has train.facts.jsonl and dev.facts.jsonl")
     parser.add_argument("--out", required=True)
     parser.add_argument("--hours", type=float, default=0.5)
+    parser.add_argument("--start", help="a checkpoint to go on from")
     parser.add_argument("--leave-out", nargs="*", default=[], help="engines left out of the training")
     options = parser.parse_args()
     recipe = yaml.safe_load(Path(options.recipe).read_text())["train"]
@@ -162,4 +171,4 @@ if __name__ == "__main__":
              for name in ("train", "dev")}
     print({name: len(part.calls) for name, part in parts.items()}, flush=True)
     source = Batches(parts["train"], recipe, recipe["seed"], set(options.leave_out))
-    train(recipe, source, parts["dev"], destination, options.hours)
+    train(recipe, source, parts["dev"], destination, options.hours, options.start)

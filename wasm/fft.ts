@@ -1,7 +1,7 @@
 /**
- * Real FFT of four frames at once, one frame a lane, and its power spectrum. n real samples are taken as n/2 complex ones
- * (even samples real, odd imaginary), which is how they already lie; Stockham's self-sorting FFT in radix 4 (one radix-2
- * stage when n/2 is no power of 4) goes back and forth between two buffers, so no bit reversal is needed.
+ * Real FFT of four frames at once, one frame a lane, and its power spectrum. n real samples are taken as n/2 complex
+ * ones (even samples real, odd imaginary), which is how they already lie; Stockham's self-sorting FFT in radix 4 (one
+ * radix-2 stage when n/2 is no power of 4) goes back and forth between two buffers, so no bit reversal is needed.
  *
  *   WORK  x0 | x1 | x2 | x3 | ...     each | | is a v128: frames 0..3 of that sample
  *         re0  im0  re1  im1          the same memory read as complex
@@ -13,45 +13,78 @@ function stage4(x: i32, y: i32, n: i32, s: i32): void {
   const m = n >> 2
   const quarter = (m * s) << 5
   const row = s << 5
-  for (let p = 0; p < m; p += 1) {
+  columnPlain(x, y, quarter, row)
+  for (let p = 1; p < m; p += 1) {
     const w1 = TWIDDLE + ((p * s) << 3)
     const w2 = TWIDDLE + ((p * s) << 4)
     const w3 = TWIDDLE + ((3 * p * s) << 3)
-    const c1 = v128.load32_splat(w1)
-    const s1 = v128.load32_splat(w1, 4)
-    const c2 = v128.load32_splat(w2)
-    const s2 = v128.load32_splat(w2, 4)
-    const c3 = v128.load32_splat(w3)
-    const s3 = v128.load32_splat(w3, 4)
-    let from = x + p * row
-    let to = y + 4 * p * row
-    const fromEnd = from + row
-    while (from < fromEnd) {
-      const aRe = v128.load(from)
-      const aIm = v128.load(from, 16)
-      const bRe = v128.load(from + quarter)
-      const bIm = v128.load(from + quarter, 16)
-      const cRe = v128.load(from + 2 * quarter)
-      const cIm = v128.load(from + 2 * quarter, 16)
-      const dRe = v128.load(from + 3 * quarter)
-      const dIm = v128.load(from + 3 * quarter, 16)
-      const acRe = v128.add<f32>(aRe, cRe)
-      const acIm = v128.add<f32>(aIm, cIm)
-      const amRe = v128.sub<f32>(aRe, cRe)
-      const amIm = v128.sub<f32>(aIm, cIm)
-      const bdRe = v128.add<f32>(bRe, dRe)
-      const bdIm = v128.add<f32>(bIm, dIm)
-      const bmRe = v128.sub<f32>(bRe, dRe)
-      const bmIm = v128.sub<f32>(bIm, dIm)
-      v128.store(to, v128.add<f32>(acRe, bdRe))
-      v128.store(to, v128.add<f32>(acIm, bdIm), 16)
-      // (a - c) -+ i (b - d), then times its twiddle; at p = 0 the twiddle is 1 and the products change nothing.
-      storeTurned(to + row, v128.add<f32>(amRe, bmIm), v128.sub<f32>(amIm, bmRe), c1, s1)
-      storeTurned(to + 2 * row, v128.sub<f32>(acRe, bdRe), v128.sub<f32>(acIm, bdIm), c2, s2)
-      storeTurned(to + 3 * row, v128.sub<f32>(amRe, bmIm), v128.add<f32>(amIm, bmRe), c3, s3)
-      from += 32
-      to += 32
-    }
+    columnTurned(x + p * row, y + 4 * p * row, quarter, row, w1, w2, w3)
+  }
+}
+
+/** Butterflies whose twiddle is 1. */
+function columnPlain(x: i32, y: i32, quarter: i32, row: i32): void {
+  for (let end = x + row; x < end; x += 32) {
+    const aRe = v128.load(x)
+    const aIm = v128.load(x, 16)
+    const bRe = v128.load(x + quarter)
+    const bIm = v128.load(x + quarter, 16)
+    const cRe = v128.load(x + 2 * quarter)
+    const cIm = v128.load(x + 2 * quarter, 16)
+    const dRe = v128.load(x + 3 * quarter)
+    const dIm = v128.load(x + 3 * quarter, 16)
+    const acRe = v128.add<f32>(aRe, cRe)
+    const acIm = v128.add<f32>(aIm, cIm)
+    const amRe = v128.sub<f32>(aRe, cRe)
+    const amIm = v128.sub<f32>(aIm, cIm)
+    const bdRe = v128.add<f32>(bRe, dRe)
+    const bdIm = v128.add<f32>(bIm, dIm)
+    const bmRe = v128.sub<f32>(bRe, dRe)
+    const bmIm = v128.sub<f32>(bIm, dIm)
+    v128.store(y, v128.add<f32>(acRe, bdRe))
+    v128.store(y, v128.add<f32>(acIm, bdIm), 16)
+    v128.store(y + row, v128.add<f32>(amRe, bmIm))
+    v128.store(y + row, v128.sub<f32>(amIm, bmRe), 16)
+    v128.store(y + 2 * row, v128.sub<f32>(acRe, bdRe))
+    v128.store(y + 2 * row, v128.sub<f32>(acIm, bdIm), 16)
+    v128.store(y + 3 * row, v128.sub<f32>(amRe, bmIm))
+    v128.store(y + 3 * row, v128.add<f32>(amIm, bmRe), 16)
+    y += 32
+  }
+}
+
+/** Butterflies, then the three twiddles at w1, w2, w3 (cosine, minus sine). */
+function columnTurned(x: i32, y: i32, quarter: i32, row: i32, w1: i32, w2: i32, w3: i32): void {
+  const c1 = v128.load32_splat(w1)
+  const s1 = v128.load32_splat(w1, 4)
+  const c2 = v128.load32_splat(w2)
+  const s2 = v128.load32_splat(w2, 4)
+  const c3 = v128.load32_splat(w3)
+  const s3 = v128.load32_splat(w3, 4)
+  for (let end = x + row; x < end; x += 32) {
+    const aRe = v128.load(x)
+    const aIm = v128.load(x, 16)
+    const bRe = v128.load(x + quarter)
+    const bIm = v128.load(x + quarter, 16)
+    const cRe = v128.load(x + 2 * quarter)
+    const cIm = v128.load(x + 2 * quarter, 16)
+    const dRe = v128.load(x + 3 * quarter)
+    const dIm = v128.load(x + 3 * quarter, 16)
+    const acRe = v128.add<f32>(aRe, cRe)
+    const acIm = v128.add<f32>(aIm, cIm)
+    const amRe = v128.sub<f32>(aRe, cRe)
+    const amIm = v128.sub<f32>(aIm, cIm)
+    const bdRe = v128.add<f32>(bRe, dRe)
+    const bdIm = v128.add<f32>(bIm, dIm)
+    const bmRe = v128.sub<f32>(bRe, dRe)
+    const bmIm = v128.sub<f32>(bIm, dIm)
+    v128.store(y, v128.add<f32>(acRe, bdRe))
+    v128.store(y, v128.add<f32>(acIm, bdIm), 16)
+    // (a - c) -+ i (b - d) and a + c - b - d, each times its twiddle.
+    storeTurned(y + row, v128.add<f32>(amRe, bmIm), v128.sub<f32>(amIm, bmRe), c1, s1)
+    storeTurned(y + 2 * row, v128.sub<f32>(acRe, bdRe), v128.sub<f32>(acIm, bdIm), c2, s2)
+    storeTurned(y + 3 * row, v128.sub<f32>(amRe, bmIm), v128.add<f32>(amIm, bmRe), c3, s3)
+    y += 32
   }
 }
 
@@ -86,7 +119,7 @@ export function powerSpectrum(fftSize: i32): void {
     n >>= 2
     s <<= 2
   }
-  if (n == 2) {
+  if (n === 2) {
     stage2(x, y, s)
     x = y
   }

@@ -38,3 +38,22 @@ export function aLawToFloat(source: i32, target: i32, count: i32): void {
     target += 4
   }
 }
+
+/**
+ * How many of `count` mu-law bytes are full scale (0x00 or 0x80) right after another that is. The byte before `source`
+ * is read; up to 15 after the last are read and not counted.
+ */
+export function fullScalePairs(source: i32, count: i32): i32 {
+  const magnitude = i8x16.splat(127)
+  const zero = i8x16.splat(0)
+  let pairs = 0
+  let left = count
+  while (left > 0) {
+    const both = v128.and(v128.or(v128.load(source), v128.load(source - 1)), magnitude)
+    const mask = v128.bitmask<i8>(v128.eq<i8>(both, zero))
+    pairs += popcnt(left >= 16 ? mask : mask & ((1 << left) - 1))
+    source += 16
+    left -= 16
+  }
+  return pairs
+}

@@ -5,9 +5,40 @@
  */
 export { analyse } from './bands'
 export { base64Decode } from './base64'
-export { aLawToFloat, muLawToFloat } from './g711'
+export { cepstra } from './cepstra'
+export { aLawToFloat, fullScalePairs, muLawToFloat } from './g711'
 export { goertzel } from './goertzel'
-export * from './memory-map'
+export {
+  A_LAW,
+  BANDS,
+  BANDS_MAX,
+  BYTES,
+  BYTES_MAX,
+  DCT,
+  EDGES,
+  FEATURE_ROWS_MAX,
+  FEATURES,
+  FFT_MAX,
+  FRAMES_MAX,
+  GOERTZEL,
+  NARROW,
+  NARROW_SAMPLES_MAX,
+  POWER,
+  SLOTS,
+  SPEECH,
+  STATS,
+  STATS_PER_FRAME,
+  TAPS,
+  TAPS_PER_PHASE,
+  TEXT,
+  TEXT_CHARS_MAX,
+  TWIDDLE,
+  WEIGHTS,
+  WEIGHTS_MAX,
+  WIDE,
+  WIDE_SAMPLES_MAX,
+  WINDOW,
+} from './memory-map'
 export { upsample2 } from './resample'
 
 /** Moves bytes inside the memory (regions may overlap): what is already here need not pass through the host. */

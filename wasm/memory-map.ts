@@ -11,6 +11,7 @@
  *   0x5400 │ TAPS      interpolator, 2 x 40 x f32         │    320
  *   0x5580 │ GOERTZEL  8 coefficients, 8 results          │     64
  *   0x5600 │ EDGES     bin edges of the gate's 6 sub-bands│     28
+ *   0x5680 │ KEPT      5 bins of 4 lanes, zeros at rest    │     80
  *   0x5800 │ WINDOW    512 x f32                          │  2,048
  *   0x6000 │ TWIDDLE   256 x (cos, -sin) f32, then the    │
  *          │           257 of the real split              │  4,104
@@ -19,12 +20,13 @@
  *   0x8800 │ WORK_A    512 x v128, one lane a frame       │  8,192
  *   0xA800 │ WORK_B    the same, the other side of the FFT│  8,192
  *   0xC800 │ POWER     257 x v128                         │  4,112 + slack
- *   0xDA00 │ STATS     64 frames x 16 x f32               │  4,096
+ *   0xDA00 │ STATS     64 frames x 12 x f32               │  3,072
  *   0xEA00 │ SPEECH    64 x f32                           │    256
  *   0xEC00 │ NARROW    8 kHz samples: history, hop, slack │ 21,504
  *  0x14000 │ WIDE      16 kHz samples                     │ 40,960
  *  0x1E000 │ FEATURES  128 rows x 128 bands x f32         │ 65,536
- *  0x2E000 │ SLOTS     host's, one per track              │
+ *  0x2E000 │ DCT       128 x 128 x f32, cepstra only     │ 65,536
+ *  0x3E000 │ SLOTS     host's, one per track              │
  *          └──────────────────────────────────────────────┘
  */
 export const TEXT: i32 = 0x400
@@ -33,6 +35,7 @@ export const A_LAW: i32 = 0x5000
 export const TAPS: i32 = 0x5400
 export const GOERTZEL: i32 = 0x5580
 export const EDGES: i32 = 0x5600
+export const KEPT: i32 = 0x5680
 export const WINDOW: i32 = 0x5800
 export const TWIDDLE: i32 = 0x6000
 export const BANDS: i32 = 0x7400
@@ -45,7 +48,8 @@ export const SPEECH: i32 = 0xea00
 export const NARROW: i32 = 0xec00
 export const WIDE: i32 = 0x14000
 export const FEATURES: i32 = 0x1e000
-export const SLOTS: i32 = 0x2e000
+export const DCT: i32 = 0x2e000
+export const SLOTS: i32 = 0x3e000
 
 export const TEXT_CHARS_MAX: i32 = 10688
 export const BYTES_MAX: i32 = 8000
@@ -56,5 +60,5 @@ export const FEATURE_ROWS_MAX: i32 = 128
 export const FRAMES_MAX: i32 = 60
 export const NARROW_SAMPLES_MAX: i32 = 5376
 export const WIDE_SAMPLES_MAX: i32 = 10240
-export const STATS_PER_FRAME: i32 = 16
+export const STATS_PER_FRAME: i32 = 12
 export const TAPS_PER_PHASE: i32 = 40

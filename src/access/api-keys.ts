@@ -52,9 +52,9 @@ export interface ApiKeysOptions {
 }
 
 /** Keys at a time, revoked ones included; more are refused. */
-export const keysMax = 10_000
+const keysMax = 10_000
 /** How often a running server looks whether the file changed. */
-export const keysStatMs = 1000
+const keysStatMs = 1000
 /** A lock older than this was left by a process that died. */
 const lockStaleMs = 10_000
 const lockWaitMs = 3000

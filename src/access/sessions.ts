@@ -29,7 +29,7 @@ export interface SessionsOptions {
   readonly counters: Pick<Counters, 'sessionsEvicted'>
 }
 
-export const sessionCookie = 'voicefw_session'
+const sessionCookie = 'voicefw_session'
 
 export class Sessions {
   readonly #options: SessionsOptions

@@ -39,8 +39,8 @@ export interface PastCalls {
 }
 
 /** Scores of a track that a list shows. */
-export const lastWindowsMax = 60
-export const callsPageMax = 1000
+const lastWindowsMax = 60
+const callsPageMax = 1000
 const callsPageDefault = 100
 const storageBatchDefault = 250
 
@@ -157,7 +157,7 @@ export function parseQuery<T>(schema: z.ZodType<T>, query: string): T {
 }
 
 /** A call as lists show it: the last scores instead of windows and gaps. */
-export function listed(call: CallView): object {
+function listed(call: CallView): object {
   const tracks = call.tracks.map(({ windows, gaps: _, ...track }) => ({
     ...track,
     lastWindows: windows.slice(-lastWindowsMax).map((window) => window.score),

@@ -1,7 +1,7 @@
 /**
  * `GET /v1/events`: server-sent events (WHATWG HTML, section 9.2), resumable. Each event is written once as text
- * however many listen. A subscriber that cannot keep up is closed and counted, it resumes by `Last-Event-ID`; a full
- * house is answered 503. Main thread.
+ * however many listen. A subscriber that cannot keep up is closed and counted, it resumes by `Last-Event-ID` at its
+ * own pace; a full house is answered 503. Main thread.
  *
  *   retry: 2000
  *
@@ -19,7 +19,11 @@ import { type BusEvent, type EventBus, type EventType, eventTypes } from '../not
 import { parseQuery } from './calls.ts'
 import { plainHeaders } from './problem.ts'
 
-export const heartbeatMs = 15_000
+const heartbeatMs = 15_000
+/** A resuming subscriber is sent so much at a time, in characters; well below what it may be behind. */
+const catchUpBytes = 65_536
+/** How often it is looked whether the last chunk has left. */
+const catchUpMs = 10
 
 const eventsQuery = z.strictObject({
   types: z
@@ -53,7 +57,7 @@ export class Events {
   }
 
   stream(request: HttpRequest): HttpStream {
-    const { counters, subscribersMax, bus } = this.#options
+    const { counters, subscribersMax } = this.#options
     const query = parseQuery(eventsQuery, request.query)
     const afterId = readLastEventId(request.headers.get('last-event-id'))
     if (this.#writers.size >= subscribersMax) {
@@ -64,39 +68,97 @@ export class Events {
     return {
       status: 200,
       headers: { ...plainHeaders, 'Content-Type': 'text/event-stream; charset=utf-8', 'X-Accel-Buffering': 'no' },
-      open: (writer) => this.#open(writer, wanted, (listener) => bus.subscribe(afterId, listener)),
+      open: (writer) => this.#open(writer, wanted, afterId),
     }
   }
 
-  #open(
-    writer: StreamWriter,
-    wanted: (event: BusEvent) => boolean,
-    subscribe: (listener: (event: BusEvent) => void) => () => void,
-  ): () => void {
-    let stop = () => {}
-    let open = true
-    const close = () => {
-      if (!open) return
-      open = false
-      stop()
-      clearInterval(heartbeat)
+  #open(writer: StreamWriter, wanted: (event: BusEvent) => boolean, afterId: number | null): () => void {
+    const { bus, counters } = this.#options
+    const subscriber = new Subscriber({ bus, writer, wanted }, (why) => {
       this.#writers.delete(writer)
-    }
-    const write = (text: string) => {
-      if (!open || writer.write(text)) return
-      this.#options.counters.eventSubscribersSlow += 1
-      close()
-      writer.end()
-    }
-    const heartbeat = setInterval(() => write(': heartbeat\n\n'), heartbeatMs)
-    heartbeat.unref()
-    this.#writers.add(writer)
-    write('retry: 2000\n\n')
-    stop = subscribe((event) => {
-      if (open && wanted(event)) write(textOf(event))
+      if (why === 'slow') counters.eventSubscribersSlow += 1
     })
-    if (!open) stop()
-    return close
+    this.#writers.add(writer)
+    subscriber.start(afterId)
+    return () => subscriber.close('left')
+  }
+}
+
+interface SubscriberParts {
+  readonly bus: EventBus
+  readonly writer: StreamWriter
+  readonly wanted: (event: BusEvent) => boolean
+}
+
+/**
+ * One open stream. A resuming one first reads the bus at the peer's own pace, a chunk whenever the last one has left;
+ * when it has caught up it listens. Else a peer that was away for long would be sent more at once than it may be
+ * behind.
+ */
+class Subscriber {
+  readonly #parts: SubscriberParts
+  readonly #closed: (why: 'slow' | 'left') => void
+  readonly #heartbeat: NodeJS.Timeout
+  #pace: NodeJS.Timeout | undefined
+  #unsubscribe: () => void = () => {}
+  #open = true
+
+  constructor(parts: SubscriberParts, closed: (why: 'slow' | 'left') => void) {
+    this.#parts = parts
+    this.#closed = closed
+    this.#heartbeat = setInterval(() => this.#write(': heartbeat\n\n'), heartbeatMs)
+    this.#heartbeat.unref()
+  }
+
+  start(afterId: number | null): void {
+    this.#write('retry: 2000\n\n')
+    if (afterId === null) this.#listen()
+    else this.#catchUp(afterId)
+  }
+
+  close(why: 'slow' | 'left'): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#unsubscribe()
+    clearInterval(this.#heartbeat)
+    clearTimeout(this.#pace)
+    this.#closed(why)
+  }
+
+  #catchUp(afterId: number): void {
+    const { bus, writer, wanted } = this.#parts
+    let lastId = afterId
+    let caughtUp = false
+    if (writer.drained()) {
+      let bytes = 0
+      caughtUp = true
+      bus.read(afterId, (event) => {
+        lastId = event.id
+        if (wanted(event)) bytes += this.#write(textOf(event))
+        caughtUp = bytes < catchUpBytes
+        return caughtUp && this.#open
+      })
+    }
+    if (!this.#open) return
+    if (caughtUp) this.#listen()
+    else this.#pace = setTimeout(() => this.#catchUp(lastId), catchUpMs).unref()
+  }
+
+  #listen(): void {
+    const { bus, wanted } = this.#parts
+    this.#unsubscribe = bus.subscribe(null, (event) => {
+      if (wanted(event)) this.#write(textOf(event))
+    })
+  }
+
+  /** @returns what it wrote, in characters. */
+  #write(text: string): number {
+    if (!this.#open) return 0
+    if (!this.#parts.writer.write(text)) {
+      this.close('slow')
+      this.#parts.writer.end()
+    }
+    return text.length
   }
 }
 

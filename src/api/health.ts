@@ -19,7 +19,7 @@ export interface CheckResult {
 export type Check = () => CheckResult
 
 /** What the dashboard draws by, beyond the checks. */
-export interface StatusFacts {
+interface StatusFacts {
   /** name/version of the active voice model, or null before it is loaded. */
   readonly model: string | null
   /** Scores at or above `synthetic` and at or below `human` earn those labels. */

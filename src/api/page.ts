@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { OperatingError } from '../core/errors.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 
-export const contentSecurityPolicy =
+const contentSecurityPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 

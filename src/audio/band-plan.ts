@@ -2,7 +2,7 @@
  * The tables of one feature definition, computed once: Hann window, twiddles, triangular bands, edges of the gate's
  * sub-bands. Both the kernels and their plain twin read these same tables, so they differ by rounding only.
  *
- *   twiddles  [0, M)  exp(-2 pi i k / M), M = fftSize / 2      [M, M + M/2]  exp(-2 pi i k / fftSize)     as (cos, -sin)
+ *   twiddles  [0, M)  exp(-2 pi i k / M), M = fftSize / 2   [M, M + M/2]  exp(-2 pi i k / fftSize)   (cos, -sin)
  *   bands     edges e0 < e1 < ... < e(B+1); band b rises from e(b) to 1 at e(b+1) and falls to e(b+2), unnormalised
  */
 import { strict as assert } from 'node:assert'

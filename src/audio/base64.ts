@@ -1,6 +1,6 @@
 /**
- * The twin of wasm/base64.ts: strict base64 to bytes, one character a step. Alphabet of RFC 4648, padding absent or right,
- * left-over bits of the last character ignored (as `atob` does); anything else is -1.
+ * The twin of wasm/base64.ts: strict base64 to bytes, one character a step. Alphabet of RFC 4648, padding absent or
+ * right, left-over bits of the last character ignored (as `atob` does); anything else is -1.
  */
 const sextets = new Int8Array(256).fill(-1)
 for (const [value, character] of [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'].entries()) {

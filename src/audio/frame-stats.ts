@@ -2,28 +2,18 @@
  * What the kernels say about each frame besides its features: the columns of a row of STATS (wasm/bands.ts). The speech
  * gate and the flags read nothing else of the signal. Powers are natural logarithms of |X|^2 sums, bins are FFT bins.
  */
-export const statsPerFrame = 16
+export const statsPerFrame = 12
 
 export const frameStat = {
   /** ln power of the six sub-bands between `subBandEdgesHz`. */
   subBand: 0,
   /** ln power of all six. */
   power: 6,
-  /** Fractional bin of the largest peak, and its share of all power; then the second peak, four bins or more away. */
+  /** Fractional bin of the largest peak, and its share of all power; then the second peak, three bins or more away. */
   peakBin: 7,
   peakShare: 8,
   secondBin: 9,
   secondShare: 10,
-  /** Mean of the log bands minus log of their mean: 0 for a flat spectrum, negative for a peaky one. */
-  flatness: 11,
-  /** ln mean square of the frame's newest samples. */
-  level: 12,
-  /** Sign changes among the newest samples. */
-  crossings: 13,
-  /** Neighbours among the newest samples that are both at full scale. */
-  clipped: 14,
-  /** Largest magnitude among the newest samples. */
-  peakMagnitude: 15,
 } as const
 
 /** Sub-bands of the gate: hum, pitch, first formant, second formant, two of consonants. Telephone band at any rate. */

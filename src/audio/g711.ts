@@ -1,6 +1,7 @@
 /**
- * ITU-T G.711 both ways, in plain TypeScript: the twin of wasm/g711.ts for decoding and the only encoder (recordings are
- * brought to mu-law before they are judged, as a telephone would). Linear values are 16 bit, floats are linear / 32768.
+ * ITU-T G.711 both ways, in plain TypeScript: the twin of wasm/g711.ts for decoding and the only encoder (recordings
+ * are brought to mu-law before they are judged, as a telephone would). Linear values are 16 bit, floats are linear /
+ * 32768.
  *
  *   mu-law byte, complemented: s eee mmmm    linear = +-(((m << 3) + 132) << e) -+ 132      largest 32124
  *   A-law byte, xor 0x55:      s eee mmmm    linear = +-(16 m + 8), +-((16 m + 264) << (e - 1))   largest 32256
@@ -67,4 +68,11 @@ export function muLawFromFloat(samples: Float32Array): Uint8Array {
     bytes[i] = muLawFromLinear(Math.max(-32768, Math.min(32767, Math.round(samples[i]! * 32768))))
   }
   return bytes
+}
+
+/** The twin of the `fullScalePairs` kernel: mu-law bytes at full scale right after another, from the second on. */
+export function fullScalePairs(bytes: Uint8Array): number {
+  let pairs = 0
+  for (let i = 1; i < bytes.length; i += 1) if (((bytes[i]! | bytes[i - 1]!) & 0x7f) === 0) pairs += 1
+  return pairs
 }

@@ -1,8 +1,8 @@
 /**
  * The door to the kernels binary (dist/wasm/kernels.wasm, sources in wasm/): the only importer of `WebAssembly`. An
  * instance owns one fixed memory: tables and scratch, then as many bytes of slots as its owner asked for. Exports are
- * checked by name and kind when the module is first loaded, so a stale binary cannot start. Everything is synchronous and
- * meant for one thread; views are made once and stay valid because the memory never grows.
+ * checked by name and kind when the module is first loaded, so a stale binary cannot start. Everything is synchronous
+ * and meant for one thread; views are made once and stay valid because the memory never grows.
  */
 import { strict as assert } from 'node:assert'
 import { readFileSync } from 'node:fs'
@@ -36,6 +36,7 @@ export interface KernelFunctions {
   base64Decode(source: number, count: number, target: number): number
   muLawToFloat(source: number, target: number, count: number): void
   aLawToFloat(source: number, target: number, count: number): void
+  fullScalePairs(source: number, count: number): number
   upsample2(source: number, count: number, target: number): void
   goertzel(source: number, count: number): void
   analyse(
@@ -48,6 +49,7 @@ export interface KernelFunctions {
     floor: number,
     features: number,
   ): void
+  cepstra(rows: number, frames: number, bands: number, coefficients: number): void
 }
 
 /** Names of the functions, for the check at load (and the test of the binary's shape). */
@@ -57,9 +59,11 @@ export const kernelFunctionNames = [
   'base64Decode',
   'muLawToFloat',
   'aLawToFloat',
+  'fullScalePairs',
   'upsample2',
   'goertzel',
   'analyse',
+  'cepstra',
 ] as const satisfies readonly (keyof KernelFunctions)[]
 
 /** Places and capacities, exported by the binary so that nobody repeats them. See wasm/memory-map.ts. */
@@ -80,6 +84,7 @@ export const kernelPlaceNames = [
   'NARROW',
   'WIDE',
   'FEATURES',
+  'DCT',
   'SLOTS',
   'TEXT_CHARS_MAX',
   'BYTES_MAX',
@@ -98,8 +103,8 @@ export type KernelPlaces = Readonly<Record<(typeof kernelPlaceNames)[number], nu
 
 const pageBytes = 65536
 
-/** What the module's own declaration asks for: tables and scratch end inside the third page (checked at load). */
-const scratchPages = 3
+/** What the module's own declaration asks for: tables and scratch end inside the fourth page (checked at load). */
+const scratchPages = 4
 let compiled: WebAssembly.Module | undefined
 
 function kernelModule(): WebAssembly.Module {
@@ -145,8 +150,8 @@ export class Kernels {
     return new Float32Array(this.buffer, at, length)
   }
 
-  /** Writes a feature definition's tables. One at a time; `analyse` then follows it. */
-  install(plan: BandPlan): void {
+  /** Writes a feature definition's tables. One at a time; `analyse` then follows it, and `cepstra` its `dct`. */
+  install(plan: BandPlan, dct: Float32Array = new Float32Array(0)): void {
     const { spec } = plan
     assert(spec.fftSize <= this.at.FFT_MAX, `fftSize ${spec.fftSize} over ${this.at.FFT_MAX}`)
     assert(spec.bands <= this.at.BANDS_MAX, `bands ${spec.bands} over ${this.at.BANDS_MAX}`)
@@ -156,6 +161,7 @@ export class Kernels {
     this.words.set(plan.bandBins, this.at.BANDS / 4)
     this.floats.set(plan.weights, this.at.WEIGHTS / 4)
     this.words.set(plan.subBandEdges, this.at.EDGES / 4)
+    this.floats.set(dct, this.at.DCT / 4)
   }
 
   #writeTables(): void {

@@ -1,9 +1,11 @@
 /**
- * Sample rates. `interpolatorTaps` are the coefficients of the streaming 8 -> 16 kHz kernel (wasm/resample.ts), `upsample2`
- * is its twin, and `resampleTo` brings whole recordings of any rate to another, offline, for the score command.
+ * Sample rates. `interpolatorTaps` are the coefficients of the streaming 8 -> 16 kHz kernel (wasm/resample.ts),
+ * `upsample2` is its twin, and `resampleTo` brings whole recordings of any rate to another, offline, for the score
+ * command.
  *
- * All are windowed sincs with a Kaiser window. The interpolator: 80 taps at 16 kHz, two phases of 40, cut at 4 kHz; tap k of
- * the prototype stands at k - 39.5 output samples, so the delay is 39.5 / 2 = 19.75 input samples and both phases have gain 1.
+ * All are windowed sincs with a Kaiser window. The interpolator: 80 taps at 16 kHz, two phases of 40, cut at 4 kHz;
+ * tap k of the prototype stands at k - 39.5 output samples, so the delay is 39.5 / 2 = 19.75 input samples and both
+ * phases have gain 1.
  */
 import { strict as assert } from 'node:assert'
 

@@ -6,7 +6,6 @@ import type { BandPlan } from './band-plan.ts'
 import { frameStat, statsPerFrame } from './frame-stats.ts'
 
 const tiny = 1e-10
-const fullScale = 0.98
 
 /** |X|^2 of bins 0 .. n/2 of a real signal whose length is a power of two. */
 export function powerSpectrum(samples: Float64Array): Float64Array {
@@ -38,8 +37,8 @@ export function powerSpectrum(samples: Float64Array): Float64Array {
 }
 
 /**
- * Frames whose windows start at `start`, `start + hop`, ... of `samples`; one sample before each frame's newest part is
- * read as well. Writes `frames` rows into `features` and `stats`.
+ * Frames whose windows start at `start`, `start + hop`, ... of `samples`. Writes `frames` rows into `features` and
+ * `stats`.
  */
 export function analyse(
   plan: BandPlan,
@@ -56,17 +55,13 @@ export function analyse(
     for (let n = 0; n < spec.windowSamples; n += 1) windowed[n] = samples[at + n]! * plan.window[n]!
     const power = powerSpectrum(windowed)
     const row = stats.subarray(frame * statsPerFrame, (frame + 1) * statsPerFrame)
-    logBands(plan, power, features.subarray(frame * spec.bands, (frame + 1) * spec.bands), row)
+    logBands(plan, power, features.subarray(frame * spec.bands, (frame + 1) * spec.bands))
     spectralStats(plan, power, row)
-    const newest = at + spec.windowSamples - spec.hopSamples
-    timeStats(samples, newest, spec.hopSamples, row)
   }
 }
 
-function logBands(plan: BandPlan, power: Float64Array, out: Float32Array, row: Float32Array): void {
+function logBands(plan: BandPlan, power: Float64Array, out: Float32Array): void {
   let weight = 0
-  let sum = 0
-  let logSum = 0
   const { bands, floor } = plan.spec
   for (let band = 0; band < bands; band += 1) {
     const first = plan.bandBins[2 * band]!
@@ -74,10 +69,7 @@ function logBands(plan: BandPlan, power: Float64Array, out: Float32Array, row: F
     let value = floor
     for (let i = 0; i < count; i += 1, weight += 1) value += power[first + i]! * plan.weights[weight]!
     out[band] = Math.log(value)
-    sum += value
-    logSum += Math.log(value)
   }
-  row[frameStat.flatness] = logSum / bands - Math.log(sum / bands)
 }
 
 function spectralStats(plan: BandPlan, power: Float64Array, row: Float32Array): void {
@@ -95,11 +87,12 @@ function spectralStats(plan: BandPlan, power: Float64Array, row: Float32Array): 
   storePeak(power, edges, largestBin(power, edges, first), total, row.subarray(frameStat.secondBin))
 }
 
+/** The largest bin between the edges that is at least three away from `awayFrom`. */
 function largestBin(power: Float64Array, edges: Int32Array, awayFrom: number): number {
   let best = 0
   let bestBin = edges[0]!
   for (let bin = edges[0]!; bin < edges[6]!; bin += 1) {
-    if (Math.abs(bin - awayFrom) > 3 && power[bin]! > best) {
+    if (Math.abs(bin - awayFrom) > 2 && power[bin]! > best) {
       best = power[bin]!
       bestBin = bin
     }
@@ -107,6 +100,7 @@ function largestBin(power: Float64Array, edges: Int32Array, awayFrom: number): n
   return bestBin
 }
 
+/** Share and centre of gravity of the five bins around `bin`, as far as they lie between the edges. */
 function storePeak(power: Float64Array, edges: Int32Array, bin: number, total: number, out: Float32Array): void {
   let sum = tiny
   let moment = 0
@@ -116,23 +110,4 @@ function storePeak(power: Float64Array, edges: Int32Array, bin: number, total: n
   }
   out[0] = bin + moment / sum
   out[1] = sum / total
-}
-
-function timeStats(samples: Float32Array, start: number, count: number, row: Float32Array): void {
-  let squares = 0
-  let crossings = 0
-  let clipped = 0
-  let largest = 0
-  for (let i = start; i < start + count; i += 1) {
-    const now = samples[i]!
-    const before = samples[i - 1]!
-    squares += now * now
-    if (now < 0 !== before < 0) crossings += 1
-    if (Math.min(Math.abs(now), Math.abs(before)) > fullScale) clipped += 1
-    largest = Math.max(largest, Math.abs(now))
-  }
-  row[frameStat.level] = Math.log(squares / count + tiny)
-  row[frameStat.crossings] = crossings
-  row[frameStat.clipped] = clipped
-  row[frameStat.peakMagnitude] = largest
 }

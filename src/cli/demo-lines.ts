@@ -56,7 +56,8 @@ export class DemoLines {
     const call = this.#calls.get(data.callSid)
     if (call === undefined) return
     if (data.track === 'inbound') call.last = data
-    if (call.printed.get(data.track) === data.label) return
+    // Every call begins as insufficient_speech; that is no news.
+    if ((call.printed.get(data.track) ?? 'insufficient_speech') === data.label) return
     call.printed.set(data.track, data.label)
     this.#line(data.callSid, call.clip, verdictText(data))
   }

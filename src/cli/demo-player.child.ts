@@ -10,7 +10,7 @@ import { systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import { projectRoot } from '../core/project.ts'
 import { identityOf, newSid } from '../simulator/call-load.ts'
-import { type Clip, loadClips } from '../simulator/clips.ts'
+import { byTurns, type Clip, loadClips } from '../simulator/clips.ts'
 import { noFaults } from '../simulator/fault-plan.ts'
 import { Lateness } from '../simulator/lateness.ts'
 import { PacingWheel } from '../simulator/pacing-wheel.ts'
@@ -28,6 +28,8 @@ export interface DemoOrders {
 const callsAtATime = 5
 const newCallEveryMs = 1800
 const retryMs = 2000
+/** Time for the last messages to leave. */
+const hangUpMs = 300
 
 class DemoPlayer {
   readonly #orders: DemoOrders
@@ -35,7 +37,8 @@ class DemoPlayer {
   readonly #lines: DemoLines
   readonly #counts = zeroCounts()
   readonly #wheel = new PacingWheel({ clock: systemClock, lateness: new Lateness() })
-  #live = 0
+  readonly #live = new Set<SimulatedCall>()
+  #dialing = 0
   #leaving = false
 
   constructor(orders: DemoOrders, clips: readonly Clip[]) {
@@ -47,7 +50,7 @@ class DemoPlayer {
   async run(): Promise<void> {
     void this.#listen()
     for (let index = 0; !this.#leaving; index++) {
-      while (this.#live >= callsAtATime) await sleep(100)
+      while (this.#live.size + this.#dialing >= callsAtATime) await sleep(100)
       await this.#play(index).catch((thrown) => {
         if (!this.#leaving) console.error(`demo: ${messageOf(thrown)}`)
         return sleep(retryMs)
@@ -56,29 +59,37 @@ class DemoPlayer {
     }
   }
 
-  leave(): void {
+  /** Every live call ends with its `stop`, so that the server has nothing to wait for. */
+  async leave(): Promise<void> {
     this.#leaving = true
     this.#wheel.stop()
+    for (const call of this.#live) call.hangUp()
+    await sleep(hangUpMs)
   }
 
   async #play(index: number): Promise<void> {
     const clip = this.#clips[index % this.#clips.length]!
     const call = identityOf(index)
     this.#lines.begin(call.callSid, clip)
-    this.#live++
-    const ended = (): void => {
-      this.#live--
-      this.#lines.end(call.callSid)
-    }
-    const { target } = this.#orders
-    const frames = clip.inbound.length
-    const newStreamSid = (): string => newSid('MZ')
-    const options = { target, call, clip, frames, plan: noFaults, counts: this.#counts, newStreamSid, ended }
+    this.#dialing++
     try {
-      this.#wheel.add(await SimulatedCall.place(options))
-    } catch (thrown) {
-      this.#live--
-      throw thrown
+      const placed: SimulatedCall = await SimulatedCall.place({
+        target: this.#orders.target,
+        call,
+        clip,
+        frames: clip.inbound.length,
+        plan: noFaults,
+        counts: this.#counts,
+        newStreamSid: () => newSid('MZ'),
+        ended: () => {
+          this.#live.delete(placed)
+          this.#lines.end(call.callSid)
+        },
+      })
+      this.#live.add(placed)
+      this.#wheel.add(placed)
+    } finally {
+      this.#dialing--
     }
   }
 
@@ -99,11 +110,8 @@ class DemoPlayer {
 }
 
 process.once('message', (orders: DemoOrders) => {
-  const player = new DemoPlayer(orders, loadClips(join(projectRoot, 'fixtures/calls')))
-  process.once('disconnect', () => {
-    player.leave()
-    process.exit(0)
-  })
+  const player = new DemoPlayer(orders, byTurns(loadClips(join(projectRoot, 'fixtures/calls'))))
+  process.once('disconnect', () => void player.leave().then(() => process.exit(0)))
   player.run().catch((thrown) => {
     console.error(`demo: ${messageOf(thrown)}`)
     process.exit(1)

@@ -1,8 +1,8 @@
 /**
- * `voicefw map FILE --source NAME [--json]`: runs a switch's file through its source mapping and prints canonical CDRs as
- * NDJSON on stdout; rejected records as JSON lines on stderr, and a last stderr line with counts. The way to find out
- * whether a mapping is right before a switch is pointed at the server. Streams: memory does not grow with the file, gzip is
- * taken as it is, `-` reads stdin. Main thread of the command.
+ * `voicefw map FILE --source NAME [--json]`: runs a switch's file through its source mapping and prints canonical
+ * CDRs as NDJSON on stdout; rejected records as JSON lines on stderr, and a last stderr line with counts. The way to
+ * find out whether a mapping is right before a switch is pointed at the server. Streams: memory does not grow with
+ * the file, gzip is taken as it is, `-` reads stdin. Main thread of the command.
  */
 import { createReadStream, statSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
@@ -13,6 +13,7 @@ import { type CdrFormat, cdrFormats, createRecordDecoder, isGzip, sniffBytes, sn
 import type { RecordDecoder } from '../wire/cdr-raw.ts'
 import type { CdrRecord } from '../wire/cdr-record.ts'
 import { type CdrSink, CdrSource, type Rejection } from '../wire/cdr-source.ts'
+import type { ExitCode } from './terminal.ts'
 
 export interface MapOptions {
   /** A path, or `-` for stdin. */
@@ -43,8 +44,11 @@ interface Tally {
   readonly flags: Record<string, number>
 }
 
-/** @returns the exit code: 0 when at least one record mapped or the file was empty, 1 when none did or it cannot be read. */
-export async function runMap(options: MapOptions): Promise<number> {
+/**
+ * @returns the exit code: 0 when at least one record mapped or the file was empty, 1 when none did or it cannot be
+ * read.
+ */
+export async function runMap(options: MapOptions): Promise<ExitCode> {
   const stdout = options.stdout ?? process.stdout
   const stderr = options.stderr ?? process.stderr
   const tally: Tally = { records: 0, rejected: 0, attempts: 0, answered: 0, codes: {}, skipped: {}, flags: {} }
@@ -59,15 +63,16 @@ export async function runMap(options: MapOptions): Promise<number> {
       progress(bytes)
       await lines.drain()
       await problems.drain()
+      return !lines.gone
     })
     source.end()
-    await lines.drain()
-    await problems.drain()
-    stderr.write(`${summary(tally, source, options.json)}\n`)
+    problems.write(summary(tally, source, options.json))
+    await lines.finish()
+    await problems.finish()
   } catch (thrown) {
-    await lines.drain()
-    await problems.drain()
-    stderr.write(`${messageOf(thrown)}\n`)
+    problems.write(messageOf(thrown))
+    await lines.finish()
+    await problems.finish()
     return thrown instanceof OperatingError && thrown.domain !== 'dependency' ? 2 : 1
   }
   return tally.records === 0 && tally.rejected > 0 ? 1 : 0
@@ -104,12 +109,12 @@ export function chosenFormat(name: string | undefined): CdrFormat | null {
   return format
 }
 
-/** Reads, unzips, decodes and maps; `afterChunk` is told the compressed bytes so far. */
+/** Reads, unzips, decodes and maps; `afterChunk` is told the compressed bytes so far, and says whether to go on. */
 export async function pump(
   options: Pick<MapOptions, 'file' | 'input'>,
   source: CdrSource,
   format: CdrFormat | null,
-  afterChunk: (bytes: number) => Promise<void>,
+  afterChunk: (bytes: number) => Promise<boolean>,
 ): Promise<void> {
   const raw = options.input ?? openInput(options.file)
   let readBytes = 0
@@ -130,7 +135,7 @@ export async function pump(
       headBytes += chunk.length
       if (headBytes >= sniffBytes) decoder = start()
     }
-    await afterChunk(readBytes)
+    if (!(await afterChunk(readBytes))) return
   }
   decoder ??= start()
   decoder.end(source)
@@ -172,24 +177,44 @@ async function feed(chunks: AsyncIterable<Buffer>, target: Writable): Promise<vo
   target.end()
 }
 
-/** Gathers lines and writes them chunk by chunk, at the pace of whoever reads. */
+/** Gathers lines and writes them chunk by chunk, at the pace of whoever reads; `| head` ends it without an error. */
 class LineWriter {
   readonly #target: Writable
   #lines: string[] = []
+  #onGone: (() => void) | null = null
+  /** The reader has gone: nothing more need be done. */
+  gone = false
 
   constructor(target: Writable) {
     this.#target = target
+    target.on('error', () => {
+      this.gone = true
+      this.#onGone?.()
+    })
   }
 
   write(line: string): void {
-    this.#lines.push(line)
+    if (!this.gone) this.#lines.push(line)
   }
 
   async drain(): Promise<void> {
-    if (this.#lines.length === 0) return
+    if (this.#lines.length === 0 || this.gone) return
     const text = `${this.#lines.join('\n')}\n`
     this.#lines = []
-    if (!this.#target.write(text)) await new Promise((resolve) => this.#target.once('drain', resolve))
+    if (!this.#target.write(text)) await this.#until((done) => this.#target.once('drain', done))
+  }
+
+  /** Everything has reached the system: the process may exit. */
+  async finish(): Promise<void> {
+    await this.drain()
+    if (!this.gone) await this.#until((done) => this.#target.write('', () => done()))
+  }
+
+  #until(begin: (done: () => void) => void): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onGone = resolve
+      begin(resolve)
+    })
   }
 }
 

@@ -111,10 +111,11 @@ export async function runReplay(options: ReplayOptions): Promise<ExitCode> {
     let shownMs = startMs
     await pump(options, source, chosenFormat(options.format), async (bytes) => {
       const nowMs = clock.steadyMs()
-      if (nowMs - shownMs < 500) return
+      if (nowMs - shownMs < 500) return true
       shownMs = nowMs
       const share = total === 0 ? '' : `${Math.floor((bytes * 100) / total)} %  `
       terminal.progress(`${share}${replay.tally.records} records, ${replay.detector.cases.size} cases open`)
+      return true
     })
     source.end()
     const cases = replay.finish()

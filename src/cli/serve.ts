@@ -36,7 +36,8 @@ export async function serve(context: ServeContext, { demo }: { demo: boolean }):
     key = made
     if (!demo) terminal.remark(`admin key of this machine (also in ${join(config.dataDir, 'admin.key')}): ${made}`)
   }
-  const firewall = await startFirewall({ config, log, clock, adminKeyMade })
+  const firewall = await Promise.race([startFirewall({ config, log, clock, adminKeyMade }), signal])
+  if (firewall === undefined) return 0
   const player = demo
     ? startDemoPlayer({ config, terminal, url: firewall.url, key: key ?? adminKeyIn(config.dataDir) })
     : undefined

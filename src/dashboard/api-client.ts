@@ -15,7 +15,7 @@ export class ApiProblem extends Error {
 }
 
 /** A track as lists tell it: the last scores instead of windows and gaps. */
-export type ListedTrack = Omit<TrackVerdict, 'windows' | 'gaps'> & { readonly lastWindows: readonly (number | null)[] }
+type ListedTrack = Omit<TrackVerdict, 'windows' | 'gaps'> & { readonly lastWindows: readonly (number | null)[] }
 export type ListedCall = Omit<CallView, 'tracks'> & { readonly tracks: readonly ListedTrack[] }
 
 export interface CallPage {

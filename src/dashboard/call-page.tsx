@@ -108,7 +108,7 @@ function CallFacts({ call, house, numbersClear }: { call: CallView; house: House
     ['From', showNumber(call.from, numbersClear)],
     ['To', showNumber(call.to, numbersClear)],
     ['Direction', call.direction || '–'],
-    ['Started', localTime(call.startedAt)],
+    ['Started', localTime(call.startedAt, true)],
     [call.state === 'live' ? 'Elapsed' : 'Length', clockTime(endMs - Date.parse(call.startedAt))],
   ]
   if (call.endReason !== null) facts.push(['Ended by', endReasonWords[call.endReason] ?? call.endReason])

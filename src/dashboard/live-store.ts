@@ -60,8 +60,8 @@ export class LiveStore {
   #scheduled = false
 
   /**
-   * Takes the list of live calls as the truth about which tracks there are; but a track that an event spoke of after the
-   * list was asked for is newer than the list.
+   * Takes the list of live calls as the truth about which tracks there are; but a track that an event spoke of after
+   * the list was asked for is newer than the list.
    */
   load(calls: readonly ListedCall[], askedAtMs: number): void {
     const present = new Set<string>()

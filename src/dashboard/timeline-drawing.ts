@@ -16,7 +16,7 @@ import type { Thresholds } from './api-client.ts'
 import type { ColourName } from './colours.ts'
 import type { LaneFlag, Stretch } from './timeline-stretches.ts'
 
-export const laneStep = 0.1
+const laneStep = 0.1
 /** Room between the score's zero and the first lane. */
 const laneTop = 0.05
 

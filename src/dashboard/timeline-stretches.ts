@@ -15,7 +15,7 @@ export interface Stretch {
 }
 
 /** In the order of the lanes. */
-export const laneFlags = ['silence', 'music', 'tone', 'dtmf', 'clipped', 'gap'] as const
+const laneFlags = ['silence', 'music', 'tone', 'dtmf', 'clipped', 'gap'] as const
 
 export type LaneFlag = (typeof laneFlags)[number]
 

@@ -108,7 +108,11 @@ function options(latest: Latest, setAt: (at: number | null) => void): Omit<uPlot
     legend: { show: false },
     padding: [8, 12, 0, 0],
     cursor: { points: { size: 8 }, y: false, drag: { x: true, y: false } },
-    scales: { x: { time: false }, y: { range: () => [yMin(latest.current.lanes), 1.02] } },
+    // The call begins at 0, not at the end of its first window; a zoomed range is kept as it is.
+    scales: {
+      x: { time: false, range: (plot, min, max) => [min <= (plot.data[0][0] ?? 0) ? 0 : min, max] },
+      y: { range: () => [yMin(latest.current.lanes), 1.02] },
+    },
     axes: [
       {
         ...axis,

@@ -31,7 +31,7 @@ export function TrackPanel({ track, thresholds }: { track: TrackVerdict; thresho
         <Figures track={track} />
       </div>
       <div class="chart-head">
-        <h3>Score over the call</h3>
+        <h3>Window scores over the call</h3>
         {thresholds ? (
           <p class="soft small legend">
             <span class="swatch zone-synthetic" aria-hidden="true" /> synthetic from {thresholds.synthetic.toFixed(2)}
@@ -135,7 +135,7 @@ function summary(track: TrackVerdict): string {
   const range = scored.length === 0 ? 'no scores' : `scores from ${min(scored)} to ${max(scored)}`
   const length = clockTime(track.windows.at(-1)?.endMs ?? 0)
   const name = labelWords[track.label].name
-  return `Score over ${length} of the ${track.track} track: ${range}, ${name}. Arrow keys read it.`
+  return `Window scores over ${length} of the ${track.track} track: ${range}, ${name}. Arrow keys read it.`
 }
 
 function min(scores: readonly number[]): string {

@@ -42,7 +42,7 @@ export function RowHeads({ time }: { time: string }) {
       <span>Call</span>
       <span>From → to</span>
       <span class="right">{time}</span>
-      <span>Score over the last 30 s</span>
+      <span>Last window scores</span>
       <span class="right">Score</span>
       <span class="right">Confidence</span>
       <span class="right">Speech</span>

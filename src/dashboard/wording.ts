@@ -90,8 +90,8 @@ export function percent(share: number): string {
   return `${Math.round(share * 100)} %`
 }
 
-/** Local date and time, short: `22 Nov, 16:39:57`. */
-export function localTime(iso: string): string {
+/** Local date and time, short: `22 Nov, 16:39`, or to the second. */
+export function localTime(iso: string, toTheSecond = false): string {
   const date = new Date(iso)
   if (Number.isNaN(date.getTime())) return '–'
   return date.toLocaleString(undefined, {
@@ -99,7 +99,7 @@ export function localTime(iso: string): string {
     month: 'short',
     hour: '2-digit',
     minute: '2-digit',
-    second: '2-digit',
+    ...(toTheSecond ? { second: '2-digit' } : {}),
     hour12: false,
   })
 }

@@ -1,7 +1,8 @@
 /**
- * DTMF digits in the audio (a `<Start><Stream>` brings no dtmf events), by the criteria of ITU-T Q.23 and Q.24: one row and
- * one column tone, near their nominal frequencies, within the twist, at least 40 ms. Most frames are dismissed by their two
- * largest peaks; the rest go through the Goertzel kernel in blocks of 20 ms that move on by a frame.
+ * DTMF digits in the audio (a `<Start><Stream>` brings no dtmf events), by the criteria of ITU-T Q.23 and Q.24: one
+ * row and one column tone, near their nominal frequencies, within the twist, at least 40 ms. Most frames are
+ * dismissed by their two largest peaks; the rest go through the Goertzel kernel in blocks of 20 ms that move on by a
+ * frame.
  *
  *   blocks   ├────20 ms────┤
  *                   ├────20 ms────┤          three blocks in a row with the same digit: a digit
@@ -27,7 +28,10 @@ const toneShareMin = 0.575
 /** Accepted distance from nominal: Q.24 accepts 1.5 % and refuses 3.5 %. */
 const frequencyToleranceMax = 0.025
 
-/** Q.24 (most tolerant administration): the row up to 8 dB over the column, the column up to 4 dB over the row; 1 dB of slack. */
+/**
+ * Q.24 (most tolerant administration): the row up to 8 dB over the column, the column up to 4 dB over the row; 1 dB
+ * of slack.
+ */
 const rowOverColumnMax = 10 ** 0.9
 const columnOverRowMax = 10 ** 0.5
 
@@ -38,7 +42,7 @@ const neighbourShareMax = 0.25
 const meanSquareMin = 3e-5
 
 /** Speech is not believed this many frames (60 ms) to both sides of a digit. */
-export const dtmfMaskFrames = 6
+const dtmfMaskFrames = 6
 
 export class DtmfDetector {
   /** After `scan`: digits that were confirmed in this hop, in order. */
@@ -54,7 +58,8 @@ export class DtmfDetector {
   readonly #mask: Int32Array
 
   /**
-   * @param firstNewest byte offset of the first hop sample at 8 kHz in kernel memory, with at least 80 samples before it
+   * @param firstNewest byte offset of the first hop sample at 8 kHz in kernel memory, with at least 80 samples before
+   * it
    * @param frameSamples samples of a frame at 8 kHz
    */
   constructor(kernels: Kernels, firstNewest: number, frameSamples: number, binHz: number, tracksMax: number) {

@@ -1,22 +1,25 @@
 /**
  * Everything said about a hop besides its features: which frames are speech, and the flags. Brings together the gate
- * (speech-gate.ts), held tones (tones.ts) and DTMF (dtmf.ts); state per track is theirs.
+ * (speech-gate.ts), held tones (tones.ts), DTMF (dtmf.ts) and music (music.ts); state per track is theirs.
  */
-import { frameStat, statsPerFrame } from '../audio/frame-stats.ts'
 import type { Kernels } from '../audio/kernels.ts'
 import { DtmfDetector } from './dtmf.ts'
 import { type Hop, type HopSpec, hopFlag } from './hop.ts'
+import { MusicDetector } from './music.ts'
 import { SpeechGate } from './speech-gate.ts'
 import { markTones } from './tones.ts'
 
 const narrowHz = 8000
 
-/** Neighbours at full scale in a hop before it counts as clipped: a single loud peak touches full scale twice or less. */
+/**
+ * Neighbours at full scale in a hop before it counts as clipped: a single loud peak touches full scale twice or less.
+ */
 const clippedMin = 4
 
 export class HopFlags {
   readonly #gate: SpeechGate
   readonly #dtmf: DtmfDetector
+  readonly #music: MusicDetector
   /** Frames that cannot be speech: tones and what surrounds DTMF. */
   readonly #barred: Uint8Array
   readonly #tonal: Uint8Array
@@ -27,6 +30,7 @@ export class HopFlags {
     const frameSamples = (features.hopSamples * narrowHz) / features.sampleRateHz
     this.#gate = new SpeechGate(hopFrames, tracksMax)
     this.#dtmf = new DtmfDetector(kernels, hopStart, frameSamples, features.sampleRateHz / features.fftSize, tracksMax)
+    this.#music = new MusicDetector(hopFrames, tracksMax)
     this.#barred = new Uint8Array(hopFrames)
     this.#tonal = new Uint8Array(hopFrames)
   }
@@ -34,10 +38,14 @@ export class HopFlags {
   reset(slot: number): void {
     this.#gate.reset(slot)
     this.#dtmf.reset(slot)
+    this.#music.reset(slot)
   }
 
-  /** Writes speech, speechFrames, flags and dtmfDigit of `hop` from the figures of its frames. */
-  judge(slot: number, stats: Float32Array, hop: Hop): void {
+  /**
+   * Writes speech, speechFrames, flags and dtmfDigit of `hop` from the figures of its frames.
+   * @param fullScalePairs neighbouring samples of the hop that are both at full scale
+   */
+  judge(slot: number, stats: Float32Array, fullScalePairs: number, hop: Hop): void {
     const barred = this.#barred
     this.#dtmf.scan(slot, stats, barred)
     const tonalFrames = markTones(stats, this.#tonal)
@@ -47,13 +55,8 @@ export class HopFlags {
     hop.flags = 0
     if (this.#dtmf.toneFrames > 0) hop.flags |= hopFlag.dtmf
     else if (tonalFrames > 0) hop.flags |= hopFlag.tone
+    if (this.#music.judge(slot, stats, hop.speechFrames)) hop.flags |= hopFlag.music
     if (hop.speechFrames === 0 && this.#gate.quiet) hop.flags |= hopFlag.silence
-    if (clippedNeighbours(stats, barred.length) >= clippedMin) hop.flags |= hopFlag.clipped
+    if (fullScalePairs >= clippedMin) hop.flags |= hopFlag.clipped
   }
-}
-
-function clippedNeighbours(stats: Float32Array, frames: number): number {
-  let sum = 0
-  for (let frame = 0; frame < frames; frame += 1) sum += stats[frame * statsPerFrame + frameStat.clipped]!
-  return sum
 }

@@ -13,11 +13,8 @@ export function hopFlagNames(bits: number): HopFlagName[] {
   return (Object.keys(hopFlag) as HopFlagName[]).filter((name) => (bits & hopFlag[name]) !== 0)
 }
 
-/** Parameters of the log band features; the manifest's `features` plus its sample rate. */
-export interface BandFeatureSpec {
-  readonly kind: 'log-bands'
+interface BandParameters {
   readonly scale: 'linear' | 'mel'
-  readonly sampleRateHz: 8000 | 16000
   readonly windowSamples: number
   readonly hopSamples: number
   readonly fftSize: 256 | 512
@@ -26,6 +23,18 @@ export interface BandFeatureSpec {
   readonly highHz: number
   /** Added to each band's power before the natural logarithm. */
   readonly floor: number
+}
+
+/** The manifest's `features`: log band powers, or the first cepstral coefficients of them (LFCC; MFCC when mel). */
+export type FeatureDefinition =
+  | (BandParameters & { readonly kind: 'log-bands' })
+  | (BandParameters & { readonly kind: 'cepstra'; readonly coefficients: number })
+
+export type BandFeatureSpec = FeatureDefinition & { readonly sampleRateHz: 8000 | 16000 }
+
+/** Values a frame has. */
+export function featureWidth(features: FeatureDefinition): number {
+  return features.kind === 'cepstra' ? features.coefficients : features.bands
 }
 
 /** How frames gather into hops. */
@@ -39,7 +48,7 @@ export interface HopSpec {
 
 /** One closed hop. The object and its views are reused: valid during the callback only. */
 export interface Hop {
-  /** [contextFrames + hopFrames, bands] natural log band powers, oldest frame first. */
+  /** [contextFrames + hopFrames, featureWidth] natural log band powers or their cepstra, oldest frame first. */
   readonly features: Float32Array
   /** [hopFrames] 1 where the frame is speech, else 0. */
   readonly speech: Float32Array
@@ -49,6 +58,6 @@ export interface Hop {
   filledSamples: number
   /** OR of `hopFlag`. */
   flags: number
-  /** DTMF digit heard in this hop (`0-9*#A-D`), or empty. */
+  /** DTMF digits confirmed in this hop, in order (`0-9*#A-D`; several when dialled fast), or empty. */
   dtmfDigit: string
 }

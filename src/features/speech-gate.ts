@@ -1,7 +1,8 @@
 /**
- * Which frames are speech. Six sub-bands are held against a noise floor that follows the track (lowest 50 ms of the last
- * seconds), and what does not change for 300 ms (hum, noise, held tones) is not speech however loud it is. Judged a hop
- * at a time, so each frame sees up to half a second to both sides. Missing speech is worse than letting noise by.
+ * Which frames are speech. Six sub-bands are held against a noise floor that follows the track (lowest 50 ms of the
+ * last seconds), and what does not change for 300 ms (hum, noise, held tones) is not speech however loud it is.
+ * Judged a hop at a time, so each frame sees up to half a second to both sides. Missing speech is worse than letting
+ * noise by.
  */
 import { frameStat, statsPerFrame } from '../audio/frame-stats.ts'
 
@@ -16,12 +17,18 @@ const blockFrames = 5
 /** The minimum of noise lies under its mean: by this much (natural log) for 50 ms blocks. */
 const floorBias = 0.5
 
-/** The floor of the first hops (1.5 s) is at most this (ln power): about -50 dBFS of noise; else speech at once would hide itself. */
+/**
+ * The floor of the first hops (1.5 s) is at most this (ln power): about -50 dBFS of noise; else speech at once would
+ * hide itself.
+ */
 const startHops = 3
 const startFloorMax = -2
 
-/** No frame under this level is speech (ln power of the window; about -62 dBFS). */
+/** No frame under this level is speech (ln power of the window; about -56 dBFS). */
 const powerMin = -3.5
+
+/** A hop without speech is silence when no frame passes this (ln power; about -45 dBFS): line noise does not. */
+const quietPowerMax = -1
 
 /** Power (ln) that only samples of zero have. In a hop with filled samples they say nothing about the line's noise. */
 const digitalSilence = -12
@@ -33,8 +40,9 @@ const excessMax = 4
 const excessMin = 4
 
 /**
- * Stationary: over this many frames the variance of ln power (0.04: 0.9 dB) and the mean of its sub-bands' variances stay
- * under these. White noise has 0.13 in its sub-bands (they hold few bins); speech of steady power has 0.6 and more.
+ * Stationary: over this many frames the variance of ln power (0.04: 0.9 dB) and the mean of its sub-bands' variances
+ * stay under these. White noise has 0.13 in its sub-bands (they hold few bins); speech of steady power has 0.6 and
+ * more.
  */
 const stationaryFrames = 30
 const stationaryStep = 5
@@ -55,7 +63,7 @@ const nextAt = validAt + 1
 const holdAt = validAt + 2
 
 export class SpeechGate {
-  /** After `judge`: nothing in the hop was over the lowest level of speech. */
+  /** After `judge`: no frame of the hop was louder than the line's own noise may be. */
   quiet = false
   readonly #frames: number
   readonly #state: Float32Array
@@ -74,15 +82,19 @@ export class SpeechGate {
     this.#state.fill(0, slot * stateSize, (slot + 1) * stateSize)
   }
 
-  /** Writes 1 or 0 a frame into `speech`; returns how many are 1. `barred` frames never are. A hop with a gap keeps its floor. */
+  /**
+   * Writes 1 or 0 a frame into `speech`; returns how many are 1. `barred` frames never are. A hop with a gap keeps
+   * its floor.
+   */
   judge(slot: number, stats: Float32Array, barred: Uint8Array, hasGap: boolean, speech: Float32Array): number {
     const state = slot * stateSize
     this.#followFloor(state, stats, hasGap ? digitalSilence : Number.NEGATIVE_INFINITY)
     this.#markSteady(stats)
     this.quiet = true
     for (let frame = 0; frame < this.#frames; frame += 1) {
-      const loud = stats[frame * statsPerFrame + frameStat.power]! > powerMin
-      if (loud) this.quiet = false
+      const power = stats[frame * statsPerFrame + frameStat.power]!
+      const loud = power > powerMin
+      if (power > quietPowerMax) this.quiet = false
       const out = barred[frame] === 1 || this.#steady[frame] === 1
       this.#raw[frame] = loud && !out && this.#excess(stats, frame) > excessMin ? 1 : 0
     }
@@ -138,7 +150,9 @@ export class SpeechGate {
     }
   }
 
-  /** Removes runs that are too short, unless speech was just going on. A run at the hop's end may continue: it stays. */
+  /**
+   * Removes runs that are too short, unless speech was just going on. A run at the hop's end may continue: it stays.
+   */
   #dropBursts(state: number): void {
     let run = this.#state[state + holdAt]! > 0 ? burstFramesMin : 0
     for (let frame = 0; frame <= this.#frames; frame += 1) {

@@ -1,25 +1,26 @@
 /**
- * From the bytes of a track to closed hops: base64, mu-law, (16 kHz,) log bands, speech mask and flags. One per voice
- * worker; the score command and the training dump use the same class, so a model meets live what it was trained on.
+ * From the bytes of a track to closed hops: base64, mu-law, (16 kHz,) log bands or cepstra, speech mask, flags. One per
+ * voice worker; score command and training dump use the same class, so a model meets live what it was trained on.
  * All state of a track is one slot of the kernels' memory: the bytes of the open hop with as much history as a window
  * (and the interpolator) reaches back, and the context frames. For the shipped 8 kHz model that is under 10 KiB a track
  * (`bytesPerTrack`), at most 60 KiB for any definition. Nothing is allocated per frame; a hop's views are reused.
  *
  *   slot   ┌─────────────┬──────────────────────────────┬──────────────────┐
  *          │ history     │ open hop, mu-law bytes       │ context features │
- *          │ H bytes     │ hopSamples8k, `fill` of them │ C x bands x f32  │
+ *          │ H bytes     │ hopSamples8k, `fill` of them │ C x width x f32  │
  *          └─────────────┴──────────────────────────────┴──────────────────┘
- *   When `fill` reaches the hop: history + hop -> floats (-> 16 kHz) -> frames; frame t ends at sample (t + 1) x 80 of the
- *   hop and its window reaches back. Then the last H bytes become the history, the last C rows the context. So where
- *   messages begin and end cannot show in the result.
+ *   When `fill` reaches the hop: history + hop -> floats (-> 16 kHz) -> frames; frame t ends at sample (t + 1) x 80
+ *   of the hop and its window reaches back. Then the last H bytes become the history, the last C rows the context. So
+ *   where messages begin and end cannot show in the result.
  */
 import { strict as assert } from 'node:assert'
 import { planBands } from '../audio/band-plan.ts'
+import { cepstra, dctTable } from '../audio/cepstra.ts'
 import { statsPerFrame } from '../audio/frame-stats.ts'
 import { muLawZero } from '../audio/g711.ts'
 import { Kernels } from '../audio/kernels.ts'
 import { tapsPerPhase } from '../audio/resample.ts'
-import { type Hop, type HopSpec, hopFlag } from './hop.ts'
+import { type BandFeatureSpec, featureWidth, type Hop, type HopSpec, hopFlag } from './hop.ts'
 import { HopFlags } from './hop-flags.ts'
 
 /** Rate of G.711, of the sample counts in this file's interface and of the media clock. */
@@ -51,12 +52,21 @@ function layoutOf(spec: HopSpec): Layout {
   const reachSamples = features.windowSamples - features.hopSamples
   const historyBytes = alignUp(factor === 1 ? reachSamples : reachSamples / 2 + tapsPerPhase)
   const contextAt = alignUp(historyBytes + hopBytes)
-  const slotBytes = alignUp(contextAt + contextFrames * features.bands * 4)
+  const slotBytes = alignUp(contextAt + contextFrames * featureWidth(features) * 4)
   assert(
     slotBytes <= bytesPerTrackMax,
     `a track would cost ${slotBytes} bytes, at most ${bytesPerTrackMax} are allowed`,
   )
   return { historyBytes, hopBytes, contextAt, slotBytes, reachSamples }
+}
+
+/** Features of a frame of digital silence. */
+function silentFeatures(features: BandFeatureSpec): Float32Array {
+  const bands = new Float32Array(features.bands).fill(Math.log(features.floor))
+  if (features.kind === 'log-bands') return bands
+  const out = new Float32Array(features.coefficients)
+  cepstra(dctTable(features.bands, features.coefficients), bands, features.bands, out)
+  return out
 }
 
 export class VoiceFrontEnd {
@@ -70,6 +80,8 @@ export class VoiceFrontEnd {
   readonly #free: number[]
   readonly #hop: Hop
   readonly #stats: Float32Array
+  /** The context of a track that has not begun. */
+  readonly #silence: Float32Array
   /** The buffer messages came from last, seen as words: a ring is one buffer, so this is made once. */
   #textBuffer: ArrayBufferLike | undefined
   #textWords: Int32Array
@@ -86,7 +98,7 @@ export class VoiceFrontEnd {
     this.#textWords = kernels.words
     const rows = spec.contextFrames + spec.hopFrames
     this.#hop = {
-      features: kernels.floatsAt(kernels.at.FEATURES, rows * spec.features.bands),
+      features: kernels.floatsAt(kernels.at.FEATURES, rows * featureWidth(spec.features)),
       speech: kernels.floatsAt(kernels.at.SPEECH, spec.hopFrames),
       speechFrames: 0,
       filledSamples: 0,
@@ -94,6 +106,8 @@ export class VoiceFrontEnd {
       dtmfDigit: '',
     }
     this.#stats = kernels.floatsAt(kernels.at.STATS, spec.hopFrames * statsPerFrame)
+    const silent = silentFeatures(spec.features)
+    this.#silence = new Float32Array(spec.contextFrames * silent.length).map((_, i) => silent[i % silent.length]!)
   }
 
   static create(spec: HopSpec, tracksMax: number): VoiceFrontEnd {
@@ -102,9 +116,9 @@ export class VoiceFrontEnd {
     const kernels = Kernels.load(layout.slotBytes * tracksMax)
     const { at } = kernels
     // Frames are computed in fours: the last group may write three rows more and read three hops more.
-    const rows = spec.contextFrames + spec.hopFrames + 3
+    const { features, contextFrames, hopFrames } = spec
     assert(
-      rows * spec.features.bands <= at.FEATURE_ROWS_MAX * at.BANDS_MAX,
+      contextFrames * featureWidth(features) + (hopFrames + 3) * features.bands <= at.FEATURE_ROWS_MAX * at.BANDS_MAX,
       'too many frames and bands for the kernels',
     )
     assert(spec.hopFrames <= at.FRAMES_MAX, `hopFrames ${spec.hopFrames} over ${at.FRAMES_MAX}`)
@@ -112,7 +126,7 @@ export class VoiceFrontEnd {
       layout.historyBytes + layout.hopBytes + 3 * spec.features.hopSamples <= at.NARROW_SAMPLES_MAX,
       'hop too long',
     )
-    kernels.install(plan)
+    kernels.install(plan, features.kind === 'cepstra' ? dctTable(features.bands, features.coefficients) : undefined)
     return new VoiceFrontEnd(spec, layout, kernels, tracksMax)
   }
 
@@ -141,16 +155,15 @@ export class VoiceFrontEnd {
     const { historyBytes, contextAt } = this.#layout
     const at = this.#slotAt(slot)
     this.#kernels.run.fill(at, muLawZero, historyBytes)
-    const { bands, floor } = this.#spec.features
-    const context = (at + contextAt) / 4
-    this.#kernels.floats.fill(Math.log(floor), context, context + this.#spec.contextFrames * bands)
+    this.#kernels.floats.set(this.#silence, (at + contextAt) / 4)
     this.#fill[slot] = 0
     this.#filledSamples[slot] = 0
     this.#flags.reset(slot)
   }
 
   /**
-   * Base64 text `message[start, end)` -> mu-law bytes in scratch, where `push` takes them from. Returns their number, or
+   * Base64 text `message[start, end)` -> mu-law bytes in scratch, where `push` takes them from. Returns their number,
+   * or
    * -1 when the text is not base64 or holds more than 8000 bytes.
    */
   decode(message: Uint8Array, start: number, end: number): number {
@@ -203,11 +216,13 @@ export class VoiceFrontEnd {
 
   #advance(slot: number, fill: number, sink: HopSink): void {
     this.#fill[slot] = fill
-    if (fill < this.#layout.hopBytes) return
-    this.#analyse(slot)
+    const { historyBytes, hopBytes } = this.#layout
+    if (fill < hopBytes) return
     const hop = this.#hop
+    const clipped = this.#kernels.run.fullScalePairs(this.#slotAt(slot) + historyBytes, hopBytes)
+    this.#analyse(slot)
     hop.filledSamples = this.#filledSamples[slot]!
-    this.#flags.judge(slot, this.#stats, hop)
+    this.#flags.judge(slot, this.#stats, clipped, hop)
     if (hop.filledSamples > 0) hop.flags |= hopFlag.gap
     this.#fill[slot] = 0
     this.#filledSamples[slot] = 0
@@ -220,7 +235,8 @@ export class VoiceFrontEnd {
     const { historyBytes, hopBytes, contextAt, reachSamples } = this.#layout
     const { features, hopFrames, contextFrames } = this.#spec
     const slotAt = this.#slotAt(slot)
-    const contextBytes = contextFrames * features.bands * 4
+    const rowBytes = featureWidth(features) * 4
+    const contextBytes = contextFrames * rowBytes
     run.muLawToFloat(slotAt, at.NARROW, historyBytes + hopBytes)
     let samples = at.NARROW + (historyBytes - reachSamples) * 4
     if (features.sampleRateHz !== narrowHz) {
@@ -239,7 +255,10 @@ export class VoiceFrontEnd {
       features.floor,
       at.FEATURES + contextBytes,
     )
-    run.move(slotAt + contextAt, at.FEATURES + hopFrames * features.bands * 4, contextBytes)
+    if (features.kind === 'cepstra') {
+      run.cepstra(at.FEATURES + contextBytes, hopFrames, features.bands, features.coefficients)
+    }
+    run.move(slotAt + contextAt, at.FEATURES + hopFrames * rowBytes, contextBytes)
     run.move(slotAt, slotAt + hopBytes, historyBytes)
   }
 

@@ -40,6 +40,8 @@ export interface HttpStream {
 export interface StreamWriter {
   /** False: the peer is too slow, this write was buffered over the limit; the owner should end the stream. */
   write(text: string): boolean
+  /** True: nothing waits for the peer. Who has much to send sends on when this is so. */
+  drained(): boolean
   end(): void
 }
 

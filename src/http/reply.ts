@@ -90,7 +90,11 @@ export class Reply {
       // A first write sends the headers even when no event is at hand; a comment line means nothing to the reader.
       this.#response.write(':\n\n')
     })
-    const writer: StreamWriter = { write: (text) => this.#write(text), end: () => this.end() }
+    const writer: StreamWriter = {
+      write: (text) => this.#write(text),
+      drained: () => this.#backlogBytes === 0,
+      end: () => this.end(),
+    }
     const left = answer.open(writer)
     if (this.#state === 'streaming') this.#endStream = left
     else left()

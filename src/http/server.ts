@@ -78,8 +78,7 @@ class Server implements HttpServer {
 
   constructor(options: HttpServerOptions) {
     this.#options = options
-    const { tls } = options
-    this.#app = tls ? uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile }) : uws.App()
+    this.#app = createApp(options.tls)
     this.#budget = new BodyBudget(options.limits.bodiesBytesMax ?? 67_108_864)
   }
 
@@ -354,6 +353,19 @@ class Server implements HttpServer {
     if (this.#bugLines > bugLinesPerSecondMax) return
     const stack = thrown instanceof Error ? thrown.stack : undefined
     log.error('a server callback threw', { error: messageOf(thrown), stack })
+  }
+}
+
+function createApp(tls: HttpServerOptions['tls']): uws.TemplatedApp {
+  if (tls === null) return uws.App()
+  try {
+    return uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile })
+  } catch (cause) {
+    // The library does not say what is wrong with them.
+    const files = `${tls.certFile} and ${tls.keyFile}`
+    throw new OperatingError('config_invalid', `server.tls: no certificate and key could be read from ${files}`, {
+      cause,
+    })
   }
 }
 

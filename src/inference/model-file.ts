@@ -23,6 +23,18 @@ const story = z.looseObject({})
 
 const registrySchema = z.record(folder, z.strictObject({ active: folder, previous: folder.nullable() }))
 
+/** Keys that both kinds of features have. */
+const bandKeys = {
+  scale: z.enum(['linear', 'mel']),
+  windowSamples: size.max(512),
+  hopSamples: size.max(512),
+  fftSize: z.union([z.literal(256), z.literal(512)]),
+  bands: size.max(256),
+  lowHz: z.number().min(0),
+  highHz: z.number().max(8000),
+  floor: z.number().positive(),
+}
+
 const voiceManifestSchema = z.strictObject({
   name: folder,
   version: folder,
@@ -31,17 +43,10 @@ const voiceManifestSchema = z.strictObject({
   sha256: z.string().regex(/^[0-9a-f]{64}$/, '64 lower-case hexadecimal digits'),
   parameters: size,
   sampleRateHz: z.union([z.literal(8000), z.literal(16000)]),
-  features: z.strictObject({
-    kind: z.literal('log-bands'),
-    scale: z.enum(['linear', 'mel']),
-    windowSamples: size.max(512),
-    hopSamples: size.max(512),
-    fftSize: z.union([z.literal(256), z.literal(512)]),
-    bands: size.max(256),
-    lowHz: z.number().min(0),
-    highHz: z.number().max(8000),
-    floor: z.number().positive(),
-  }),
+  features: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('log-bands'), ...bandKeys }),
+    z.strictObject({ kind: z.literal('cepstra'), coefficients: size, ...bandKeys }),
+  ]),
   hop: z.strictObject({ ms: size.max(5000), frames: size.max(500), contextFrames: z.number().int().min(0).max(500) }),
   window: z.strictObject({ hops: size.min(2).max(64) }),
   embedding: z.strictObject({ size: size.max(1024) }),
@@ -113,6 +118,9 @@ function disagreements(
   }
   if (features.highHz <= features.lowHz || features.highHz > sampleRateHz / 2) {
     out.push(`features.highHz ${features.highHz} must lie above lowHz ${features.lowHz} and within ${sampleRateHz / 2}`)
+  }
+  if (features.kind === 'cepstra' && features.coefficients > features.bands) {
+    out.push(`features.coefficients ${features.coefficients} is larger than features.bands ${features.bands}`)
   }
   if (thresholds.synthetic <= thresholds.human) {
     out.push(`thresholds.synthetic ${thresholds.synthetic} must lie above thresholds.human ${thresholds.human}`)

@@ -3,12 +3,13 @@
  * `logit`. A row is one hop of one track. All buffers are allocated once for `batchMax` rows; nothing here knows of
  * tracks or time. Runs on the calling thread.
  *
- * With F = contextFrames + hop frames, B bands, H = window hops - 1, E = embedding size, row r lies at
+ * With F = contextFrames + hop frames, B features a frame (bands or coefficients), H = window hops - 1,
+ * E = embedding size, row r lies at
  *     features  [r*F*B ...]   context frames first, then the hop's, bands of a frame together
  *     speech    [r*hopFrames ...]        history [r*H*E ...] oldest hop first        historyWeight [r*H ...]
  *     embedding [r*E ...]                logit [r]
  */
-import type { HopSpec } from '../features/hop.ts'
+import { featureWidth, type HopSpec } from '../features/hop.ts'
 import type { VoiceManifest, VoiceModel } from './model-file.ts'
 import { BatchSession } from './session.ts'
 
@@ -64,12 +65,12 @@ export class VoiceDetector {
   static async load({ manifest, onnx }: VoiceModel, options: { batchMax: number }): Promise<VoiceDetector> {
     const frames = manifest.hop.contextFrames + manifest.hop.frames
     const historyHops = manifest.window.hops - 1
-    const bands = manifest.features.bands
+    const width = featureWidth(manifest.features)
     const session = await BatchSession.load({
       onnx,
       batchMax: options.batchMax,
       inputs: {
-        features: [frames, bands],
+        features: [frames, width],
         speech: [manifest.hop.frames],
         history: [historyHops, manifest.embedding.size],
         historyWeight: [historyHops],
@@ -77,7 +78,7 @@ export class VoiceDetector {
       outputs: { embedding: [manifest.embedding.size], logit: [] },
     })
     const row = {
-      features: frames * bands,
+      features: frames * width,
       speech: manifest.hop.frames,
       historyHops,
       embedding: manifest.embedding.size,

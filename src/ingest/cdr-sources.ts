@@ -1,7 +1,7 @@
 /**
- * Finds and reads source mappings: `configs/sources/NAME.yaml` of the package, the user's own directories before it, or a
- * path to a file. A mapping may begin with `extends: NAME` and change a few keys: maps merge, everything else replaces.
- * Main thread, at start and by commands.
+ * Finds and reads source mappings: `configs/sources/NAME.yaml` of the package, the user's own directories before it,
+ * or a path to a file. A mapping may begin with `extends: NAME` and change a few keys: maps merge, everything else
+ * replaces. Main thread, at start and by commands.
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
@@ -18,7 +18,7 @@ export interface NamedSource {
 }
 
 /** Where the shipped mappings lie. */
-export const shippedSources = `${projectRoot}configs/sources`
+const shippedSources = `${projectRoot}configs/sources`
 
 /** Mappings may extend one another so many times. */
 const extendsMax = 5
@@ -26,7 +26,8 @@ const extendsMax = 5
 const namePattern = /^[a-z0-9][a-z0-9_-]{0,63}$/
 
 /**
- * `nameOrPath`: `asterisk-csv`, or `./my-pbx.yaml` (its name is then the file's). `directories` are looked through first.
+ * `nameOrPath`: `asterisk-csv`, or `./my-pbx.yaml` (its name is then the file's). `directories` are looked through
+ * first.
  * @throws OperatingError not_found, ConfigProblems with all problems at once.
  */
 export function loadSource(nameOrPath: string, directories: readonly string[] = []): NamedSource {

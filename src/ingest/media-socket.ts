@@ -10,13 +10,8 @@ import type { ErrorCode } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { Socket, SocketRoute, UpgradeRequest } from '../http/exchange.ts'
-import {
-  type MediaMessage,
-  MediaScanner,
-  parseTwilioMessage,
-  type StartMessage,
-  type TwilioMessage,
-} from '../wire/twilio-media.ts'
+import { type MediaMessage, parseTwilioMessage, type StartMessage, type TwilioMessage } from '../wire/twilio-media.ts'
+import { MediaScanner } from '../wire/twilio-media-scanner.ts'
 import { checkUpgradeSignature } from '../wire/twilio-signature.ts'
 import type { CallStream } from './call-stream.ts'
 import type { CallTable } from './call-table.ts'

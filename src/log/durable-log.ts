@@ -5,11 +5,11 @@
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
-import { crc32 } from 'node:zlib'
 import type { Database } from 'lmdb'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
+import { crc32 } from './checksum.ts'
 
 /** One entry as it was appended. The bytes are the reader's own copy. */
 export interface LogEntry {

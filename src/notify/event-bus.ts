@@ -61,31 +61,38 @@ export class EventBus {
    * @returns the way to stop; safe to call twice and from inside the listener.
    */
   subscribe(afterId: number | null, listener: (event: BusEvent) => void): () => void {
-    const unsubscribe = () => void this.#listeners.delete(listener)
     this.#listeners.add(listener)
-    if (afterId !== null) this.#replay(afterId, listener)
-    return unsubscribe
+    if (afterId !== null) {
+      this.read(afterId, (event) => {
+        listener(event)
+        return this.#listeners.has(listener)
+      })
+    }
+    return () => void this.#listeners.delete(listener)
   }
 
-  /** Id of the newest event, or one below the first when there was none. */
-  get lastId(): number {
-    return this.#nextId - 1
-  }
-
-  #replay(afterId: number, listener: (event: BusEvent) => void): void {
+  /**
+   * Shows kept events after `afterId`, oldest first, until `visit` answers false. For readers that go at their own
+   * pace: they read on after the last id they saw.
+   */
+  read(afterId: number, visit: (event: BusEvent) => boolean): void {
     const oldestId = Math.max(this.#firstId, this.#nextId - this.#ring.length)
     const unknown = afterId > this.lastId
     if (afterId < oldestId - 1 || unknown) {
       const data = { code: 'events_missed', afterId, resumedAtId: unknown ? this.#nextId : oldestId }
-      listener({ id: unknown ? this.lastId : oldestId - 1, type: 'health', data })
+      if (!visit({ id: unknown ? this.lastId : oldestId - 1, type: 'health', data })) return
     }
     if (unknown) return
     for (let id = Math.max(afterId + 1, oldestId); id < this.#nextId; id++) {
       const event = this.#ring[this.#slot(id)]
       assert(event !== undefined && event.id === id, 'a kept event stands in its slot')
-      if (!this.#listeners.has(listener)) return
-      listener(event)
+      if (!visit(event)) return
     }
+  }
+
+  /** Id of the newest event, or one below the first when there was none. */
+  get lastId(): number {
+    return this.#nextId - 1
   }
 
   #slot(id: number): number {

@@ -25,7 +25,7 @@ export interface CallLoadOptions {
   readonly progress: (state: { live: number; placed: number; mediaMessages: number }) => void
 }
 
-export interface PlacedCall {
+interface PlacedCall {
   readonly callSid: string
   readonly clip: string
   readonly truth: string | null

@@ -11,7 +11,7 @@ import { messageOf, OperatingError } from '../core/errors.ts'
 import { readAudio } from '../wire/wav.ts'
 import type { Random } from './seeded-random.ts'
 
-export const frameBytes = 160
+const frameBytes = 160
 
 export interface Clip {
   /** File name, for people. */
@@ -96,6 +96,14 @@ function readList(path: string): Listed[] {
     truth: typeof row.truth === 'string' ? row.truth : null,
     about: [row.engine, row.language].filter((part) => typeof part === 'string').join(', '),
   }))
+}
+
+/** The same clips with their truths taking turns, so that a few in a row show each. */
+export function byTurns(clips: readonly Clip[]): Clip[] {
+  const byTruth = new Map<string | null, Clip[]>()
+  for (const clip of clips) byTruth.set(clip.truth, [...(byTruth.get(clip.truth) ?? []), clip])
+  const queues = [...byTruth.values()]
+  return clips.flatMap((_, turn) => queues.flatMap((queue) => queue.slice(turn, turn + 1)))
 }
 
 /** Made-up audio with the rhythm of speech: syllables of a gliding buzz with pauses between phrases. Not a voice. */

@@ -22,7 +22,7 @@ export type Fault =
 export type FaultKind = Fault['kind']
 
 /** `stop`: as documented; `close`: a close frame alone; `vanish`: silence on an open connection, no FIN. */
-export type Ending = 'stop' | 'close' | 'vanish'
+type Ending = 'stop' | 'close' | 'vanish'
 
 export interface FaultPlan {
   /** By `atFrame`, ascending. */

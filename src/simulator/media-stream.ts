@@ -1,5 +1,5 @@
 /**
- * One Media Streams socket as Twilio's side drives it (the simulator's only importer of `ws`): signed upgrade,
+ * One Media Streams socket as Twilio's side drives it: signed upgrade,
  * `connected`, `start`, then media with running numbers, `stop`. Frames may be held back and released at once, as
  * congested paths do. It knows nothing of time or audio; `SimulatedCall` does.
  */

@@ -5,7 +5,7 @@
  *
  *   pack.ul        8 kHz mu-law bytes, clip after clip
  *   pack.json      {"clips":[{"id":"a17","offset":0,"bytes":24000}, ...]}
- *   DIR/features.f32   float32 little-endian [frames, bands], whole hops only (a clip's last partial hop is dropped)
+ *   DIR/features.f32   float32 little-endian [frames, bands or coefficients]; a clip's last partial hop is dropped
  *   DIR/speech.u8      one byte a frame: 1 speech, 0 not
  *   DIR/flags.u16      uint16 little-endian, one a hop (bits of `hopFlag`)
  *   DIR/features.json  {"spec":{...},"clips":[{"id":"a17","frameOffset":0,"frames":250}, ...]}
@@ -16,7 +16,7 @@ import { strict as assert } from 'node:assert'
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import type { Hop, HopSpec } from '../features/hop.ts'
+import type { FeatureDefinition, Hop, HopSpec } from '../features/hop.ts'
 import { type HopSink, VoiceFrontEnd } from '../features/voice-front-end.ts'
 
 /** The definition the shipped voice model uses; a manifest overrides it. */
@@ -44,7 +44,7 @@ interface PackIndex {
 /** The parts of a model manifest that matter here. */
 interface FeatureManifest {
   readonly sampleRateHz: 8000 | 16000
-  readonly features: Omit<HopSpec['features'], 'sampleRateHz'>
+  readonly features: FeatureDefinition
   readonly hop: { readonly frames: number }
 }
 
@@ -53,7 +53,10 @@ export function hopSpecOf(manifest: FeatureManifest): HopSpec {
   return { features: { ...features, sampleRateHz }, hopFrames: hop.frames, contextFrames: 0 }
 }
 
-/** Bytes taken into the front end at once, and the media messages that stand for them: the result does not depend on it. */
+/**
+ * Bytes taken into the front end at once, and the media messages that stand for them: the result does not depend on
+ * it.
+ */
 const chunkBytes = 8000
 
 /** Clips between two lines of progress. */

@@ -1,7 +1,7 @@
 /**
- * What happens to a track, in one place: opened -> hops judged -> closed. Keeps the live verdicts, publishes them, writes
- * the rows. A track ends in two steps: the call table closes it, and when the voice pool has delivered its last hop it is
- * told and stored as ended; so a verdict never misses audio that was received. Main thread.
+ * What happens to a track, in one place: opened -> hops judged -> closed. Keeps the live verdicts, publishes them,
+ * writes the rows. A track ends in two steps: the call table closes it, and when the voice pool has delivered its
+ * last hop it is told and stored as ended; so a verdict never misses audio that was received. Main thread.
  */
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/metrics.ts'

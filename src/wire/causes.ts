@@ -1,7 +1,8 @@
 /**
- * Why calls end: ITU-T Q.850 cause values, SIP status codes, FreeSWITCH's names, Asterisk's dispositions, and how they
- * translate (RFC 3398 sections 7.2.4.1 and 8.2.6.1). The canonical CDR keeps what the switch said in its own field and
- * fills `causeQ850` from the others where the RFC defines it, so that all sources can be counted on one scale. Any thread.
+ * Why calls end: ITU-T Q.850 cause values, SIP status codes, FreeSWITCH's names, Asterisk's dispositions, and how
+ * they translate (RFC 3398 sections 7.2.4.1 and 8.2.6.1). The canonical CDR keeps what the switch said in its own
+ * field and fills `causeQ850` from the others where the RFC defines it, so that all sources can be counted on one
+ * scale. Any thread.
  */
 
 /** RFC 3398 8.2.6.1: SIP status -> Q.850. 487 stands there as "no mapping"; its CANCEL releases with 16. */
@@ -230,7 +231,9 @@ export function releaseOfCause(
   if (sip !== undefined && sip >= 300) {
     if (sip === 487) return 'caller'
     if (sip === 486 || sip === 600 || sip === 603 || sip === 607) return 'callee'
-    return sip === 480 ? undefined : 'network'
+    // 480 is anybody's, unless the switch added that nobody answered in time.
+    if (sip === 480) return q850 === 19 || q850 === 20 ? 'network' : undefined
+    return 'network'
   }
   if (q850 === undefined) return undefined
   if (q850 === 17 || q850 === 21) return 'callee'

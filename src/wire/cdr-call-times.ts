@@ -1,7 +1,7 @@
 /**
- * The four times of a call (start, ring, answer, end) from a mapping: read from the first path that has one, or reckoned
- * from another time and a duration. Local times that occurred twice are settled together: by the switch's own duration
- * when it gives one, else so that nothing happens before the start. Any thread.
+ * The four times of a call (start, ring, answer, end) from a mapping: read from the first path that has one, or
+ * reckoned from another time and a duration. Local times that occurred twice are settled together: by the switch's
+ * own duration when it gives one, else so that nothing happens before the start. Any thread.
  */
 import type { DurationSource, SourceMapping, TimeName, TimeSource } from './cdr-mapping-schema.ts'
 import type { RecordProblem } from './cdr-record.ts'

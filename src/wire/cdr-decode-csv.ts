@@ -1,7 +1,7 @@
 /**
- * CSV records, RFC 4180 with the liberties that switches take: any delimiter, quotes or none, a header or declared
- * columns, rows of varying length, a quote that never closes. Such a quote costs one row, not the rest of the file: after
- * `csvRowLinesMax` lines without its end the first line is rejected and reading goes on behind it. Any thread.
+ * CSV records, RFC 4180 with the liberties that switches take: another delimiter, quotes or none, a header or declared
+ * columns, rows of varying length, a quote that never closes. Such a quote costs one row, not the rest of the file:
+ * after `csvRowLinesMax` lines without its end the first line is rejected and reading goes on behind it. Any thread.
  *
  *   "",12025550123,12025550100,internal,"""Bob"" <12025550123>",SIP/a-1,…,2026-03-01 10:00:00,,…
  *
@@ -16,7 +16,10 @@ export interface CsvOptions {
   readonly quote: '"' | "'" | null
   /** Names of the columns when the file has no header line. */
   readonly columns: readonly string[] | null
-  /** The first line names the columns. With `auto` it does if its first field is one of `columns`, or `columns` is null. */
+  /**
+   * The first line names the columns. With `auto` it does if its first field is one of `columns`, or `columns` is
+   * null.
+   */
   readonly header: 'yes' | 'no' | 'auto'
   /** `Start Time` and `start_time` name the same column. */
   readonly foldNames: boolean
@@ -26,7 +29,7 @@ export interface CsvOptions {
 }
 
 /** A quoted field may reach over so many lines. */
-export const csvRowLinesMax = 50
+const csvRowLinesMax = 50
 
 const newLine = new Uint8Array([0x0a])
 

@@ -9,7 +9,7 @@
  */
 import { parseJsonRecord } from './cdr-decode-json.ts'
 import { BlockCutter, type BlockListener, LineCutter, type LineListener } from './cdr-decode-lines.ts'
-import { decodePercent, decodeText, joinBytes, type RawSink, type RecordDecoder } from './cdr-raw.ts'
+import { decodePercent, decodeText, type RawSink, type RecordDecoder } from './cdr-raw.ts'
 
 export class EventTextDecoder implements RecordDecoder, BlockListener {
   readonly #percent: boolean
@@ -32,44 +32,45 @@ export class EventTextDecoder implements RecordDecoder, BlockListener {
     this.#blocks.end(this)
   }
 
-  block(lines: readonly Uint8Array[], lineNumber: number): void {
+  block(bytes: Uint8Array, lineNumber: number): void {
     const sink = this.#sink
     if (sink === null) return
     const index = this.#index++
-    const first = lines[0]
     // text/event-json within an event socket capture.
-    if (first !== undefined && first[0] === 0x7b) {
-      parseJsonRecord(
-        lines.reduce((left, line) => joinBytes(left, line)),
-        index,
-        lineNumber,
-        sink,
-      )
+    if (bytes[0] === 0x7b) {
+      parseJsonRecord(bytes, index, lineNumber, sink)
       return
     }
-    const fields: Record<string, unknown> = Object.create(null)
-    let badUtf8 = false
-    let count = 0
-    for (const [position, bytes] of lines.entries()) {
-      const line = decodeText(bytes)
-      if (line.badUtf8) badUtf8 = true
-      if (position === 0 && /^E_[A-Z0-9_]+$/.test(line.text.trim())) {
-        fields['event'] = line.text.trim()
-        count++
-        continue
-      }
-      const header = splitHeader(line.text)
-      if (header === null) continue
-      const value = this.#percent ? decodePercent(header.value, false) : { text: header.value, badUtf8: false }
-      if (value.badUtf8) badUtf8 = true
-      addHeader(fields, header.name, value.text)
-      count++
+    const { text, badUtf8 } = decodeText(bytes)
+    const lines = text.split('\n')
+    const event = /^E_[A-Z0-9_]+\s*$/.test(lines[0] ?? '') ? lines[0]?.trim() : undefined
+    const state = { badUtf8 }
+    const fields = this.#headers(lines, state)
+    if (event !== undefined) fields['event'] = event
+    for (const _ in fields) {
+      sink.record({ index, line: lineNumber, fields, columns: null, badUtf8: state.badUtf8 })
+      return
     }
-    if (count > 0) sink.record({ index, line: lineNumber, fields, columns: null, badUtf8 })
     // A banner such as `Asterisk Call Manager/5.0.2` is no event; anything longer should have been one.
-    else if (lines.length > 1) {
+    if (text.trim().includes('\n')) {
       sink.undecodable({ index, line: lineNumber, code: 'event_malformed', detail: 'no "Name: value" line' })
     } else this.#index--
+  }
+
+  #headers(lines: readonly string[], state: { badUtf8: boolean }): Record<string, unknown> {
+    const fields: Record<string, unknown> = Object.create(null)
+    for (const line of lines) {
+      const header = splitHeader(line)
+      if (header === null) continue
+      let { value } = header
+      if (this.#percent && value.includes('%')) {
+        const decoded = decodePercent(value, false)
+        if (decoded.badUtf8) state.badUtf8 = true
+        value = decoded.text
+      }
+      addHeader(fields, header.name, value)
+    }
+    return fields
   }
 
   tooLong(lineNumber: number): void {
@@ -100,8 +101,8 @@ export interface KeyValueOptions {
 }
 
 /**
- * One line, one record: `… ACC: transaction answered: timestamp=1767225600;method=INVITE;from_tag=…`. What stands before
- * the first name (a syslog prefix) is dropped; values may be quoted.
+ * One line, one record: `… ACC: transaction answered: timestamp=1767225600;method=INVITE;from_tag=…`. What stands
+ * before the first name (a syslog prefix) is dropped; values may be quoted.
  */
 export class KeyValueDecoder implements RecordDecoder, LineListener {
   readonly #options: KeyValueOptions

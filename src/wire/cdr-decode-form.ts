@@ -1,7 +1,7 @@
 /**
- * Form posts. FreeSWITCH mod_json_cdr sends `cdr=<percent-encoded JSON>` or `cdr=<base64>` (mod_format_cdr also XML), and
- * leaves the same text in its error directory when nobody took it; Twilio sends the record itself as the form's fields. A
- * file holds one form a line. Any thread.
+ * Form posts. FreeSWITCH mod_json_cdr sends `cdr=<percent-encoded JSON>` or `cdr=<base64>` (mod_format_cdr also
+ * XML), and leaves the same text in its error directory when nobody took it; Twilio sends the record itself as the
+ * form's fields. A file holds one form a line. Any thread.
  *
  *   cdr=%7B%22variables%22%3A…     cdr=eyJ2YXJpYWJsZXMi…      CallSid=CA…&CallStatus=completed&CallDuration=42
  */
@@ -9,7 +9,7 @@ import { Buffer } from 'node:buffer'
 import { parseJsonRecord } from './cdr-decode-json.ts'
 import { LineCutter, type LineListener } from './cdr-decode-lines.ts'
 import { parseXmlRecord } from './cdr-decode-xml.ts'
-import { decodePercent, decodeText, type RawSink, type RecordDecoder } from './cdr-raw.ts'
+import { decodePercent, decodeText, percentBytes, type RawSink, type RecordDecoder } from './cdr-raw.ts'
 
 export class FormDecoder implements RecordDecoder, LineListener {
   readonly #base64: boolean
@@ -49,18 +49,12 @@ export class FormDecoder implements RecordDecoder, LineListener {
 
   /** The value of `cdr=`: JSON or XML, in base64 when it does not begin like either. */
   #payload(value: string, index: number, line: number, sink: RawSink): void {
-    const plain = decodePercent(value, true).text.trimStart()
-    if (!this.#base64 && (plain.startsWith('{') || plain.startsWith('['))) {
-      parseJsonRecord(percentBytes(value), index, line, sink)
-    } else if (!this.#base64 && plain.startsWith('<')) {
-      parseXmlRecord(percentBytes(value), index, line, sink)
-    } else {
-      const bytes = base64Bytes(value)
-      if (bytes === null) {
-        sink.undecodable({ index, line, code: 'base64_malformed', detail: 'cdr: neither JSON nor XML nor base64' })
-      } else if (bytes[0] === 0x3c) parseXmlRecord(bytes, index, line, sink)
-      else parseJsonRecord(bytes, index, line, sink)
-    }
+    const plain = this.#base64 ? null : percentBytes(value.includes('+') ? value.replaceAll('+', ' ') : value)
+    const bytes = plain !== null && isDocument(plain) ? plain : base64Bytes(value)
+    if (bytes === null) {
+      sink.undecodable({ index, line, code: 'base64_malformed', detail: 'cdr: neither JSON nor XML nor base64' })
+    } else if (bytes[bytes.findIndex((byte) => byte > 0x20)] === 0x3c) parseXmlRecord(bytes, index, line, sink)
+    else parseJsonRecord(bytes, index, line, sink)
   }
 
   #fields(text: string, badUtf8: boolean, index: number, line: number, sink: RawSink): void {
@@ -91,21 +85,10 @@ function cdrValue(text: string): string | null {
   return text.slice(start, end < 0 ? undefined : end)
 }
 
-/** mod_json_cdr escapes spaces as %20 and leaves + alone in values that it base64s; in forms + is a space. */
-function percentBytes(value: string): Uint8Array {
-  const spaced = value.replaceAll('+', ' ')
-  const bytes = Buffer.from(spaced, 'latin1')
-  if (!spaced.includes('%')) return Buffer.from(spaced, 'utf8')
-  const target = Buffer.allocUnsafe(bytes.length)
-  let length = 0
-  for (let at = 0; at < bytes.length; at++) {
-    const escape = bytes[at] === 0x25 ? spaced.slice(at + 1, at + 3) : ''
-    if (/^[0-9a-fA-F]{2}$/.test(escape)) {
-      target[length++] = Number.parseInt(escape, 16)
-      at += 2
-    } else target[length++] = bytes[at]!
-  }
-  return target.subarray(0, length)
+/** Begins like JSON or XML. */
+function isDocument(bytes: Uint8Array): boolean {
+  const first = bytes[bytes.findIndex((byte) => byte > 0x20)]
+  return first === 0x7b || first === 0x5b || first === 0x3c
 }
 
 /** `+` may have become a space on the way, and `=` be escaped. */

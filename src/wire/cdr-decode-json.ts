@@ -1,7 +1,8 @@
 /**
- * JSON records: an object, an array of objects, or objects one behind the other (how event streams send them); NDJSON;
- * and netstrings (Kamailio evapi). A scanner finds where each record ends by depth and strings, without parsing, so a file
- * of any size needs the memory of one record, and one malformed record is one rejection. Any thread.
+ * JSON records: an object, an array of objects, or objects one behind the other (how event streams send them);
+ * NDJSON; and netstrings (Kamailio evapi). A scanner finds where each record ends by depth and strings, without
+ * parsing, so a file of any size needs the memory of one record, and one malformed record is one rejection. Any
+ * thread.
  *
  *   [{"uuid":"…"},{"uuid":"…"}]        {"uuid":"…"}\n{"uuid":"…"}        12:{"event":1},
  */
@@ -71,7 +72,7 @@ export class JsonDecoder implements RecordDecoder {
     // Bytes of `#rest` have been scanned already: only the state is carried on.
     const scanned = this.#rest?.length ?? 0
     const bytes = joinBytes(this.#rest, chunk)
-    let start = this.#depth > 0 ? 0 : -1
+    let start = this.#rest === null ? -1 : 0
     for (let at = scanned; at < bytes.length; at++) {
       const byte = bytes[at]!
       if (byte === 0x0a) this.#line++
@@ -124,7 +125,13 @@ export class JsonDecoder implements RecordDecoder {
 
   #finish(bytes: Uint8Array, sink: RawSink): void {
     if (this.#skipping) this.#skipping = false
+    else if (bytes.length > recordBytesMax) this.#tooLarge(sink)
     else parseJsonRecord(bytes, this.#index++, this.#recordLine, sink)
+  }
+
+  #tooLarge(sink: RawSink): void {
+    const detail = `more than ${recordBytesMax} bytes`
+    sink.undecodable({ index: this.#index++, line: this.#recordLine, code: 'record_too_large', detail })
   }
 
   #stray(bytes: Uint8Array, sink: RawSink): void {
@@ -134,10 +141,7 @@ export class JsonDecoder implements RecordDecoder {
   /** A record over the limit keeps its depth but not its bytes. */
   #limit(sink: RawSink): void {
     if (this.#rest === null || this.#rest.length <= recordBytesMax) return
-    if (!this.#skipping) {
-      const detail = `more than ${recordBytesMax} bytes`
-      sink.undecodable({ index: this.#index++, line: this.#recordLine, code: 'record_too_large', detail })
-    }
+    if (!this.#skipping) this.#tooLarge(sink)
     this.#skipping = true
     this.#rest = this.#depth > 0 ? new Uint8Array(0) : null
   }

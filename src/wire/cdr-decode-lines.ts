@@ -1,7 +1,7 @@
 /**
- * Cuts a byte stream into lines and blocks: the framing under CSV, NDJSON, forms, key=value logs (lines) and under event
- * text (blocks that a blank line ends). Lines may end with LF or CRLF. Holds one line; a line over the limit is told
- * once and skipped to its end. Any thread.
+ * Cuts a byte stream into lines and blocks: the framing under CSV, NDJSON, forms, key=value logs (lines) and under
+ * event text (blocks that a blank line ends). Lines may end with LF or CRLF. Holds one line; a line over the limit
+ * is told once and skipped to its end. Any thread.
  */
 import { joinBytes, recordBytesMax } from './cdr-raw.ts'
 
@@ -55,68 +55,63 @@ export class LineCutter {
 }
 
 export interface BlockListener {
-  /** The lines of one block, without line ends; never empty. */
-  block(lines: readonly Uint8Array[], lineNumber: number): void
+  /** The lines of one block with their line ends; never empty. Valid during the call. */
+  block(bytes: Uint8Array, lineNumber: number): void
   tooLong(lineNumber: number): void
 }
 
-/** Gathers lines until a blank one. A block over the limit is told once and skipped to the next blank line. */
-export class BlockCutter implements LineListener {
-  readonly #lines: LineCutter
+/** Cuts at blank lines. A block over the limit is told once and skipped to the next blank line. */
+export class BlockCutter {
   readonly #bytesMax: number
-  #listener: BlockListener | null = null
-  #block: Uint8Array[] = []
-  #blockBytes = 0
+  #rest: Uint8Array | null = null
+  /** Bytes of `#rest` whose lines have been looked at. */
+  #seen = 0
+  #lineNumber = 1
   #firstLine = 1
   #skipping = false
 
   constructor(bytesMax = recordBytesMax) {
     this.#bytesMax = bytesMax
-    this.#lines = new LineCutter(bytesMax)
   }
 
   push(chunk: Uint8Array, listener: BlockListener): void {
-    this.#listener = listener
-    this.#lines.push(chunk, this)
+    const bytes = joinBytes(this.#rest, chunk)
+    let blockStart = 0
+    let lineStart = this.#seen
+    for (let end = bytes.indexOf(lineFeed, lineStart); end >= 0; end = bytes.indexOf(lineFeed, lineStart)) {
+      if (isBlank(bytes, lineStart, end)) {
+        this.#finish(bytes.subarray(blockStart, lineStart), listener)
+        blockStart = end + 1
+        this.#firstLine = this.#lineNumber + 1
+      }
+      lineStart = end + 1
+      this.#lineNumber++
+    }
+    const restBytes = bytes.length - blockStart
+    if (restBytes > this.#bytesMax) {
+      if (!this.#skipping) listener.tooLong(this.#firstLine)
+      this.#skipping = true
+      // Only the open line is needed: whether it is blank decides when skipping ends.
+      blockStart = Math.max(lineStart, bytes.length - 1)
+      lineStart = Math.max(blockStart, lineStart)
+    }
+    this.#rest = blockStart < bytes.length ? Uint8Array.prototype.slice.call(bytes, blockStart) : null
+    this.#seen = Math.max(0, lineStart - blockStart)
   }
 
   end(listener: BlockListener): void {
-    this.#listener = listener
-    this.#lines.end(this)
-    this.#close()
+    if (this.#rest !== null && !isBlank(this.#rest, 0, this.#rest.length)) this.#finish(this.#rest, listener)
+    this.#rest = null
   }
 
-  line(bytes: Uint8Array, lineNumber: number): void {
-    if (isBlank(bytes)) {
-      this.#close()
-      return
-    }
-    if (this.#skipping) return
-    if (this.#block.length === 0) this.#firstLine = lineNumber
-    this.#blockBytes += bytes.length
-    if (this.#blockBytes > this.#bytesMax) {
-      this.tooLong(this.#firstLine)
-      return
-    }
-    this.#block.push(Uint8Array.prototype.slice.call(bytes))
-  }
-
-  tooLong(lineNumber: number): void {
-    if (!this.#skipping) this.#listener?.tooLong(lineNumber)
-    this.#skipping = true
-    this.#block = []
-  }
-
-  #close(): void {
-    const block = this.#block
-    this.#block = []
-    this.#blockBytes = 0
-    this.#skipping = false
-    if (block.length > 0) this.#listener?.block(block, this.#firstLine)
+  #finish(bytes: Uint8Array, listener: BlockListener): void {
+    if (this.#skipping) this.#skipping = false
+    else if (bytes.length > this.#bytesMax) listener.tooLong(this.#firstLine)
+    else if (bytes.length > 0) listener.block(bytes, this.#firstLine)
   }
 }
 
-function isBlank(bytes: Uint8Array): boolean {
-  for (const byte of bytes) if (byte !== 0x20 && byte !== 0x09) return false
+function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (bytes[at]! > 0x20 || bytes[at] === 0x00) return false
   return true
 }

@@ -1,7 +1,7 @@
 /**
- * MessagePack records: a map, an array of maps, or values one behind the other. A walk over the type bytes finds where
- * each value ends, so records are decoded one by one and a file of any size needs the memory of one. The only importer of
- * @msgpack/msgpack. Any thread.
+ * MessagePack records: a map, an array of maps, or values one behind the other. A walk over the type bytes finds
+ * where each value ends, so records are decoded one by one and a file of any size needs the memory of one. The only
+ * importer of @msgpack/msgpack. Any thread.
  */
 import { Decoder } from '@msgpack/msgpack'
 import { decodeText, joinBytes, type RawSink, type RecordDecoder, recordBytesMax } from './cdr-raw.ts'

@@ -121,11 +121,11 @@ export function parseXml(text: string): { tree: XmlTree } | string {
     else if (slash === '/') {
       if (stack.length === 1 || top.name !== name) return `</${name.slice(0, 40)}> closes what is not open`
       stack.pop()
-      put(stack[stack.length - 1], localName(name), valueOf(top))
+      put(stack[stack.length - 1], localName(name), elementValue(top))
     } else {
       const open: Open = { name, tree: attributesOf(attributes ?? ''), text: '', hasChildren: false }
       if (stack.length > depthMax) return `more than ${depthMax} elements deep`
-      if (selfClosing === '/') put(top, localName(name), valueOf(open))
+      if (selfClosing === '/') put(top, localName(name), elementValue(open))
       else stack.push(open)
     }
   }
@@ -135,7 +135,7 @@ export function parseXml(text: string): { tree: XmlTree } | string {
   return { tree: typeof outermost === 'object' && outermost !== null ? (outermost as XmlTree) : {} }
 }
 
-function valueOf(open: Open): unknown {
+function elementValue(open: Open): unknown {
   if (open.hasChildren) return open.tree
   const text = open.text.trim()
   return Object.keys(open.tree).length === 0 ? text : { ...open.tree, '#text': text }

@@ -1,7 +1,7 @@
 /**
- * From bytes to raw records, whatever the format: names the formats, tells which one a Content-Type or the first bytes
- * mean, and makes the decoder. Files go through a decoder chunk by chunk; request bodies through `decodeBody`, which also
- * takes gzip. Any thread.
+ * From bytes to raw records, whatever the format: names the formats, tells which one a Content-Type or the first
+ * bytes mean, and makes the decoder. Files go through a decoder chunk by chunk; request bodies through `decodeBody`,
+ * which also takes gzip. Any thread.
  */
 import { Buffer } from 'node:buffer'
 import { gunzipSync } from 'node:zlib'

@@ -1,7 +1,8 @@
 /**
- * Which leg of a forked call counts as the attempt. A switch that rings three phones writes three records for one call;
- * exactly one of them may count: the branch that answered, else the first. Records of a call wait for one another for a
- * bounded number of later records; a leg that comes after its call was let go is a further leg. Any thread; one a source.
+ * Which leg of a forked call counts as the attempt. A switch that rings three phones writes three records for one
+ * call; exactly one of them may count: the branch that answered, else the first. Records of a call wait for one
+ * another for a bounded number of later records; a leg that comes after its call was let go is a further leg. Any
+ * thread; one a source.
  */
 
 import type { RawRecord } from './cdr-raw.ts'

@@ -1,8 +1,8 @@
 /**
- * Rows that a switch writes apart for one call (INVITE and BYE, CEL events, status callbacks) -> one record. Rows wait by
- * key until the closing row comes, in whatever order they arrive. Bounded: past `holdCallsMax` calls the one that waits
- * longest leaves, mapped as it is or rejected with a code, never silently. A second row of the same kind is a repetition.
- * Any thread; one joiner a source.
+ * Rows that a switch writes apart for one call (INVITE and BYE, CEL events, status callbacks) -> one record. Rows
+ * wait by key until the closing row comes, in whatever order they arrive. Bounded: past `holdCallsMax` calls the one
+ * that waits longest leaves, mapped as it is or rejected with a code, never silently. A second row of the same kind
+ * is a repetition. Any thread; one joiner a source.
  *
  *   INVITE|…|call-1|200|…          waits                     { invite: {…}, bye: {…} }
  *   INVITE|…|call-2|486|…          a call by itself     ->   { invite: {…} }
@@ -10,13 +10,17 @@
  */
 import type { SourceMapping } from './cdr-mapping-schema.ts'
 import type { RawRecord } from './cdr-raw.ts'
-import { compileCondition, compilePath, type Getter, type Reading, type ReadOptions, type Test } from './cdr-values.ts'
+import { compileCondition, compileFirst, type Getter, type Reading, type ReadOptions, type Test } from './cdr-values.ts'
 
 export type JoinRules = NonNullable<SourceMapping['join']>
 
-/** `alone`: the row is no part of a join. `complete`: `raw` is the joined record. */
+/**
+ * `alone`: the row is no part of a join. `keyless`: it should be, but says not of which. `complete`: `raw` is all of
+ * it.
+ */
 export type JoinOutcome =
   | { readonly state: 'alone' }
+  | { readonly state: 'keyless' }
   | { readonly state: 'held' }
   | { readonly state: 'repeated' }
   | { readonly state: 'complete'; readonly raw: RawRecord }
@@ -50,7 +54,7 @@ export class RowJoiner {
     this.#rules = rules
     this.#rows = Object.entries(rules.rows).map(([name, when]) => ({ name, test: compileCondition(when, options) }))
     this.#alone = rules.alone === undefined ? null : compileCondition(rules.alone, options)
-    this.#key = rules.key.map((path) => compilePath(path, options))
+    this.#key = rules.key.map((paths) => compileFirst(paths, options))
   }
 
   get waiting(): number {
@@ -60,7 +64,8 @@ export class RowJoiner {
   accept(reading: Reading, nowMs: number, onUnclosed: (call: UnclosedCall) => void): JoinOutcome {
     const name = this.#rows.find(({ test }) => test(reading))?.name
     const key = this.#keyOf(reading)
-    if (name === undefined || key === null) return { state: 'alone' }
+    if (name === undefined) return { state: 'alone' }
+    if (key === null) return { state: 'keyless' }
     const { raw } = reading
     if (this.#alone?.(reading))
       return { state: 'complete', raw: { ...raw, fields: { [name]: treeOf(reading) }, columns: null } }

@@ -1,7 +1,7 @@
 /**
- * The shape of a source mapping (configs/sources/*.yaml): what a user writes to make a switch's records canonical. Unknown
- * keys are refused and every problem is told at once with its path. The words are explained, with examples, at the head of
- * configs/sources/generic-csv.yaml. Any thread, at start.
+ * The shape of a source mapping (configs/sources/*.yaml): what a user writes to make a switch's records canonical.
+ * Unknown keys are refused and every problem is told at once with its path. The words are explained, with examples,
+ * at the head of configs/sources/generic-csv.yaml. Any thread, at start.
  */
 import { z } from 'zod'
 import { cdrFormats } from './cdr-decode.ts'
@@ -152,7 +152,8 @@ const fields = z.strictObject({
 
 /** Rows of one call that a switch writes apart. Rows are named; fields then read `row.path`. */
 const join = z.strictObject({
-  key: paths,
+  /** Parts of the key: a path each, or a list of paths of which the first with a value is taken. */
+  key: z.union([path.transform((one) => [[one]]), z.array(paths).min(1).max(5)]),
   rows: z.record(z.string().regex(/^[a-z][A-Za-z0-9]*$/, 'a name'), condition),
   opens: z.string(),
   closes: z.array(z.string()).min(1),

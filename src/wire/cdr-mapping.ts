@@ -32,13 +32,6 @@ import {
 } from './cdr-values.ts'
 import { NumberReader } from './numbers.ts'
 
-/** A record that the mapping declares to be no call; counted by reason. */
-export interface SkippedRecord {
-  readonly skipped: string
-}
-
-export type MapOutcome = CdrRecord | RecordProblem | SkippedRecord
-
 /** The switch's own duration may differ by so much from its times: they are rounded to seconds, each its own way. */
 const durationToleranceUs = 2_000_000
 
@@ -103,7 +96,9 @@ export class RecordMapper {
   /** Where paths begin. `whole`: the record is a joined one, `input.record` has been applied to its rows already. */
   read(raw: RawRecord, whole: boolean): Reading {
     const inner = this.#recordSteps === null || whole ? undefined : walk(raw.fields, this.#recordSteps)
-    return { raw, root: inner ?? raw.fields, variables: Object.create(null) }
+    const reading: Reading = { raw, root: inner ?? raw.fields, variables: Object.create(null) }
+    for (const { name, getter } of this.#lets) reading.variables[name] = getter(reading)
+    return reading
   }
 
   /** Why the record is no call, or null. */
@@ -121,7 +116,6 @@ export class RecordMapper {
       }
     }
     if (this.#mapping.canonical) return withFlag(parseCdr(reading.root, this.source), raw.badUtf8)
-    for (const { name, getter } of this.#lets) reading.variables[name] = getter(reading)
     const times = this.#times(reading)
     if ('code' in times) return times
     const record = this.#begin(reading, times)
@@ -130,7 +124,7 @@ export class RecordMapper {
     this.#setNumbers(record, reading, flags)
     const problem = this.#setTimes(record, reading, times, flags) ?? tooLong(record)
     if (problem !== undefined) return problem
-    if (record.toRaw === '') return { code: 'field_missing', detail: `to: ${this.#paths('to')} has no value` }
+    if (record.toRaw === '') return { code: 'field_missing', detail: `to: ${this.#paths('to')}` }
     this.#setCauses(record, reading)
     this.#setVerdicts(record, reading, flags)
     if (flags.length > 0) record.flags = flags
@@ -140,7 +134,7 @@ export class RecordMapper {
   /** Identity, and the time that stands for the start. */
   #begin(reading: Reading, times: CallTimes): CdrRecord | RecordProblem {
     const first = times.start ?? times.answer ?? times.end
-    if (first === undefined) return { code: 'field_missing', detail: `start: ${this.#paths('start')} has no value` }
+    if (first === undefined) return { code: 'field_missing', detail: `start: ${this.#paths('start')}` }
     const leg = this.#text('leg', reading) ?? 'a'
     const kind = this.#text('kind', reading) ?? 'call'
     const ownId = this.#text('id', reading) ?? `#${rowHash(reading)}`
@@ -272,7 +266,7 @@ export class RecordMapper {
   #paths(name: 'start' | 'to'): string {
     const sources = this.#mapping.fields[name] ?? []
     const paths = sources.flatMap((source) => ('from' in source ? source.from : []))
-    return paths.length === 1 ? (paths[0] ?? name) : `none of ${paths.join(', ')}`
+    return paths.length === 1 ? `${paths[0]} has no value` : `none of ${paths.join(', ')} has a value`
   }
 }
 

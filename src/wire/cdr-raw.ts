@@ -25,7 +25,7 @@ export interface RawProblem {
   readonly detail: string
 }
 
-export type DecodeCode =
+type DecodeCode =
   | 'json_malformed'
   | 'msgpack_malformed'
   | 'csv_quote_unclosed'
@@ -67,24 +67,33 @@ export function decodeText(bytes: Uint8Array, encoding: 'utf-8' | 'latin1' = 'ut
   return { text, badUtf8: !isUtf8(bytes) }
 }
 
-/** `%41` -> `A` byte by byte, so that sequences that are not UTF-8 survive as a flag. Bad escapes stay as they are. */
+/** `%41` -> `A`. Sequences that are not UTF-8 survive as a flag; bad escapes stay as they are. */
 export function decodePercent(text: string, plusIsSpace: boolean): DecodedText {
   const spaced = plusIsSpace && text.includes('+') ? text.replaceAll('+', ' ') : text
   if (!spaced.includes('%')) return { text: spaced, badUtf8: false }
-  const source = Buffer.from(spaced, 'utf8')
-  const target = Buffer.allocUnsafe(source.length)
+  try {
+    return { text: decodeURIComponent(spaced), badUtf8: false }
+  } catch {
+    return decodeText(percentBytes(spaced))
+  }
+}
+
+/** The bytes that percent-encoded text stands for. */
+export function percentBytes(text: string): Buffer {
+  const source = Buffer.from(text, 'utf8')
+  if (!text.includes('%')) return source
   let length = 0
   for (let at = 0; at < source.length; at++) {
     const high = source[at] === 0x25 ? hexDigit(source[at + 1]) : -1
     const low = high < 0 ? -1 : hexDigit(source[at + 2])
     if (low < 0) {
-      target[length++] = source[at]!
+      source[length++] = source[at]!
     } else {
-      target[length++] = high * 16 + low
+      source[length++] = high * 16 + low
       at += 2
     }
   }
-  return decodeText(target.subarray(0, length))
+  return source.subarray(0, length)
 }
 
 function hexDigit(byte: number | undefined): number {

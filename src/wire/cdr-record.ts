@@ -1,8 +1,8 @@
 /**
- * The canonical CDR: what every switch's record becomes, and the only shape that the log, the windows, the tables and the
- * API know. `absent` means unknown and `answerUs: null` means never answered; the two are not the same. The validator is
- * hand-written because it stands in the path of every record; it copies what it accepts, so nothing else gets through.
- * Any thread.
+ * The canonical CDR: what every switch's record becomes, and the only shape that the log, the windows, the tables
+ * and the API know. `absent` means unknown and `answerUs: null` means never answered; the two are not the same. The
+ * validator is hand-written because it stands in the path of every record; it copies what it accepts, so nothing
+ * else gets through. Any thread.
  *
  *   { "id": "pbx:7f0c…:a:call", "source": "pbx", "callId": "7f0c…", "leg": "a", "kind": "call",
  *     "startUs": 1767225600000000, "answerUs": null, "endUs": 1767225603000000,
@@ -15,7 +15,7 @@ export const releaseParties = ['caller', 'callee', 'network', 'unknown'] as cons
 export type ReleaseParty = (typeof releaseParties)[number]
 
 /** What is odd about a record although it was accepted. The data-quality report counts these per source. */
-export const cdrFlags = [
+const cdrFlags = [
   'bad_utf8', // bytes that are no UTF-8; they read as U+FFFD
   'time_ambiguous', // local time that occurred twice (clocks went back); the likelier one was taken
   'time_nonexistent', // local time that never occurred (clocks went forward)
@@ -77,11 +77,12 @@ export interface RecordProblem {
 
 /** Limits of a canonical record; longer values are refused (`value_too_long`), never cut. */
 export const textLengthMax = 512
-export const attributesMax = 32
+const attributesMax = 32
 
 /** 1980-01-01 .. 2100-01-01: outside of it a time is a wrong unit, not a time. */
 export const timeUsMin = 315_532_800_000_000
 export const timeUsMax = 4_102_444_800_000_000
+const spanMsMax = (timeUsMax - timeUsMin) / 1000
 
 const flagNames: ReadonlySet<string> = new Set(cdrFlags)
 const partyNames: ReadonlySet<string> = new Set(releaseParties)
@@ -105,8 +106,9 @@ class Check {
 
   fail(name: string, expected: string): undefined {
     const value = this.#fields[name]
-    const got = value === undefined ? 'nothing' : (JSON.stringify(value) ?? typeof value).slice(0, 60)
-    const code = value === undefined ? 'field_missing' : 'field_invalid'
+    const missing = value === undefined || value === null || value === ''
+    const got = missing ? 'nothing' : (JSON.stringify(value) ?? typeof value).slice(0, 60)
+    const code = missing ? 'field_missing' : 'field_invalid'
     this.problem ??= { code, detail: `${name}: expected ${expected}, got ${got}` }
     return undefined
   }
@@ -117,7 +119,7 @@ class Check {
 
   optionalText(name: string): string | undefined {
     const value = this.#fields[name]
-    if (value === undefined || value === null) return undefined
+    if (value === undefined || value === null || value === '') return undefined
     if (typeof value !== 'string') return this.fail(name, 'a text')
     if (value.length > textLengthMax) {
       this.problem ??= {
@@ -218,8 +220,8 @@ export function parseCdr(value: unknown, source: string): CdrRecord | RecordProb
     causeSip: check.whole('causeSip', 100, 699),
     causeRaw: check.optionalText('causeRaw'),
     releasedBy: releasedBy as ReleaseParty,
-    ringMs: check.whole('ringMs', 0, 86_400_000),
-    talkMs: check.whole('talkMs', 0, 31_536_000_000),
+    ringMs: check.whole('ringMs', 0, spanMsMax),
+    talkMs: check.whole('talkMs', 0, spanMsMax),
     isAttempt: check.yesNo('isAttempt', true),
     attributes: check.attributes(),
     flags: check.flags(),
@@ -232,7 +234,7 @@ export function parseCdr(value: unknown, source: string): CdrRecord | RecordProb
 
 function number(check: Check, name: 'from' | 'to'): string | undefined {
   const digits = check.optionalText(name)
-  if (digits === undefined || digits === '') return undefined
+  if (digits === undefined) return undefined
   if (!/^[0-9*#]{1,32}$/.test(digits)) return check.fail(name, 'digits without +')
   return digits
 }

@@ -1,7 +1,7 @@
 /**
- * One source from end to end: raw records in; canonical CDRs, rejections and skipped records out. Ties together skipping,
- * joining, mapping and forks, and is what the doors, `map` and `replay` hold. Every raw record ends in exactly one of
- * `cdr`, `rejected`, `skipped`, or is a row that went into a joined record. Any thread; one a source.
+ * One source from end to end: raw records in; canonical CDRs, rejections and skipped records out. Ties together
+ * skipping, joining, mapping and forks, and is what the doors, `map` and `replay` hold. Every raw record ends in
+ * exactly one of `cdr`, `rejected`, `skipped`, or is a row that went into a joined record. Any thread; one a source.
  */
 import type { DecodeOptions } from './cdr-decode.ts'
 import { ForkSorter } from './cdr-forks.ts'
@@ -10,6 +10,7 @@ import { RecordMapper } from './cdr-mapping.ts'
 import type { SourceMapping } from './cdr-mapping-schema.ts'
 import type { RawProblem, RawRecord, RawSink } from './cdr-raw.ts'
 import { type CdrRecord, isProblem } from './cdr-record.ts'
+import type { Reading } from './cdr-values.ts'
 
 export interface Rejection {
   readonly index: number
@@ -72,14 +73,17 @@ export class CdrSource implements RawSink {
       return
     }
     if (this.#joiner === null) {
-      this.#map(raw, false, false)
+      this.#map(reading, false)
       return
     }
     const outcome = this.#joiner.accept(reading, this.#nowMs, (call) => this.#unclosed(call))
     if (outcome.state === 'repeated') this.#sink.skipped('repeated_row', raw)
     else if (outcome.state === 'held') this.joinedRows++
-    else if (outcome.state === 'complete') this.#map(outcome.raw, true, false)
-    else this.#map(raw, false, false)
+    else if (outcome.state === 'keyless') {
+      const detail = 'join key: none of its parts has a value'
+      this.#sink.rejected({ index: raw.index, line: raw.line, code: 'field_missing', detail })
+    } else if (outcome.state === 'complete') this.#map(this.#mapper.read(outcome.raw, true), false)
+    else this.#map(reading, false)
   }
 
   /** Moves the clock of waiting rows; calls that waited too long leave. */
@@ -99,8 +103,9 @@ export class CdrSource implements RawSink {
     this.endBatch()
   }
 
-  #map(raw: RawRecord, joined: boolean, stopMissing: boolean): void {
-    const outcome = this.#mapper.map(this.#mapper.read(raw, joined))
+  #map(reading: Reading, stopMissing: boolean): void {
+    const { raw } = reading
+    const outcome = this.#mapper.map(reading)
     if (isProblem(outcome)) {
       this.#sink.rejected({ index: raw.index, line: raw.line, code: outcome.code, detail: outcome.detail })
       return
@@ -113,7 +118,7 @@ export class CdrSource implements RawSink {
   #unclosed(call: UnclosedCall): void {
     if (call.opened && !this.#rejectUnclosed) {
       this.joinedRows--
-      this.#map(call.raw, true, true)
+      this.#map(this.#mapper.read(call.raw, true), true)
       return
     }
     const detail = `the rows ${call.rows.join(', ')} came, the others of their call did not`

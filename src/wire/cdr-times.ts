@@ -25,7 +25,10 @@ export type TimeOutcome = ReadTime | undefined | string
 
 const unitDigits: Readonly<Record<string, number>> = { s: 6, ms: 3, us: 0, ns: -3 }
 
-/** Reads `text` in `unit`; a wall time without zone is in `zone`. `pattern` reads what ISO and RFC forms do not cover. */
+/**
+ * Reads `text` in `unit`; a wall time without zone is in `zone`. `pattern` reads what ISO and RFC forms do not
+ * cover.
+ */
 export function readTime(text: string, unit: TimeUnit, zone: TimeZone, pattern: TimePattern | null): TimeOutcome {
   const trimmed = text.trim()
   if (isNever(trimmed)) return undefined
@@ -95,13 +98,18 @@ function resolve(wall: WallTime, zone: TimeZone): TimeOutcome {
 
 const months: readonly string[] = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ')
 
-const isoLike =
-  /^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$/i
+const isoDate = /^(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})/.source
+const isoClock = /(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?)?/.source
+const isoLike = new RegExp(`${isoDate}${isoClock}${/\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$/.source}`, 'i')
 const compact = /^(\d{4})(\d{2})(\d{2})T?(\d{2})(\d{2})(\d{2})(?:\.(\d+))?\s*(Z|[+-]\d{4})?$/
-const rfc2822 =
-  /^(?:[a-z]+,?\s+)?(\d{1,2})[\s-]([a-z]{3})[a-z]*[\s-](\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?\s*([+-]\d{2}:?\d{2}|Z|UTC|GMT|Etc\/UTC)?$/i
-const h323 =
-  /^([*.]?)(\d{2}):(\d{2}):(\d{2})\.(\d{1,6})\s+([A-Za-z+\-\d:/]+)\s+[a-z]{3}\s+([a-z]{3})\s+(\d{1,2})\s+(\d{4})$/i
+const mailDate = /^(?:[a-z]+,?\s+)?(\d{1,2})[\s-]([a-z]{3})[a-z]*[\s-](\d{4})/.source
+const mailClock = /\s+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?/.source
+const rfc2822 = new RegExp(`${mailDate}${mailClock}${/\s*([+-]\d{2}:?\d{2}|Z|UTC|GMT|Etc\/UTC)?$/.source}`, 'i')
+const h323Clock = /^([*.]?)(\d{2}):(\d{2}):(\d{2})\.(\d{1,6})\s+([A-Za-z+\-\d:/]+)/.source
+const h323 = new RegExp(`${h323Clock}${/\s+[a-z]{3}\s+([a-z]{3})\s+(\d{1,2})\s+(\d{4})$/.source}`, 'i')
+
+/** Day first: nobody writes dots the other way. With slashes the order is anybody's guess and must be declared. */
+const dotted = /^(\d{1,2})\.(\d{1,2})\.(\d{4})\s+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d+))?)?$/
 
 function readWallTime(text: string): WallTime | null {
   const iso = isoLike.exec(text) ?? compact.exec(text)
@@ -113,6 +121,11 @@ function readWallTime(text: string): WallTime | null {
   if (mail !== null) {
     const [, day, name, year, hour, minute, second, fraction, zone] = mail
     return wallTime([year, monthNumber(name), day, hour, minute, second], fraction, zone, false)
+  }
+  const european = dotted.exec(text)
+  if (european !== null) {
+    const [, day, month, year, hour, minute, second, fraction] = european
+    return wallTime([year, month, day, hour, minute, second], fraction, undefined, false)
   }
   const cisco = h323.exec(text)
   if (cisco === null) return null

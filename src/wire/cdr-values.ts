@@ -45,11 +45,22 @@ export function compilePath(path: string, options: ReadOptions): Getter {
   const column = options.foldNames ? foldName(path) : path
   const position = /^#\d+$/.test(path) ? Number(path.slice(1)) - 1 : -1
   const steps = splitPath(path)
+  // Rows of one file share their columns: a name is looked up once per file, not once per row.
+  let columnsBefore: ReadonlyMap<string, number> | null = null
+  let at = -1
   return (reading) => {
     const { columns } = reading.raw
     let value: unknown
-    if (columns === null) value = walk(reading.root, steps)
-    else value = (reading.raw.fields as readonly string[])[position >= 0 ? position : (columns.get(column) ?? -1)]
+    if (columns === null) {
+      value = walk(reading.root, steps)
+    } else {
+      if (columns !== columnsBefore) {
+        columnsBefore = columns
+        at = position >= 0 ? position : (columns.get(column) ?? -1)
+      }
+      if (at < 0) return undefined
+      value = (reading.raw.fields as readonly string[])[at]
+    }
     const text = textOf(value)
     return options.percentValues && text?.includes('%') ? decodePercent(text, false).text : text
   }
@@ -71,7 +82,7 @@ function own(value: unknown, key: Step): unknown {
   return (value as Record<Step, unknown>)[key]
 }
 
-export function textOf(value: unknown): string | undefined {
+function textOf(value: unknown): string | undefined {
   if (typeof value === 'string') return value === '' ? undefined : value.trim() || undefined
   if (typeof value === 'number') return Number.isFinite(value) ? plainNumber(value) : undefined
   if (typeof value === 'boolean' || typeof value === 'bigint') return String(value)

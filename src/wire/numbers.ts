@@ -1,10 +1,11 @@
 /**
- * Telephone numbers as switches write them -> E.164 digits without +, and whether they can exist. The only importer of
- * libphonenumber-js. Nothing is dropped: what is no number keeps its digits and `valid: false`, and `Restricted` is a
- * state of its own. Verdicts are remembered per range (all but the last three digits, and the length), because patterns of
- * national plans do not look further and flash-call senders rotate exactly those digits. Any thread; one reader a source.
+ * Telephone numbers as switches write them -> E.164 digits without +, and whether they can exist. The only importer
+ * of libphonenumber-js. Nothing is dropped: what is no number keeps its digits and `valid: false`, and `Restricted`
+ * is a state of its own. Verdicts are remembered per range (all but the last three digits, and the length), because
+ * patterns of national plans do not look further and flash-call senders rotate exactly those digits. Any thread; one
+ * reader a source.
  */
-import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js'
+import { type CountryCode, isSupportedCountry, Metadata, parsePhoneNumberFromString } from 'libphonenumber-js'
 
 export interface NumberPlan {
   /** ISO 3166 country whose national format the switch writes; null: none, bare digits are international. */
@@ -13,7 +14,10 @@ export interface NumberPlan {
   readonly strip: readonly string[]
   /** Prefixes that mean +. */
   readonly international: readonly string[]
-  /** How bare digits are read first. The other reading is tried when the first gives no valid number. */
+  /**
+   * How bare digits are read first; the other reading is tried when the first gives no valid number. Where national
+   * numbers begin with a trunk 0 (most of Europe), digits without it are read as international first all the same.
+   */
   readonly bare: 'national' | 'international'
   /** Numbers of so many digits or fewer are extensions or short codes. */
   readonly shortDigitsMax: number
@@ -55,7 +59,7 @@ export const defaultNumberPlan: NumberPlan = {
 }
 
 /** Ranges whose verdict is remembered, per generation; two generations are kept, so memory is bounded by twice this. */
-export const rangesMax = 65_536
+const rangesMax = 65_536
 
 /** Digits that a number may have in E.164. */
 const digitsMax = 15
@@ -66,6 +70,7 @@ export class NumberReader {
   readonly #plan: NumberPlan
   readonly #country: CountryCode | undefined
   readonly #withheld: ReadonlySet<string>
+  readonly #trunkPrefix: string
   #young = new Map<string, string | null>()
   #old = new Map<string, string | null>()
 
@@ -73,6 +78,7 @@ export class NumberReader {
     this.#plan = plan
     this.#country = plan.country !== null && isSupportedCountry(plan.country) ? plan.country : undefined
     this.#withheld = new Set(plan.withheld)
+    this.#trunkPrefix = this.#country === undefined ? '' : trunkPrefix(this.#country)
   }
 
   read(raw: string): ReadNumber {
@@ -97,7 +103,8 @@ export class NumberReader {
   #bare(digits: string): ReadNumber {
     const national = () => (this.#country === undefined ? null : this.#national(digits))
     const international = () => (this.#international(digits) ? digits : null)
-    const e164 = this.#plan.bare === 'national' ? (national() ?? international()) : (international() ?? national())
+    const nationalFirst = this.#plan.bare === 'national' && digits.startsWith(this.#trunkPrefix)
+    const e164 = nationalFirst ? (national() ?? international()) : (international() ?? national())
     return { digits: e164 ?? digits, valid: e164 !== null, state: 'number' }
   }
 
@@ -141,6 +148,16 @@ export class NumberReader {
     this.#young.set(key, verdict)
     return verdict
   }
+}
+
+/** `0` in Germany; empty where numbers have none or, as in North America, are written without it. */
+function trunkPrefix(country: CountryCode): string {
+  const metadata = new Metadata()
+  metadata.selectNumberingPlan(country)
+  // The method is there; only the package's types leave it out.
+  const plan = metadata.numberingPlan as { nationalPrefix?: () => string | undefined } | undefined
+  const prefix = plan?.nationalPrefix?.() ?? ''
+  return prefix === '0' ? prefix : ''
 }
 
 /** `"Bob" <+12025550123>`, `sip:+1202…@host;user=phone`, `tel:…;ext=1` -> what was dialled. */

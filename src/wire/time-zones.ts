@@ -1,7 +1,7 @@
 /**
- * Local wall time -> UTC by IANA zone, with the two hours a year that are wrong: the one that occurs twice (clocks go back)
- * and the one that never occurs (clocks go forward). Offsets come from the engine's own zone data (Intl) and are
- * remembered per hour. Any thread.
+ * Local wall time -> UTC by IANA zone, with the two hours a year that are wrong: the one that occurs twice (clocks
+ * go back) and the one that never occurs (clocks go forward). Offsets come from the engine's own zone data (Intl)
+ * and are remembered per hour. Any thread.
  *
  *   Europe/Berlin 2026-10-25:  01:59 +02:00 | 02:00-02:59 twice: +02:00, then +01:00 | 03:00 +01:00
  *   Europe/Berlin 2026-03-29:  01:59 +01:00 | 02:00-02:59 never                      | 03:00 +02:00
@@ -11,7 +11,7 @@ const hourMs = 3_600_000
 const dayMs = 86_400_000
 
 /** Offsets remembered per zone; one an hour, so about a decade. Past it the memory starts anew. */
-export const offsetsMax = 100_000
+const offsetsMax = 100_000
 
 export interface ZonedTime {
   readonly utcMs: number

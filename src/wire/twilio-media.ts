@@ -1,7 +1,7 @@
 /**
- * Twilio Media Streams: bytes of a WebSocket text message -> what it says. Two ways that agree (a property test holds
- * them together): `MediaScanner` reads a `media` message byte by byte, without JSON.parse and without allocating, and
- * declines whatever is spelled unusually; `parseTwilioMessage` reads everything. Pure, any thread.
+ * Twilio Media Streams: bytes of a WebSocket text message -> what it says. `parseTwilioMessage` reads every message in
+ * every spelling; `MediaScanner` (twilio-media-scanner.ts) reads the many `media` messages without JSON.parse and says
+ * the same (a property test holds them together). Pure, any thread.
  *
  * Messages (https://www.twilio.com/docs/voice/media-streams/websocket-messages). Numbers come as strings:
  *
@@ -59,200 +59,6 @@ export type TwilioMessage =
   | { readonly event: 'unknown' }
   | { readonly event: 'malformed'; readonly detail: string }
 
-const quote = 0x22
-const backslash = 0x5c
-const comma = 0x2c
-const colon = 0x3a
-const openBrace = 0x7b
-const closeBrace = 0x7d
-const zero = 0x30
-const nine = 0x39
-
-/** 1 for the bytes a string of the fast way may hold: printable ASCII but quote and backslash. */
-const plain = new Uint8Array(256)
-for (let code = 0x20; code < 0x7f; code += 1) plain[code] = code === quote || code === backslash ? 0 : 1
-
-/** Bits of the keys that were read; a key that comes twice is left to JSON.parse, where the last one wins. */
-const seen = { event: 1, sequenceNumber: 2, media: 4, track: 8, timestamp: 16, payload: 32 } as const
-const seenNeeded = seen.event | seen.media | seen.track | seen.timestamp | seen.payload
-
-const keyEvent = ascii('event')
-const keySequenceNumber = ascii('sequenceNumber')
-const keyMedia = ascii('media')
-const keyTrack = ascii('track')
-const keyTimestamp = ascii('timestamp')
-const keyPayload = ascii('payload')
-const wordInbound = ascii('inbound')
-const wordInboundTrack = ascii('inbound_track')
-const wordOutbound = ascii('outbound')
-const wordOutboundTrack = ascii('outbound_track')
-
-/**
- * The fast way. One instance per door; its fields hold the last message it took. Reads objects of plain strings and of
- * digits; an escape, a byte above 0x7E, a nested value elsewhere than `media`, a key that comes twice, or a number
- * outside of its range makes it decline, and the slow way says what the message is.
- */
-export class MediaScanner implements MediaMessage {
-  readonly event = 'media'
-  track: WireTrack = 'inbound'
-  timestampMs = 0
-  sequenceNumber = -1
-  bytes: Uint8Array = new Uint8Array(0)
-  payloadStart = 0
-  payloadEnd = 0
-  #at = 0
-  #end = 0
-  #seen = 0
-
-  /** True: the fields hold this message. False: declined, the fields mean nothing. */
-  scan(bytes: Uint8Array): boolean {
-    this.bytes = bytes
-    this.#at = 0
-    this.#end = bytes.length
-    this.#seen = 0
-    this.sequenceNumber = -1
-    if (!this.#object(true)) return false
-    this.#space()
-    return this.#at === this.#end && (this.#seen & seenNeeded) === seenNeeded
-  }
-
-  /** One object from its brace; `isTop` tells the message from its `media`. */
-  #object(isTop: boolean): boolean {
-    const { bytes } = this
-    this.#space()
-    if (bytes[this.#at] !== openBrace) return false
-    this.#at += 1
-    for (;;) {
-      this.#space()
-      const keyStart = this.#at + 1
-      if (!this.#string()) return false
-      const keyEnd = this.#at - 1
-      this.#space()
-      if (bytes[this.#at] !== colon) return false
-      this.#at += 1
-      this.#space()
-      if (!(isTop ? this.#topValue(keyStart, keyEnd) : this.#mediaValue(keyStart, keyEnd))) return false
-      this.#space()
-      const next = bytes[this.#at]
-      this.#at += 1
-      if (next === closeBrace) return true
-      if (next !== comma) return false
-    }
-  }
-
-  #topValue(keyStart: number, keyEnd: number): boolean {
-    const { bytes } = this
-    if (equals(bytes, keyStart, keyEnd, keyEvent)) {
-      const start = this.#at + 1
-      return this.#once(seen.event) && this.#string() && equals(bytes, start, this.#at - 1, keyMedia)
-    }
-    if (equals(bytes, keyStart, keyEnd, keySequenceNumber)) {
-      this.sequenceNumber = this.#number(sequenceNumberMax)
-      return this.sequenceNumber >= 0 && this.#once(seen.sequenceNumber)
-    }
-    if (equals(bytes, keyStart, keyEnd, keyMedia)) return this.#once(seen.media) && this.#object(false)
-    return this.#skip()
-  }
-
-  #mediaValue(keyStart: number, keyEnd: number): boolean {
-    const { bytes } = this
-    if (equals(bytes, keyStart, keyEnd, keyTrack)) {
-      const start = this.#at + 1
-      return this.#once(seen.track) && this.#string() && this.#trackName(start, this.#at - 1)
-    }
-    if (equals(bytes, keyStart, keyEnd, keyTimestamp)) {
-      this.timestampMs = this.#number(timestampMsMax)
-      return this.timestampMs >= 0 && this.#once(seen.timestamp)
-    }
-    if (equals(bytes, keyStart, keyEnd, keyPayload)) {
-      this.payloadStart = this.#at + 1
-      if (!this.#once(seen.payload) || !this.#string()) return false
-      this.payloadEnd = this.#at - 1
-      return this.payloadEnd > this.payloadStart
-    }
-    return this.#skip()
-  }
-
-  #trackName(start: number, end: number): boolean {
-    const { bytes } = this
-    if (equals(bytes, start, end, wordInbound) || equals(bytes, start, end, wordInboundTrack)) this.track = 'inbound'
-    else if (equals(bytes, start, end, wordOutbound) || equals(bytes, start, end, wordOutboundTrack)) {
-      this.track = 'outbound'
-    } else return false
-    return true
-  }
-
-  #once(key: number): boolean {
-    const isFirst = (this.#seen & key) === 0
-    this.#seen |= key
-    return isFirst
-  }
-
-  /** A value that does not matter: a plain string or bare digits. */
-  #skip(): boolean {
-    return this.bytes[this.#at] === quote ? this.#string() : this.#number(Number.MAX_SAFE_INTEGER) >= 0
-  }
-
-  /**
-   * Moves past a string of plain bytes; the contents lie between the position before + 1 and the position after - 1.
-   */
-  #string(): boolean {
-    const { bytes } = this
-    const end = this.#end
-    let at = this.#at
-    if (bytes[at] !== quote) return false
-    at += 1
-    while (at < end && plain[bytes[at]!] === 1) at += 1
-    if (at >= end || bytes[at] !== quote) return false
-    this.#at = at + 1
-    return true
-  }
-
-  /** `123` or `"123"`, 1 to 10 digits; -1 for anything else, and for bare digits with a leading zero (not JSON). */
-  #number(max: number): number {
-    const { bytes } = this
-    let at = this.#at
-    const isQuoted = bytes[at] === quote
-    if (isQuoted) at += 1
-    const start = at
-    let value = 0
-    while (at < this.#end && bytes[at]! >= zero && bytes[at]! <= nine) {
-      value = value * 10 + bytes[at]! - zero
-      at += 1
-    }
-    const digits = at - start
-    if (digits === 0 || digits > 10 || value > max) return -1
-    if (isQuoted) {
-      if (bytes[at] !== quote) return -1
-      at += 1
-    } else if (digits > 1 && bytes[start] === zero) return -1
-    this.#at = at
-    return value
-  }
-
-  #space(): void {
-    const { bytes } = this
-    let at = this.#at
-    let code = bytes[at]
-    while (code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09) {
-      at += 1
-      code = bytes[at]
-    }
-    this.#at = at
-  }
-}
-
-function ascii(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0))
-}
-
-function equals(bytes: Uint8Array, start: number, end: number, word: Uint8Array): boolean {
-  const { length } = word
-  if (end - start !== length) return false
-  for (let at = 0; at < length; at += 1) if (bytes[start + at] !== word[at]) return false
-  return true
-}
-
 /** The slow way: every message in every spelling. Never throws. */
 export function parseTwilioMessage(bytes: Uint8Array): TwilioMessage {
   let message: unknown
@@ -298,8 +104,8 @@ function mediaMessage(message: Record<string, unknown>): TwilioMessage {
   const sequenceNumber = hasSequence ? wireNumber(message['sequenceNumber'], sequenceNumberMax) : -1
   if (hasSequence && sequenceNumber < 0) return malformed('sequenceNumber')
   const payload = media['payload']
-  if (typeof payload !== 'string' || !/^[\x20-\x7e]+$/.test(payload)) return malformed('media.payload')
-  const bytes = Buffer.from(payload, 'latin1')
+  if (typeof payload !== 'string' || payload === '') return malformed('media.payload')
+  const bytes = Buffer.from(payload, 'utf8')
   return { event: 'media', track, timestampMs, sequenceNumber, bytes, payloadStart: 0, payloadEnd: bytes.length }
 }
 

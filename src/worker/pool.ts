@@ -3,7 +3,7 @@
  * has its model loaded and waits. A track is placed on the seat with the fewest tracks and stays there. When a worker
  * throws, or gives no life sign for `workerHungMs`, the spare takes its seat at once and the seat's tracks go on in
  * it: what stood in the old ring is lost and shows as a gap, tracks of other seats notice nothing. Admission is
- * bounded by `callsMax`. Main thread; `frame` allocates nothing.
+ * bounded by `callsMax`. Main thread.
  *
  *     track 1 -.
  *     track 4 -+-> seat 0: [ring 0] -> worker 0 --.
@@ -25,7 +25,7 @@ import { type PipelineCounters, pipelineCounterNames } from './voice-pipeline.ts
 import { type LostReason, VoiceThread, type VoiceThreadOptions } from './voice-thread.ts'
 
 /** Hops in one model run at most; more gains nothing (benchmarks/inference-batch.ts). */
-const batchMaxDefault = 64
+const batchMaxDefault = 32
 /** A worker must have loaded its model by then. */
 const startMsMax = 30_000
 /** Pause before another try when a worker could not even start. */

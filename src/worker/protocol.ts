@@ -22,7 +22,8 @@ export interface WorkerStart {
 }
 
 export type ToWorker =
-  | { readonly kind: 'drain'; readonly id: number }
+  /** `records`: what was written to the ring so far. */
+  | { readonly kind: 'drain'; readonly id: number; readonly records: number }
   | { readonly kind: 'stop' }
   | { readonly kind: 'fault'; readonly fault: WorkerFault }
 

@@ -74,6 +74,8 @@ function viewsOf(memory: SharedArrayBuffer): Views {
 export class RingWriter {
   /** Frames refused because the ring was full. */
   framesRefused = 0
+  /** Records of any kind written so far. */
+  recordsWritten = 0
   readonly #views: Views
   readonly #opensReserved: number
   /** Next cell to write; the shared word follows it. */
@@ -132,8 +134,9 @@ export class RingWriter {
       this.#head = 0
     }
     const at = (this.#head + 1) * cellBytes
-    // A byte loop, not set(subarray()): for some 200 bytes it is as fast and leaves no view object behind.
-    for (let i = 0; i < payloadBytes; i += 1) bytes[at + i] = source[start + i]!
+    // Costs one short-lived view beside the ArrayBuffer that the socket made for this message anyway, and half of
+    // what a byte loop costs once the server has detached a buffer (0.36 against 0.73 us for 216 bytes).
+    bytes.set(source.subarray(start, end), at)
     this.#put(recordKind.frame, trackId, mediaMs, enteredMs, payloadBytes)
     this.#publish(needed)
     return true
@@ -169,6 +172,7 @@ export class RingWriter {
   #publish(neededCells: number): void {
     const next = this.#head + neededCells
     this.#head = next === this.#views.cells ? 0 : next
+    this.recordsWritten += 1
     Atomics.store(this.#views.index, headWord, this.#head)
   }
 }

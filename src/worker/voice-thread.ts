@@ -79,7 +79,7 @@ export class VoiceThread {
     if (this.#state !== 'ready') return Promise.resolve()
     this.#drainId += 1
     const id = this.#drainId
-    this.#send({ kind: 'drain', id })
+    this.#send({ kind: 'drain', id, records: this.ring.recordsWritten })
     return new Promise((resolve) => this.#drains.set(id, resolve))
   }
 

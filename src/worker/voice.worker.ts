@@ -12,21 +12,36 @@ import { VoiceFrontEnd } from '../features/voice-front-end.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import { hopSpecOf, VoiceDetector } from '../inference/voice-detector.ts'
 import { type FromWorker, hopStride, type ToWorker, type WorkerStart, writeHop } from './protocol.ts'
-import { RingReader, recordKind } from './ring.ts'
+import { RingReader, type RingRecord, recordKind } from './ring.ts'
 import { type PipelineCounters, pipelineCounterNames, VoicePipeline } from './voice-pipeline.ts'
 
+/**
+ * Runs on empty rows while there is nothing to read. V8 compiles onnxruntime quickly first and well only where it is
+ * seen to work hard; until then a run takes eight times as long. All workers of a process share what was compiled.
+ */
+const warmRuns = 60
+const warmRows = 16
+/** A thread that reads is alive: it beats this often while it does. */
+const recordsPerBeat = 64
+/** A tick without closed hops (duplicates, say) ends after so many records. */
+const recordsPerTickMax = 8192
 /** Counts and times are sent at least this often while there is anything to count. */
 const reportMs = 1000
+
+type Drain = Extract<ToWorker, { kind: 'drain' }>
 
 class VoiceLoop {
   readonly #port: MessagePort
   readonly #tickMs: number
   readonly #ring: RingReader
   readonly #record = RingReader.record()
+  readonly #detector: VoiceDetector
   readonly #pipeline: VoicePipeline
   readonly #counters: PipelineCounters
-  readonly #drains: number[] = []
+  #drains: Drain[] = []
   #stopping = false
+  #warmRunsLeft = warmRuns
+  #recordsRead = 0
   /** Hops of this report so far; a fresh array each time because the old one was transferred. */
   #rows = new Float64Array(64 * hopStride)
   #hops = 0
@@ -40,6 +55,7 @@ class VoiceLoop {
     const { model, tracksMax, gapFillMsMax } = start
     this.#port = port
     this.#tickMs = start.tickMs
+    this.#detector = detector
     this.#ring = new RingReader(start.ring)
     this.#counters = Object.fromEntries(pipelineCounterNames.map((name) => [name, 0])) as PipelineCounters
     this.#pipeline = new VoicePipeline({
@@ -52,8 +68,8 @@ class VoiceLoop {
     })
   }
 
-  drain(id: number): void {
-    this.#drains.push(id)
+  drain(drain: Drain): void {
+    this.#drains.push(drain)
   }
 
   stop(): void {
@@ -63,57 +79,74 @@ class VoiceLoop {
   async run(): Promise<void> {
     while (!this.#stopping) {
       const beganMs = systemClock.steadyMs()
-      const drains = this.#drains.splice(0)
       this.#ring.beat()
-      await this.#tick()
+      const progress = this.#read()
+      await this.#pipeline.tick(this.#keep)
       const endedMs = systemClock.steadyMs()
       this.#ticks += 1
       this.#busyMs += endedMs - beganMs
       this.#tickMsMax = Math.max(this.#tickMsMax, endedMs - beganMs)
-      const worthTelling = this.#hops + this.#closed.length + drains.length > 0
-      if (worthTelling || endedMs - this.#reportedMs >= reportMs) this.#report(endedMs)
-      for (const id of drains) send(this.#port, { kind: 'drained', id })
-      await sleep(this.#drains.length > 0 ? 0 : Math.max(1, this.#tickMs - (endedMs - beganMs)))
+      this.#tell(endedMs)
+      const goOn = progress === 'more' || (progress === 'idle' && (await this.#warm()))
+      await sleep(goOn ? 0 : Math.max(1, this.#tickMs - (endedMs - beganMs)))
     }
   }
 
-  /** Reads all that is in the ring and judges what is due, more than once when it is much. */
-  async #tick(): Promise<void> {
+  /**
+   * Hands what is in the ring to the pipeline, until it is empty or there is enough to judge: whoever has fallen behind
+   * must still deliver at every tick.
+   */
+  #read(): 'idle' | 'caught up' | 'more' {
     const record = this.#record
+    const before = this.#recordsRead
     while (this.#ring.read(record)) {
-      switch (record.kind) {
-        case recordKind.open:
-          this.#pipeline.open(record.trackId, record.mediaMs)
-          break
-        case recordKind.frame:
-          this.#pipeline.frame(
-            record.trackId,
-            record.mediaMs,
-            this.#ring.bytes,
-            record.payloadStart,
-            record.payloadEnd,
-            record.enteredMs,
-          )
-          break
-        case recordKind.close:
-          this.#pipeline.close(record.trackId)
-          this.#closed.push(record.trackId)
-          break
-        default:
-          assert.fail(`a ring record of kind ${record.kind}`)
-      }
+      this.#take(record)
       this.#ring.release()
-      if (this.#pipeline.full) await this.#judge()
+      this.#recordsRead += 1
+      if (this.#recordsRead % recordsPerBeat === 0) this.#ring.beat()
+      if (this.#pipeline.full || this.#recordsRead - before === recordsPerTickMax) return 'more'
     }
-    await this.#judge()
+    return this.#recordsRead === before ? 'idle' : 'caught up'
   }
 
-  async #judge(): Promise<void> {
-    await this.#pipeline.tick(this.#keep)
-    this.#ring.beat()
+  #take({ kind, trackId, mediaMs, payloadStart, payloadEnd, enteredMs }: RingRecord): void {
+    switch (kind) {
+      case recordKind.open:
+        this.#pipeline.open(trackId, mediaMs)
+        break
+      case recordKind.frame:
+        this.#pipeline.frame(trackId, mediaMs, this.#ring.bytes, payloadStart, payloadEnd, enteredMs)
+        break
+      case recordKind.close:
+        this.#pipeline.close(trackId)
+        this.#closed.push(trackId)
+        break
+      default:
+        assert.fail(`a ring record of kind ${kind}`)
+    }
+  }
+
+  /** One warming run; false when there is nothing left to warm up. */
+  async #warm(): Promise<boolean> {
+    if (this.#warmRunsLeft === 0) return false
+    this.#warmRunsLeft -= 1
+    await this.#detector.run(Math.min(warmRows, this.#detector.batchMax))
+    return true
+  }
+
+  /** Sends what there is to tell, and then the answers to drains that are fulfilled by it. */
+  #tell(nowMs: number): void {
+    const isDrained = (drain: Drain): boolean => this.#recordsRead >= drain.records
+    const drained = this.#drains.filter(isDrained)
+    this.#drains = this.#drains.filter((drain) => !isDrained(drain))
+    const isNew = this.#hops + this.#closed.length + drained.length > 0
+    if (isNew || nowMs - this.#reportedMs >= reportMs) this.#report(nowMs)
+    for (const { id } of drained) send(this.#port, { kind: 'drained', id })
   }
 
   readonly #keep = (hop: ScoredHop): void => {
+    // Also within a tick: while scores come out, the thread is alive.
+    this.#ring.beat()
     if ((this.#hops + 1) * hopStride > this.#rows.length) {
       const larger = new Float64Array(this.#rows.length * 2)
       larger.set(this.#rows)
@@ -164,7 +197,7 @@ async function main(port: MessagePort, start: WorkerStart): Promise<void> {
   port.on('message', (message: ToWorker) => {
     switch (message.kind) {
       case 'drain':
-        return loop?.drain(message.id)
+        return loop?.drain(message)
       case 'stop':
         return loop?.stop()
       case 'fault':

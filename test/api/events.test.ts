@@ -15,6 +15,12 @@ class FakeWriter implements StreamWriter {
     return !this.slow
   }
 
+  waiting = false
+
+  drained(): boolean {
+    return !this.waiting
+  }
+
   end(): void {
     this.ended = true
   }
@@ -62,6 +68,32 @@ describe('GET /v1/events', () => {
     assert.match(late.writer.events[0] ?? '', /event: health\ndata: \{"code":"events_missed"/)
     const wrong = await askJson(api.routes, request('/v1/events', { header: { ...api.header, 'last-event-id': '-1' } }))
     assert.equal(wrong.status, 400)
+  })
+
+  it('resumes a long absence in chunks, as fast as the peer takes them, then goes on live without a seam', async () => {
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
+    try {
+      const api = fakeApi({ keepMax: 5000 })
+      const filler = 'x'.repeat(400)
+      for (let n = 0; n < 1000; n++) api.bus.publish('verdict', { n, filler })
+      const { writer } = await listen(api, '', { 'last-event-id': String(first) })
+      const chunk = writer.text.length
+      assert.ok(chunk >= 65_536 && chunk < 70_000, `${chunk} characters at once`)
+      writer.waiting = true
+      mock.timers.tick(1000)
+      assert.equal(writer.text.length, chunk, 'nothing more while the first chunk waits')
+      writer.waiting = false
+      api.bus.publish('verdict', { n: 1000, filler })
+      for (let tick = 0; tick < 20; tick++) mock.timers.tick(10)
+      api.bus.publish('verdict', { n: 1001, filler })
+      const got = writer.events.map((event) => Number(/"n":(\d+)/.exec(event)?.[1]))
+      assert.deepEqual(
+        got,
+        Array.from({ length: 1001 }, (_, n) => n + 1),
+      )
+    } finally {
+      mock.timers.reset()
+    }
   })
 
   it('filters by type and by call', async () => {

@@ -71,7 +71,7 @@ describe("a call's page", () => {
   it('reads the chart by arrow keys', async () => {
     const call = eventfulCall()
     await on({ prepare: ({ past }) => past.calls.push(call) }, call.callSid, async ({ page }) => {
-      const chart = page.getByRole('img', { name: /Score over 1:30 of the inbound track/ })
+      const chart = page.getByRole('img', { name: /Window scores over 1:30 of the inbound track/ })
       await chart.focus()
       await page.keyboard.press('End')
       await page.getByText(/window 1:26–1:30 · score 0\.\d\d/).waitFor()

@@ -91,6 +91,19 @@ describe('the page can be reached by everybody', () => {
     }
   }
 
+  it('with every column in full at every width between', async () => {
+    await on({}, async ({ page }) => {
+      for (const width of [320, 700, 1000, 1180, 1220, 1221, 1280, 1366, 1401, 1920]) {
+        await page.setViewportSize({ width, height: 800 })
+        const cut = `[...document.querySelectorAll('.track-row, .track-row > *, .row-heads > *')]
+          .filter((element) => element.scrollWidth > element.clientWidth && element.clientWidth > 0)
+          .map((element) => element.textContent)`
+        assert.deepEqual(await page.evaluate(cut), [], `cut at ${width} px`)
+        assert.equal(await page.evaluate(overflow), 0, `${width} px scrolls sideways`)
+      }
+    })
+  })
+
   it('by keyboard alone: skip link, one tab stop per list, arrows, Enter, and back', async () => {
     await on({}, async ({ page }) => {
       const focused = (of: string) => page.evaluate(`document.activeElement.${of}`)

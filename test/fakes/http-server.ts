@@ -1,4 +1,6 @@
-/** The real server on a free port of loopback, and a raw client that says exactly what it is told. For tests of http/. */
+/**
+ * The real server on a free port of loopback, and a raw client that says exactly what it is told. For tests of http/.
+ */
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'

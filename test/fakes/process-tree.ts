@@ -8,7 +8,9 @@ export function childrenOf(parent: number): number[] {
     .filter((pid) => parentOf(pid) === parent)
 }
 
-/** Field 4 of /proc/<pid>/stat (proc(5)); the name in field 2 may hold spaces and is skipped by its last parenthesis. */
+/**
+ * Field 4 of /proc/<pid>/stat (proc(5)); the name in field 2 may hold spaces and is skipped by its last parenthesis.
+ */
 function parentOf(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

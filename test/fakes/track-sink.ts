@@ -1,4 +1,7 @@
-/** Where audio and the life of calls go in tests of ingest/: remembers everything, checks that each track opens and closes once. */
+/**
+ * Where audio and the life of calls go in tests of ingest/: remembers everything, checks that each track opens and
+ * closes once.
+ */
 import assert from 'node:assert/strict'
 import type { CallListener, EndReason, TrackFacts, TrackSink } from '../../src/ingest/track.ts'
 

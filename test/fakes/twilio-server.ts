@@ -61,7 +61,8 @@ export async function fakeServer(options: FakeServerOptions = {}): Promise<FakeS
     const url = `wss://voice.example.com/twilio/media/token-${webhooks.length}`
     response.writeHead(options.status ?? 200, { 'content-type': 'text/xml' })
     response.end(
-      `<?xml version="1.0" encoding="UTF-8"?><Response><Start><Stream track="${options.track ?? 'inbound_track'}" url="${url}">` +
+      '<?xml version="1.0" encoding="UTF-8"?><Response><Start>' +
+        `<Stream track="${options.track ?? 'inbound_track'}" url="${url}">` +
         `${options.parameters ?? ''}</Stream></Start><Pause length="60"/></Response>`,
     )
   })

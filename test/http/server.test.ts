@@ -177,3 +177,12 @@ it('a drain ends streams, refuses newcomers, lets sockets live, and close sends 
   server.close()
   assert.equal((await closed)[0], 1001)
 })
+
+it('a certificate that cannot be read is a problem of the configuration', () => {
+  const tls = { certFile: '/nowhere/cert.pem', keyFile: '/nowhere/key.pem' }
+  const limits = { bodyBytesMax: 1, bodyTimeoutMs: 1 }
+  assert.throws(
+    () => createHttpServer({ log: silentLog, counters: zeroCounters(), clock: systemClock, limits, tls }),
+    /server\.tls: .*\/nowhere\/cert\.pem/,
+  )
+})

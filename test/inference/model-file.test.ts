@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { OperatingError } from '../../src/core/errors.ts'
+import { featureWidth } from '../../src/features/hop.ts'
 import { activeModelDir, loadManifest, loadVoiceModel, modelLabel } from '../../src/inference/model-file.ts'
 import { hopSpecOf } from '../../src/inference/voice-detector.ts'
 import { writeTinyModel } from '../fakes/tiny-model.ts'
@@ -66,6 +67,26 @@ describe('a model on disk', () => {
       refusal(() => loadVoiceModel(model)),
       /model\.onnx: sha256 must be [0-9a-f]{64} .*got [0-9a-f]{64}$/,
     )
+  })
+
+  it('may ask for cepstra, no more of them than bands; log bands have no coefficients', () => {
+    writeTinyModel(dir)
+    const { features } = loadManifest(activeModelDir('voice', dir))
+    const cepstra = { ...features, kind: 'cepstra', coefficients: 20 }
+    const spec = hopSpecOf(loadManifest(change({ features: cepstra }))).features
+    assert.deepEqual(spec, { ...cepstra, sampleRateHz: 8000 })
+    assert.equal(featureWidth(spec), 20)
+    const cases: [object, RegExp][] = [
+      [{ ...cepstra, coefficients: 61 }, /features\.coefficients 61 is larger than features\.bands 60/],
+      [{ ...cepstra, coefficients: undefined }, /features\.coefficients/],
+      [{ ...features, coefficients: 20 }, /features: .*coefficients/],
+      [{ ...features, kind: 'waves' }, /features\.kind/],
+    ]
+    for (const [wrong, expected] of cases)
+      assert.match(
+        refusal(() => loadManifest(change({ features: wrong }))),
+        expected,
+      )
   })
 
   it('is refused when the file is missing', () => {

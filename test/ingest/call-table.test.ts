@@ -294,7 +294,7 @@ const event = fc.record({
   timestampMs: fc.nat(30_000),
 })
 
-it('under any events: one open detection per call and track, each closed once, time never back over a stream change', () => {
+it('under any events there is one detection per call and track, closed once, and its time never runs back', () => {
   fc.assert(
     fc.property(fc.array(event, { maxLength: 120 }), (events) => {
       const bench = new Bench({ track: 'both_tracks' })

@@ -115,47 +115,26 @@ it('a socket that never says start is closed', async () => {
   assert.equal(counters.socketsClosedTrackless, 1)
 })
 
+/** A media message whose parts are said as JSON text. */
+function spelled(sequence: string, timestamp: string, payload: string, track = 'inbound'): string {
+  const media = `{"track":"${track}","timestamp":${timestamp},"payload":${payload}}`
+  return `{"event":"media","sequenceNumber":${sequence},"media":${media}}`
+}
+
 /** What a hostile stream sends, and the counter that sees it (null: none, or the sink's own). */
 const hostile: readonly [string | Buffer, keyof Ingest['counters'] | null][] = [
   ['', 'mediaMalformed'],
   ['{"event":"media","media":{"track":"inb', 'mediaMalformed'],
-  [
-    '{"event":"media","sequenceNumber":"2","media":{"track":"inbound","timestamp":"-20","payload":"AA=="}}',
-    'mediaMalformed',
-  ],
-  [
-    '{"event":"media","sequenceNumber":"2","media":{"track":"inbound","timestamp":"1e99","payload":"AA=="}}',
-    'mediaMalformed',
-  ],
-  [
-    '{"event":"media","sequenceNumber":"2","media":{"track":"inbound","timestamp":"99999999999999999999","payload":"AA=="}}',
-    'mediaMalformed',
-  ],
-  [
-    '{"event":"media","sequenceNumber":"-1","media":{"track":"inbound","timestamp":"0","payload":"AA=="}}',
-    'mediaMalformed',
-  ],
-  ['{"event":"media","sequenceNumber":"2","media":{"track":"inbound","timestamp":"0","payload":""}}', 'mediaMalformed'],
-  [
-    '{"event":"media","sequenceNumber":"2","media":{"track":"inbound","timestamp":"0","payload":"\\u0000"}}',
-    'mediaMalformed',
-  ],
-  [
-    '{"event":"media","sequenceNumber":"2","media":{"track":"inbound","timestamp":"0","payload":"A\\u0041=="}}',
-    'mediaSlowPath',
-  ],
-  [
-    '{"event":"media","sequenceNumber":"3","media":{"track":"inbound","timestamp":"20","payload":"!!not base64!!"}}',
-    null,
-  ],
-  [
-    '{"event":"media","sequenceNumber":"3","media":{"track":"inbound","timestamp":"20","payload":"AA=="}}',
-    'mediaSequenceRegressed',
-  ],
-  [
-    '{"event":"media","sequenceNumber":"4","media":{"track":"outbound","timestamp":"20","payload":"AA=="}}',
-    'mediaUnknownTrack',
-  ],
+  [spelled('"2"', '"-20"', '"AA=="'), 'mediaMalformed'],
+  [spelled('"2"', '"1e99"', '"AA=="'), 'mediaMalformed'],
+  [spelled('"2"', '"99999999999999999999"', '"AA=="'), 'mediaMalformed'],
+  [spelled('"-1"', '"0"', '"AA=="'), 'mediaMalformed'],
+  [spelled('"2"', '"0"', '""'), 'mediaMalformed'],
+  [spelled('"2"', '"0"', '5'), 'mediaMalformed'],
+  [spelled('"2"', '"0"', '"A\\u0041=="'), 'mediaSlowPath'],
+  [spelled('"3"', '"20"', '"!!not base64!!"'), null],
+  [spelled('"3"', '"20"', '"AA=="'), 'mediaSequenceRegressed'],
+  [spelled('"4"', '"20"', '"AA=="', 'outbound'), 'mediaUnknownTrack'],
   ['[['.repeat(20_000), 'mediaMalformed'],
   ['{"event":"\ud83d\ude00"}', 'mediaUnknownEvents'],
   ['{"event":"__proto__","__proto__":{"event":"stop"}}', 'mediaUnknownEvents'],

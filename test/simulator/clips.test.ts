@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { clipOf, loadClips, speechLikeClip } from '../../src/simulator/clips.ts'
+import { byTurns, clipOf, loadClips, speechLikeClip } from '../../src/simulator/clips.ts'
 import { seededRandom } from '../../src/simulator/seeded-random.ts'
 import { writeWav } from '../../src/wire/wav.ts'
 
@@ -68,4 +68,14 @@ test('made-up audio is as long as asked for, the same for the same seed, and has
   assert.deepEqual(clip.inbound, speechLikeClip(seededRandom(1), 3).inbound)
   const kinds = new Set(clip.inbound.map((frame) => Buffer.from(frame).toString()))
   assert.ok(kinds.size > 50)
+})
+
+test('truths take turns, and no clip is left out', () => {
+  const clips = ['h1', 'h2', 'h3', 's1', 'x1'].map((name) =>
+    clipOf({ name, truth: name.slice(0, 1), about: '', inbound: new Uint8Array(160) }),
+  )
+  assert.deepEqual(
+    byTurns(clips).map((clip) => clip.name),
+    ['h1', 's1', 'x1', 'h2', 'h3'],
+  )
 })

@@ -6,7 +6,8 @@ import fc from 'fast-check'
 import { EventParser, readEvents, type ServerEvent } from '../../src/simulator/verdict-events.ts'
 
 const stream =
-  ': hello\r\n\r\nid: 1\nevent: verdict\ndata: {"label":"é"}\n\nevent: health\ndata: [1,\ndata: 2]\n\ndata: not json\n\nretry: 5\n\n' +
+  ': hello\r\n\r\nid: 1\nevent: verdict\ndata: {"label":"é"}\n\nevent: health\ndata: [1,\ndata: 2]\n\n' +
+  'data: not json\n\nretry: 5\n\n' +
   'event: verdict\rdata:{"n":2}\r\rdata: {"cut":'
 
 const events = [

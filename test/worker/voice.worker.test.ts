@@ -48,7 +48,7 @@ describe('a voice worker', () => {
       writer.writeFrame(5, n * 20, payload, 0, payload.length, n)
     }
     writer.writeClose(5, 0)
-    worker.postMessage({ kind: 'drain', id: 77 })
+    worker.postMessage({ kind: 'drain', id: 77, records: 52 })
     await until(() => messages.some(({ kind }) => kind === 'drained'))
     const judged = messages.filter((message) => message.kind === 'judged')
     assert.equal(

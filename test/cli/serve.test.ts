@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { projectRoot } from '../../src/core/project.ts'
+import { childrenOf } from '../fakes/process-tree.ts'
+import { until } from '../fakes/until.ts'
+
+interface Serving {
+  readonly child: ChildProcess
+  readonly dataDir: string
+  out: string
+  err: string
+}
+
+async function withServe(args: string[], use: (serving: Serving) => Promise<void>): Promise<void> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'voicefw-serve-'))
+  const env = { ...process.env, VOICEFW__DATA_DIR: dataDir, VOICEFW__SERVER__PORT: '0' }
+  const child = spawn(process.execPath, [join(projectRoot, 'dist/src/cli.js'), 'serve', ...args], { env })
+  const serving: Serving = { child, dataDir, out: '', err: '' }
+  child.stdout.on('data', (chunk: Buffer) => {
+    serving.out += chunk
+  })
+  child.stderr.on('data', (chunk: Buffer) => {
+    serving.err += chunk
+  })
+  try {
+    await use(serving)
+  } finally {
+    child.kill('SIGKILL')
+    await until(() => child.exitCode !== null || child.signalCode !== null)
+    rmSync(dataDir, { recursive: true, force: true })
+  }
+}
+
+/** Gone, or only waiting to be collected. */
+function isGone(pid: number): boolean {
+  return !existsSync(`/proc/${pid}`) || /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+}
+
+test('serve prints JSON log lines on stdout, the new admin key on stderr, and leaves with 0 on SIGTERM', async () => {
+  await withServe([], async (serving) => {
+    await until(() => serving.out.includes('"listening"'), 60_000)
+    for (const line of serving.out.trim().split('\n')) assert.ok(JSON.parse(line).msg, line)
+    const key = readFileSync(join(serving.dataDir, 'admin.key'), 'utf8').trim()
+    assert.ok(serving.err.includes(key) && !serving.out.includes(key))
+    serving.child.kill('SIGTERM')
+    await until(() => serving.child.exitCode !== null, 60_000)
+    assert.equal(serving.child.exitCode, 0)
+  })
+})
+
+test('the demo shows the dashboard address with its key, plays calls and prints verdicts; all of it ends', async () => {
+  await withServe(['--demo'], async (serving) => {
+    await until(() => / {2}Dashboard {3}http:\/\/127\.0\.0\.1:\d+\/#key=vf_/.test(serving.out), 60_000)
+    await until(() => /truth \w+ .*(likely_synthetic|likely_human|inconclusive) /.test(serving.out), 60_000)
+    assert.ok(existsSync(join(serving.dataDir, 'demo-account.json')))
+    const started = childrenOf(serving.child.pid ?? 0)
+    assert.ok(started.length >= 2, 'the engine and the player are processes of their own')
+    serving.child.kill('SIGTERM')
+    await until(() => serving.child.exitCode !== null, 60_000)
+    assert.equal(serving.child.exitCode, 0, serving.err)
+    await until(() => started.every(isGone))
+  })
+})
+
+test('a demo that is killed takes its player with it', async () => {
+  await withServe(['--demo'], async (serving) => {
+    await until(() => serving.out.includes('call begins'), 60_000)
+    const started = childrenOf(serving.child.pid ?? 0)
+    serving.child.kill('SIGKILL')
+    await until(() => started.every(isGone), 30_000)
+  })
+})
+
+test('beyond loopback the demo does not start', async () => {
+  const env = { ...process.env, VOICEFW__SERVER__HOST: '0.0.0.0' }
+  const child = spawn(process.execPath, [join(projectRoot, 'dist/src/cli.js'), 'serve', '--demo'], { env })
+  let err = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    err += chunk
+  })
+  await until(() => child.exitCode !== null)
+  assert.equal(child.exitCode, 2)
+  assert.match(err, /the demo stays on loopback; server\.host is 0\.0\.0\.0/)
+})
