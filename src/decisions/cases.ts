@@ -144,7 +144,10 @@ export class Cases {
         keys.push(subjectKey(subjectOf(other, event, this.#digits)))
       }
     }
+    const subject = subjectKey(subjectOf(keyKind, event, this.#digits))
     for (const each of named) {
+      const inside = this.#within.get(`${each} ${subject}`)?.values().next().value
+      if (inside !== undefined) return inside
       for (const key of keys) {
         const held = this.#live.get(`${each} ${key}`)
         if (held !== undefined) return held

@@ -41,6 +41,8 @@ export function flashInMix(c: RuleContext): Signal | null {
   if (kind < kindOf.route_destination || c.level > oneHour || blinks < attemptsMin * levelFactor[c.level]!) {
     return null
   }
+  // Without an hour to compare with, there must be twice as many.
+  if (usual.hours === 0 && blinks < attemptsMin * 2) return null
   const meanS = c.sum('blinkRingSum') / blinks
   const sdS = Math.sqrt(Math.max(0, c.sum('blinkRingSquares') / blinks - meanS * meanS))
   const usualBlinks = Math.max(1, usual.hours === 0 ? 5 : usual.blink) / (c.level === tenMinutes ? 6 : 1)

@@ -117,8 +117,10 @@ export class FraudDetector {
     const { windows } = this
     const table = windows.tables[kind]!
     const sinceMs = event.timeMs - levelTicks[signal.level]! * panesPerWindow * tickMs
-    const evidence = windows.evidence(kind, slot, signal.marks, sinceMs, this.#config.cases.evidenceMax)
-    const firstSeenMs = evidence.length > 0 ? windows.recent.oldestMs : event.timeMs
+    const recent = windows.evidence(kind, slot, signal.marks, sinceMs, this.#config.cases.evidenceMax)
+    const firstSeenMs = recent.length > 0 ? windows.recent.oldestMs : event.timeMs
+    // What led here may be so long ago that its ids are gone: the call that tipped the scales is there at least.
+    const evidence = recent.length > 0 ? recent : [event.id]
     const found = this.cases.sight({ keyKind: kind, event, slots: windows.slots, signal, firstSeenMs, evidence })
     if (found === null || found.kind !== signal.kind) return
     // Marks the key so that later calls find the case without a search.

@@ -24,7 +24,7 @@ export interface Signal {
   readonly score: number
   /** Calls of the window that are of the kind. */
   readonly calls: number
-  /** Which window: index of `windowNames`. */
+  /** Which window: 0: 1 min, 1: 10 min, 2: 1 h, 3: 24 h. */
   readonly level: number
   /** Which recent calls are evidence: bits of `callMarks`, 0: all. */
   readonly marks: number

@@ -47,6 +47,8 @@ export function cliSpoof(c: RuleContext): Signal | null {
   const marks = callMarks.invalid
   const invalid = spoofed(c, 'invalid', c.sum('invalidA'), usual.invalid / usual.attempts, 'cannot be', marks)
   if (invalid !== null || usual.domestic > usual.attempts * 0.2) return invalid
+  // Answered and over: somebody tests the route.
+  if (c.of('shortShare') > 0.4) return null
   const domestic = c.sum('domestic')
   const words = 'are of the called country, on a route that brings calls from abroad'
   return spoofed(c, 'domestic', domestic, usual.domestic / usual.attempts, words, callMarks.domestic)

@@ -23,6 +23,8 @@ export function tollNumber(c: RuleContext): Signal | null {
   const foreign = c.sum('foreign')
   if (c.sum('foreignLong') < 3 || c.sum('foreignLong') < 0.8 * c.sum('longCalls')) return null
   const pump = c.sum('nearB') >= 0.15 * foreign && c.sum('nearB') >= 2
+  // Some people have family abroad, all day.
+  if (c.level === oneDay && !pump) return null
   const kind = c.view.sum(oneDay, 'domestic') >= 8 ? 'pbx_hack' : 'irsf'
   const least = kind === 'irsf' ? irsf.longCallsMin : pbxHack.longCallsMin
   return longCalls(c, kind, pump ? Math.ceil(least / 2) : least, pbxHack.longShareMin, 'abroad')

@@ -16,8 +16,9 @@ export interface CallEvent {
   readonly route: string
   readonly answered: boolean
   readonly fromInvalid: boolean
-  /** Both numbers are whole ones, and begin with other digits: hardly the same country. */
+  /** Both numbers are whole ones, of different country codes. */
   readonly foreign: boolean
+  /** Both are whole ones of the same country code. */
   readonly domestic: boolean
   readonly releasedByCaller: boolean
   readonly releasedByCallee: boolean
@@ -57,6 +58,20 @@ function isBlink(record: CdrRecord, ringS: number, holdS: number): boolean {
   return holdS >= blinkLeastS && holdS <= blinkHoldS && (cancelled(record) || rejected(record))
 }
 
+/** Country codes of two digits (ITU-T E.164); 1 and 7 have one, all others three. */
+const twoDigitCodes: ReadonlySet<string> = new Set(
+  (
+    '20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 53 54 55 56 57 58 60 61 62 63 64 65 66 81 82 84 86 ' +
+    '90 91 92 93 94 95 98'
+  ).split(' '),
+)
+
+function countryOf(digits: string): string {
+  if (digits[0] === '1' || digits[0] === '7') return digits.slice(0, 1)
+  const two = digits.slice(0, 2)
+  return twoDigitCodes.has(two) ? two : digits.slice(0, 3)
+}
+
 export function callEventOf(record: CdrRecord): CallEvent {
   const startMs = record.startUs / 1000
   const answered = record.answerUs !== null
@@ -70,7 +85,7 @@ export function callEventOf(record: CdrRecord): CallEvent {
   const ringS = ringMs >= 0 ? ringMs / 1000 : Number.NaN
   const holdS = answered || record.endUs === undefined ? Number.NaN : (timeMs - startMs) / 1000
   const whole = record.fromValid && record.toValid
-  const alike = record.from?.slice(0, 2) === record.to?.slice(0, 2)
+  const alike = countryOf(record.from ?? '') === countryOf(record.to ?? '')
   return {
     id: record.id,
     timeMs,

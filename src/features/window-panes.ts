@@ -23,7 +23,6 @@ export const tickMs = 15_000
 export const levelTicks = [1, 10, 60, 1440] as const
 export const levelCount = 4
 export const panesPerWindow = 4
-export const windowNames = ['1m', '10m', '1h', '24h'] as const
 /** Four per level, and one between the first level and what the next call opens. */
 export const panesPerKeyMax = 17
 
@@ -51,9 +50,9 @@ export const paneFields = [
   'gapSum', // between the attempts of this key
   'gapSquares',
   'callbackTalk',
-  'foreign', // calling and called number begin with other digits
+  'foreign', // calling and called number have other country codes
   'foreignLong', // of those, the ones that talked 10 minutes or more
-  'domestic', // with the same ones
+  'domestic', // the same one
   'nearB', // called number other than the one before, less than 1000 away: the same range
   'suspectA', // the calling number was marked: see CallWindows.suspect
   'blinkFreshA', // blinks of numbers not seen in 24 h
