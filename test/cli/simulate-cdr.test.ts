@@ -58,7 +58,7 @@ test('`map --source canonical` accepts every clean record', async (context) => {
     })
   const code = await runMap({ file: records, source: 'canonical', json: true, stdout: sink(false), stderr: sink(true) })
   assert.equal(code, 0)
-  const counts = JSON.parse(said.at(-1) ?? '')
+  const counts = JSON.parse(said.join('').trim().split('\n').at(-1) ?? '')
   assert.deepEqual([counts.read, counts.mapped, counts.rejected], [recordLines.length, recordLines.length, 0])
 })
 
