@@ -140,7 +140,7 @@ const sizes: readonly (number | null)[] = [
 ]
 
 /** Where the value that begins at `at` ends; `incomplete` or `malformed` otherwise. */
-function valueEnd(bytes: Uint8Array, at: number, depth: number): number {
+export function valueEnd(bytes: Uint8Array, at: number, depth: number): number {
   if (at >= bytes.length) return incomplete
   if (depth > depthMax) return malformed
   const type = bytes[at]!
