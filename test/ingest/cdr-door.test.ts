@@ -251,6 +251,13 @@ describe('WS /v1/cdr', () => {
     assert.deepEqual([ack?.ack, ack?.accepted], [3, 2])
     const [rejection] = (ack?.rejected ?? []) as { index: number }[]
     assert.equal(rejection?.index, 1)
+    assert.deepEqual(
+      server.accepted.map(({ egress, flags }) => [egress, flags]),
+      [
+        ['caf\uFFFD', ['bad_utf8']],
+        ['carrier-b', undefined],
+      ],
+    )
   })
 
   it('closes 1007 on what is no envelope, 1008 over the credit window, 1013 when the log is full', async (t) => {
