@@ -8,6 +8,7 @@ import { ApiKeys } from './access/api-keys.ts'
 import { Authenticator } from './access/authenticate.ts'
 import { FailureThrottle, failureThrottleDefaults } from './access/failure-throttle.ts'
 import { Sessions } from './access/sessions.ts'
+import { Analytics } from './api/analytics.ts'
 import { Audit } from './api/audit.ts'
 import { Calls } from './api/calls.ts'
 import { Events } from './api/events.ts'
@@ -18,6 +19,7 @@ import { SessionResource } from './api/session.ts'
 import { ConfigProblems, isLoopback } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import type { Clock } from './core/clock.ts'
+import { messageOf } from './core/errors.ts'
 import type { Log } from './core/log.ts'
 import { createMetrics, type Metrics } from './core/metrics.ts'
 import { projectRoot, version } from './core/project.ts'
@@ -27,17 +29,23 @@ import { type VerdictSettings, verdictSettings } from './decisions/voice-verdict
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
 import { CallTable } from './ingest/call-table.ts'
+import { CdrDoor } from './ingest/cdr-door.ts'
+import { CdrIntake } from './ingest/cdr-intake.ts'
 import { MediaSockets } from './ingest/media-socket.ts'
 import { StreamTokens } from './ingest/stream-tokens.ts'
 import { voiceWebhookRoutes } from './ingest/voice-webhook.ts'
 import { LogEnvironment } from './log/log-environment.ts'
 import { EventBus } from './notify/event-bus.ts'
+import { CdrReports } from './storage/cdr-reports.ts'
 import { runIdOf } from './storage/interrupted-calls.ts'
 import { PastCalls } from './storage/past-calls.ts'
 import { Reports } from './storage/reports.ts'
+import { RowQuarantine } from './storage/row-quarantine.ts'
 import { RowWriter } from './storage/row-writer.ts'
 import type { Store } from './storage/store.ts'
 import { createStore } from './storage/stores.ts'
+import { TableDrain } from './storage/table-drain.ts'
+import { rowOf } from './storage/tables.ts'
 import { keepStore, type Upkeep } from './storage/upkeep.ts'
 import { TrackWatch } from './watch/track-watch.ts'
 import { VoicePool } from './worker/pool.ts'
@@ -62,7 +70,10 @@ export interface Firewall {
 
 /** Timers of calls, tokens and sockets are looked at so often. */
 const tickMs = 250
+/** The log of call records and the quality of sources are looked at so often. */
+const slowTickMs = 1000
 const eventsKeptMax = 20_000
+const quarantineBytesMax = 67_108_864
 const random = (bytes: number): Buffer => randomBytes(bytes)
 
 /** @throws OperatingError config_invalid, model_invalid, storage_unavailable (embedded engine) */
@@ -87,10 +98,10 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
   const watch = new TrackWatch({ live, pool, writer, bus, settings, runId, clock, counters, latency })
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
-  const ingest = openIngest({ config, log, clock, metrics, pool, watch, server })
-  const rooms: ApiRooms = { config, clock, keys, metrics, live, bus, pool, settings, storage }
+  const ingest = openIngest({ config, log, clock, metrics, pool, watch, server, intake: storage.records.intake })
+  const rooms: ApiRooms = { config, log, clock, keys, metrics, live, bus, pool, settings, storage, server }
   for (const route of apiRoutes(openApi(rooms))) server.route(route)
-  registerGauges(rooms, server, ingest.table)
+  registerGauges(rooms, ingest.table)
 
   const port = await server.listen(config.server.host, config.server.port)
   ingest.listening(port)
@@ -104,6 +115,7 @@ interface Storage {
   readonly runId: string
   readonly store: Store
   readonly writer: RowWriter
+  readonly records: Records
   readonly upkeep: Upkeep
 }
 
@@ -116,8 +128,11 @@ function openStorage({ config, log, clock }: FirewallOptions, counters: Metrics[
   const quarantineFile = `${config.dataDir}/quarantine.ndjson`
   const limits = { flushMs, batchRowsMax, spoolBytesMax, quarantineFile }
   const writer = new RowWriter({ logs, store, counters, clock, log, ...limits })
-  const upkeep = keepStore({ store, writer, retention: config.retention, serverId: logs.id, runId, clock, log })
-  return { logs, runId, store, writer, upkeep }
+  const records = openRecords({ config, log, clock, counters, logs, store, writer })
+  const { retention } = config
+  const begin = (): void => records.drain.begin()
+  const upkeep = keepStore({ store, writer, begin, retention, serverId: logs.id, runId, clock, log })
+  return { logs, runId, store, writer, records, upkeep }
 }
 
 const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2, 5]
@@ -137,6 +152,46 @@ function openKeys({ config, clock, adminKeyMade }: FirewallOptions): ApiKeys {
   return keys
 }
 
+interface Records {
+  readonly intake: CdrIntake
+  readonly drain: TableDrain
+}
+
+interface RecordRooms {
+  readonly config: Config
+  readonly log: Log
+  readonly clock: Clock
+  readonly counters: Metrics['counters']
+  readonly logs: LogEnvironment
+  readonly store: Store
+  readonly writer: RowWriter
+}
+
+/** Call records: doors -> lanes -> durable log; the log is what the drain inserts into table `cdrs`. */
+function openRecords({ config, log, clock, counters, logs, store, writer }: RecordRooms): Records {
+  const intake: CdrIntake = new CdrIntake({
+    config: config.cdr.doors,
+    sourceDirectories: [...config.cdr.doors.sourceDirectories, `${config.dataDir}/sources`],
+    logs,
+    clock,
+    counters,
+    log,
+    writeCount: ({ hourMs: hour, source, defect, count }) =>
+      void writer.write('source_quality', rowOf('source_quality', { hour, source, defect, count })),
+    writeExample: ({ atMs: at, ...example }) =>
+      void writer.write('source_quality_examples', rowOf('source_quality_examples', { at, ...example })),
+    arrived: (rows) => drain.arrived(rows),
+  })
+  const { flushMs, batchRowsMax } = config.storage
+  const file = `${config.dataDir}/quarantine-cdrs.ndjson`
+  const quarantine = new RowQuarantine({ file, bytesMax: quarantineBytesMax, counters, log })
+  const rooms = { store, quarantine, counters, log, clock, flushMs, batchRowsMax }
+  const drain = new TableDrain({ ...rooms, table: 'cdrs', rows: intake.rows, logId: logs.id })
+  // Until the memory of a former run is there batches are answered 503.
+  intake.open().catch((thrown: unknown) => log.error('records cannot be taken', { reason: messageOf(thrown) }))
+  return { intake, drain }
+}
+
 interface Ingest {
   readonly table: CallTable
   listening(port: number): void
@@ -151,10 +206,11 @@ interface IngestRooms {
   readonly pool: VoicePool
   readonly watch: TrackWatch
   readonly server: HttpServer
+  readonly intake: CdrIntake
 }
 
 /** Twilio's doors: webhooks, media sockets, the call table, and the timer that moves them on. */
-function openIngest({ config, log, clock, metrics, pool, watch, server }: IngestRooms): Ingest {
+function openIngest({ config, log, clock, metrics, pool, watch, server, intake }: IngestRooms): Ingest {
   const { counters } = metrics
   const { twilio } = config
   const { track, accounts, enforceSignature, continuation, messageBytesMax, tokenTtlMs, tokensMax } = twilio
@@ -164,7 +220,15 @@ function openIngest({ config, log, clock, metrics, pool, watch, server }: Ingest
   const table = new CallTable({ sink: pool, listener: watch, clock, counters, track, reconnectGraceMs, idleTimeoutMs })
   const shared = { publicUrl: () => publicUrl, tokens, counters, log }
   const callEnded = (callSid: string, accountSid: string): void => table.callEnded(callSid, accountSid)
-  const webhook = { twilio: { accounts, enforceSignature, track, continuation }, callEnded, random, ...shared }
+  const callStatus = async (fields: object): Promise<void> =>
+    void (await intake.takeBody('twilio', Buffer.from(JSON.stringify(fields)), 'json', ''))
+  const webhook = {
+    twilio: { accounts, enforceSignature, track, continuation },
+    callEnded,
+    callStatus,
+    random,
+    ...shared,
+  }
   for (const route of voiceWebhookRoutes(webhook)) server.route(route)
   const sockets = new MediaSockets({
     twilio: { accounts, enforceSignature, messageBytesMax },
@@ -181,17 +245,22 @@ function openIngest({ config, log, clock, metrics, pool, watch, server }: Ingest
     sockets.tick()
     watch.tick()
   }, tickMs)
+  const slowTimer = setInterval(() => intake.tick(), slowTickMs)
   return {
     table,
     listening(port) {
       if (publicUrl === '') publicUrl = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
     },
-    stop: () => clearInterval(timer),
+    stop() {
+      clearInterval(timer)
+      clearInterval(slowTimer)
+    },
   }
 }
 
 interface ApiRooms {
   readonly config: Config
+  readonly log: Log
   readonly clock: Clock
   readonly keys: ApiKeys
   readonly metrics: Metrics
@@ -200,11 +269,13 @@ interface ApiRooms {
   readonly pool: VoicePool
   readonly settings: VerdictSettings
   readonly storage: Storage
+  readonly server: HttpServer
 }
 
 function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const { config, clock, keys, metrics, live, bus, pool, settings } = rooms
   const { store, writer, upkeep } = rooms.storage
+  const { intake } = rooms.storage.records
   const { counters } = metrics
   const sessions = new Sessions({
     ttlMs: config.auth.sessionTtlMs,
@@ -219,6 +290,16 @@ function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const authenticator = new Authenticator({ keys, sessions, throttle, counters })
   const audit = new Audit({ clock, write: (row) => void writer.write('audit', Object.values(row)) })
   const { synthetic, human } = settings
+  const cdr = new CdrDoor({
+    intake,
+    limits: config.cdr.doors,
+    authorize: (request) => void authenticator.authorize(request, 'ingest'),
+    isDraining: () => rooms.server.isDraining(),
+    counters,
+    log: rooms.log,
+  })
+  rooms.server.socket(cdr.route)
+  metrics.gauge('cdr_sockets_open', 'Sockets for call records', () => cdr.sockets)
   const health = new Health({
     version,
     clock,
@@ -228,6 +309,7 @@ function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
       workers: () =>
         pool.ready() ? { state: 'ok' } : { state: 'degraded', detail: 'a voice worker is being replaced' },
       storage: () => storageCheck(writer, upkeep),
+      records: () => intake.check(),
     },
     metricsText: () => metrics.text(),
   })
@@ -239,6 +321,8 @@ function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     events: new Events({ bus, subscribersMax: config.server.eventSubscribersMax, counters }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
+    analytics: new Analytics({ reports: new CdrReports(store), clock }),
+    cdr: { post: (request) => cdr.post(request), bodyBytesMax: config.cdr.doors.bodyBytesMax },
     metricsPublic: config.auth.metricsPublic,
   }
 }
@@ -250,9 +334,10 @@ function storageCheck(writer: RowWriter, upkeep: Upkeep): { state: 'ok' | 'degra
   return state === 'up' ? { state: 'ok', detail: 'up' } : { state: 'degraded', detail: 'spooling on disk' }
 }
 
-function registerGauges(rooms: ApiRooms, server: HttpServer, table: CallTable): void {
-  const { live, metrics, pool } = rooms
+function registerGauges(rooms: ApiRooms, table: CallTable): void {
+  const { live, metrics, pool, server } = rooms
   const { writer } = rooms.storage
+  const { intake, drain } = rooms.storage.records
   const seats = (read: (seat: ReturnType<VoicePool['stats']>['seats'][number]) => number): number =>
     pool.stats().seats.reduce((sum, seat) => sum + read(seat), 0)
   metrics.gauge('tracks_live', 'Detections (call and track) that are live', () => live.liveCount)
@@ -261,6 +346,10 @@ function registerGauges(rooms: ApiRooms, server: HttpServer, table: CallTable): 
   metrics.gauge('ring_used_bytes', 'Audio that waits for voice workers', () => seats((seat) => seat.ringUsedBytes))
   metrics.gauge('worker_busy_milliseconds', 'Time voice workers spent computing', () => seats((seat) => seat.busyMs))
   metrics.gauge('spool_bytes', 'Rows on disk that ClickHouse has not confirmed', () => writer.spoolBytes())
+  metrics.gauge('cdr_ids_remembered', 'Record ids that duplicates are found by', () => intake.stats().ids)
+  metrics.gauge('cdr_pending_bytes', 'Batches of call records in memory', () => intake.stats().pendingBytes)
+  metrics.gauge('cdr_waiting_entries', 'Entries of the log that ClickHouse has not confirmed', () => drain.waiting)
+  metrics.gauge('cdr_log_bytes', 'Call records in the durable log', () => intake.stats().logBytes)
   const load = watchThread()
   metrics.gauge('event_loop_delay_p99_milliseconds', 'Main thread, since the last scrape', () => load.delayMsP99())
   metrics.gauge('event_loop_utilization', 'Main thread, since the last scrape, 0..1', () => load.utilization())
@@ -276,7 +365,7 @@ interface House {
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
   const { server, ingest, pool, watch, storage } = house
-  const { writer, store, logs, upkeep } = storage
+  const { writer, records, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
   const deadlineMs = clock.steadyMs() + config.server.drainMs
@@ -287,8 +376,10 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   await pool.drain()
   watch.endAll()
   ingest.stop()
+  await records.intake.close()
   await upkeep.stop()
   await writer.close()
+  await records.drain.close()
   await Promise.all([store.close(), pool.stop()])
   server.close()
   await logs.close()

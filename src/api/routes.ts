@@ -6,6 +6,7 @@
 import { AccessRefused, type Authenticator, type Identity } from '../access/authenticate.ts'
 import type { Role } from '../access/roles.ts'
 import type { HttpAnswer, HttpRequest, HttpStream, Route } from '../http/exchange.ts'
+import type { Analytics } from './analytics.ts'
 import type { Audit } from './audit.ts'
 import type { Calls } from './calls.ts'
 import type { Events } from './events.ts'
@@ -22,6 +23,9 @@ export interface ApiParts {
   readonly events: Events
   readonly session: SessionResource
   readonly page: Page
+  readonly analytics: Analytics
+  /** `POST /v1/cdr`. */
+  readonly cdr: { post(request: HttpRequest): Promise<HttpAnswer>; readonly bodyBytesMax: number }
   /** config auth.metricsPublic. */
   readonly metricsPublic: boolean
 }
@@ -31,7 +35,7 @@ type Open = (request: HttpRequest) => Answer
 type Guarded = (request: HttpRequest, identity: Identity) => Answer
 
 export function apiRoutes(parts: ApiParts): Route[] {
-  const { health, calls, events, session, page, metricsPublic } = parts
+  const { health, calls, events, session, page, analytics, cdr, metricsPublic } = parts
   const gate = new Gate(parts)
   const metrics = () => health.metrics()
   return [
@@ -41,6 +45,17 @@ export function apiRoutes(parts: ApiParts): Route[] {
     { method: 'GET', pattern: '/v1/calls', answer: gate.role('viewer', (request) => calls.list(request)) },
     { method: 'GET', pattern: '/v1/calls/:callSid', answer: gate.role('viewer', (request) => calls.get(request)) },
     { method: 'GET', pattern: '/v1/events', answer: gate.role('viewer', (request) => events.stream(request)) },
+    {
+      method: 'GET',
+      pattern: '/v1/analytics/:report',
+      answer: gate.role('viewer', (request) => analytics.report(request)),
+    },
+    {
+      method: 'POST',
+      pattern: '/v1/cdr',
+      bodyBytesMax: cdr.bodyBytesMax,
+      answer: gate.role('ingest', (request) => cdr.post(request)),
+    },
     { method: 'GET', pattern: '/v1/status', answer: gate.role('viewer', () => health.status()) },
     { method: 'GET', pattern: '/v1/session', answer: gate.open((request) => session.show(request)) },
     { method: 'POST', pattern: '/v1/session', answer: gate.open((request) => session.signIn(request)), ...small },

@@ -74,7 +74,24 @@ const fraudAction = z.enum(fraudActions)
 const calls = z.number().int().min(1).max(1_000_000)
 const seconds = z.number().min(0).max(86_400)
 
+const doors = z.strictObject({
+  sourceDirectories: z.array(z.string().min(1)).max(20),
+  bodyBytesMax: bytes.max(268_435_456),
+  inflatedBytesMax: bytes.max(268_435_456),
+  messageBytesMax: bytes.max(16_777_216),
+  unackedMessagesMax: count,
+  unackedBytesMax: bytes,
+  socketsMax: count,
+  pendingBytesMax: bytes,
+  idsMax: z.number().int().min(1000).max(100_000_000),
+  keepHours: z.number().min(0.01).max(720),
+  keepBytesMax: bytes,
+  logBytesMax: bytes,
+  lateMs: z.number().int().min(1000).max(31_536_000_000),
+})
+
 const cdr = z.strictObject({
+  doors,
   windows: z.strictObject({ latenessMs: ms, heldMax: count, recentCallsMax: count }),
   keys: z.strictObject({
     numbersMax: count,
@@ -123,13 +140,21 @@ export const configSchema = z.strictObject({
   detection: z.strictObject({ voice }),
   cdr,
   storage,
-  retention: z.strictObject({ callsDays: days, voiceWindowsDays: days, auditDays: days }),
+  retention: z.strictObject({
+    callsDays: days,
+    voiceWindowsDays: days,
+    auditDays: days,
+    cdrsDays: days,
+    trafficDays: days,
+    qualityDays: days,
+  }),
 })
 
 export type Config = z.infer<typeof configSchema>
 export type VoiceConfig = Config['detection']['voice']
 export type TwilioConfig = Config['twilio']
 export type CdrConfig = Config['cdr']
+export type CdrDoorsConfig = CdrConfig['doors']
 export type FraudRulesConfig = CdrConfig['rules']
 export type FraudPolicyConfig = CdrConfig['policy']
 export type FraudAction = (typeof fraudActions)[number]

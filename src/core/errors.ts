@@ -13,6 +13,7 @@ export type ErrorDomain = 'peer' | 'dependency' | 'config' | 'internal'
 /** Every code that can leave the process (problem documents, logs, metrics): code -> HTTP status, domain, retryable. */
 export const errorCodes = {
   bad_request: { status: 400, domain: 'peer', retryable: false },
+  source_unknown: { status: 400, domain: 'peer', retryable: false },
   signature_missing: { status: 400, domain: 'peer', retryable: false },
   framing_ambiguous: { status: 400, domain: 'peer', retryable: false },
   unauthenticated: { status: 401, domain: 'peer', retryable: false },

@@ -21,6 +21,8 @@ const socketsClosed = 'Twilio sockets closed by us'
 const httpRefused = 'HTTP requests refused before their route'
 const workerLost = 'Workers replaced'
 const storeRows = 'Rows by fate'
+const cdrRecords = 'Call records by fate'
+const cdrSocketsClosed = 'Sockets for call records closed by us'
 
 /** Key in code -> what Prometheus sees. Keys that share a name differ by label. */
 export const counterTable = {
@@ -79,6 +81,15 @@ export const counterTable = {
   logEntriesCorrupt: counter('log_entries_corrupt', 'Entries of the durable log with a wrong checksum, quarantined'),
   insertsRetried: counter('store_inserts_retried', 'Insert batches sent again after an unclear error'),
   storeChildRestarts: counter('store_child_restarts', 'Restarts of the embedded ClickHouse child'),
+  cdrAccepted: counter('cdr_records', cdrRecords, { fate: 'accepted' }),
+  cdrDuplicates: counter('cdr_records', cdrRecords, { fate: 'duplicate' }),
+  cdrRejected: counter('cdr_records', cdrRecords, { fate: 'rejected' }),
+  cdrGroups: counter('cdr_groups', 'Groups of call records made durable by one flush'),
+  cdrRefused: counter('cdr_batches_refused', 'Batches of call records refused: memory, log or disk full'),
+  cdrSocketsOpened: counter('cdr_sockets_opened', 'Sockets for call records accepted'),
+  cdrSocketsRefused: counter('cdr_sockets_refused', 'Sockets for call records refused at the upgrade'),
+  cdrSocketsWindow: counter('cdr_sockets_closed', cdrSocketsClosed, { reason: 'window' }),
+  cdrSocketsFull: counter('cdr_sockets_closed', cdrSocketsClosed, { reason: 'full' }),
   eventsPublished: counter('events_published', 'Events put on the bus'),
   eventSubscribersSlow: counter('event_subscribers_closed', 'Event subscribers closed', { reason: 'slow' }),
   eventSubscribersRefused: counter('event_subscribers_refused', 'Event subscribers refused: too many at a time'),

@@ -27,6 +27,8 @@ export interface VoiceWebhookOptions {
   readonly tokens: StreamTokens
   /** The call is over, says an account of ours. */
   readonly callEnded: (callSid: string, accountSid: string) => void
+  /** A status callback as a call record; resolves once it is durable. */
+  readonly callStatus?: (fields: Readonly<Record<string, string>>) => Promise<void>
   readonly random: (bytes: number) => Uint8Array
   readonly counters: Counters
   readonly log: Log
@@ -34,8 +36,7 @@ export interface VoiceWebhookOptions {
 
 /** The routes; main.ts adds them to the server. */
 export function voiceWebhookRoutes(options: VoiceWebhookOptions): Route[] {
-  const { counters, log } = options
-  const route = (pattern: string, answer: (fields: SignedFields) => HttpAnswer): Route => ({
+  const route = (pattern: string, answer: (fields: SignedFields) => HttpAnswer | Promise<HttpAnswer>): Route => ({
     method: 'POST',
     pattern,
     bodyBytesMax,
@@ -43,25 +44,27 @@ export function voiceWebhookRoutes(options: VoiceWebhookOptions): Route[] {
   })
   return [
     route('/twilio/voice', (fields) => voiceAnswer(options, fields)),
-    route('/twilio/stream-status', (fields) => {
-      if (fields.get('StreamEvent') === 'stream-error') {
-        counters.streamErrors += 1
-        const [callSid, streamSid] = [fields.get('CallSid'), fields.get('StreamSid')]
-        log.warn('Twilio reports a stream error', {
-          callSid,
-          streamSid,
-          error: fields.get('StreamError').slice(0, 200),
-        })
-      }
-      return { status: 204 }
-    }),
-    route('/twilio/call-status', (fields) => {
-      if (overStatuses.includes(fields.get('CallStatus'))) {
-        options.callEnded(fields.get('CallSid'), fields.get('AccountSid'))
-      }
-      return { status: 204 }
-    }),
+    route('/twilio/stream-status', (fields) => streamStatus(options, fields)),
+    route('/twilio/call-status', (fields) => callStatus(options, fields)),
   ]
+}
+
+function streamStatus({ counters, log }: VoiceWebhookOptions, fields: SignedFields): HttpAnswer {
+  if (fields.get('StreamEvent') === 'stream-error') {
+    counters.streamErrors += 1
+    const [callSid, streamSid] = [fields.get('CallSid'), fields.get('StreamSid')]
+    const error = fields.get('StreamError').slice(0, 200)
+    log.warn('Twilio reports a stream error', { callSid, streamSid, error })
+  }
+  return { status: 204 }
+}
+
+async function callStatus(options: VoiceWebhookOptions, fields: SignedFields): Promise<HttpAnswer> {
+  if (overStatuses.includes(fields.get('CallStatus'))) {
+    options.callEnded(fields.get('CallSid'), fields.get('AccountSid'))
+  }
+  await options.callStatus?.(fields.all())
+  return { status: 204 }
 }
 
 function voiceAnswer(options: VoiceWebhookOptions, fields: SignedFields): HttpAnswer {
@@ -100,6 +103,11 @@ class SignedFields {
   /** First value, at most 256 characters of it; empty when it is not there or the signature does not cover it. */
   get(name: string): string {
     return this.#unsigned.includes(name) ? '' : (this.#fields.get(name)?.[0] ?? '').slice(0, 256)
+  }
+
+  /** All that the signature covers, first values. */
+  all(): Record<string, string> {
+    return Object.fromEntries([...this.#fields.keys()].map((name) => [name, this.get(name)]))
   }
 }
 

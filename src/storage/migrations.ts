@@ -98,6 +98,10 @@ export async function applyRetention(store: Store, retention: Config['retention'
     { table: 'calls', column: 'started_at', days: retention.callsDays },
     { table: 'voice_windows', column: 'started_at', days: retention.voiceWindowsDays },
     { table: 'audit', column: 'at', days: retention.auditDays },
+    { table: 'cdrs', column: 'start_at', days: retention.cdrsDays },
+    { table: 'traffic_minutes', column: 'minute', days: retention.trafficDays },
+    { table: 'source_quality', column: 'hour', days: retention.qualityDays },
+    { table: 'source_quality_examples', column: 'at', days: retention.qualityDays },
   ]
   const rows = await store.query('SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()', {})
   const engines = new Map(rows.map((row) => [String(row['name']), String(row['engine_full'])]))

@@ -11,7 +11,7 @@ import { messageOf } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { DurableLog } from '../log/durable-log.ts'
-import { rowEnds, unpackChunk } from './row-chunks.ts'
+import { rowEnds, unpackChunk } from '../log/row-chunks.ts'
 import type { RowQuarantine } from './row-quarantine.ts'
 import { type Store, StoreError } from './store.ts'
 
@@ -75,6 +75,11 @@ export class TableDrain {
   /** The last insert failed and has not been confirmed since. */
   get failing(): boolean {
     return this.#failing
+  }
+
+  /** Entries of the log that are not confirmed as stored. */
+  get waiting(): number {
+    return this.#options.rows.end() - this.#options.rows.cursor(reader)
   }
 
   /** Resolves once everything before `seq` is stored or quarantined, without waiting for a batch to fill. */

@@ -15,6 +15,8 @@ import type { Store } from './store.ts'
 export interface UpkeepOptions {
   readonly store: Store
   readonly writer: RowWriter
+  /** Called when the schema stands, for drains that are not the writer's. */
+  readonly begin?: () => void
   readonly retention: Config['retention']
   readonly serverId: string
   readonly runId: string
@@ -76,12 +78,13 @@ export function keepStore(options: UpkeepOptions): Upkeep {
   }
 }
 
-async function prepare({ store, writer, retention, clock, log }: UpkeepOptions): Promise<void> {
+async function prepare({ store, writer, begin, retention, clock, log }: UpkeepOptions): Promise<void> {
   if (store.state() === 'down') await store.start()
   const applied = await migrate(store, clock.wallMs())
   if (applied.length > 0) log.info('schema migrated', { migrations: applied.join(', ') })
   await applyRetention(store, retention)
   writer.begin()
+  begin?.()
 }
 
 /** What the former run had spooled comes first: it may hold the ends of those calls. */

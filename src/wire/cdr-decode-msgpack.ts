@@ -7,6 +7,11 @@ import { Decoder } from '@msgpack/msgpack'
 import { decodeText, joinBytes, type RawSink, type RecordDecoder, recordBytesMax } from './cdr-raw.ts'
 
 const decoder = new Decoder()
+/**
+ * The library takes bytes that are no UTF-8 for something, and what follows them with it; texts with bytes above 0x7f
+ * are therefore handed over as bytes, and read here.
+ */
+const rawDecoder = new Decoder({ rawStrings: true })
 
 /** Nesting of a record; deeper ones are malformed. */
 const depthMax = 32
@@ -32,6 +37,7 @@ export class MsgpackDecoder implements RecordDecoder {
           continue
         }
       }
+      hasHighBytes = false
       const end = valueEnd(bytes, at, 0)
       if (end === malformed || (end === incomplete && bytes.length - at > recordBytesMax)) {
         this.#broken = true
@@ -60,7 +66,7 @@ export class MsgpackDecoder implements RecordDecoder {
     const index = this.#index++
     try {
       const state = { badUtf8: false }
-      const fields = textsOf(decoder.decode(bytes), state)
+      const fields = textsOf((hasHighBytes ? rawDecoder : decoder).decode(bytes), state)
       sink.record({ index, line: index + 1, fields, columns: null, badUtf8: state.badUtf8 })
     } catch {
       sink.undecodable({ index, line: index + 1, code: 'msgpack_malformed', detail: 'not readable as MessagePack' })
@@ -139,13 +145,28 @@ const sizes: readonly (number | null)[] = [
   -4,
 ]
 
+/** Some text of the value that `valueEnd` walked last has bytes above 0x7f. */
+let hasHighBytes = false
+
+/** The end of a text; notes whether it is plain ASCII. */
+function textEnd(bytes: Uint8Array, at: number, end: number): number {
+  if (end > bytes.length) return incomplete
+  for (let index = at; index < end; index++) {
+    if (bytes[index]! > 0x7f) {
+      hasHighBytes = true
+      break
+    }
+  }
+  return end
+}
+
 /** Where the value that begins at `at` ends; `incomplete` or `malformed` otherwise. */
-function valueEnd(bytes: Uint8Array, at: number, depth: number): number {
+export function valueEnd(bytes: Uint8Array, at: number, depth: number): number {
   if (at >= bytes.length) return incomplete
   if (depth > depthMax) return malformed
   const type = bytes[at]!
   if (type <= 0x7f || type >= 0xe0) return at + 1
-  if (type >= 0xa0 && type <= 0xbf) return within(bytes, at + 1 + (type & 0x1f))
+  if (type >= 0xa0 && type <= 0xbf) return textEnd(bytes, at + 1, at + 1 + (type & 0x1f))
   if (type < 0x90) return itemsEnd(bytes, at + 1, (type & 0x0f) * 2, depth)
   if (type < 0xa0) return itemsEnd(bytes, at + 1, type & 0x0f, depth)
   if (type >= 0xdc) {
@@ -161,6 +182,7 @@ function valueEnd(bytes: Uint8Array, at: number, depth: number): number {
   const lengthBytes = size < 0 ? -size : Math.trunc(size)
   if (at + 1 + lengthBytes > bytes.length) return incomplete
   const length = uint(bytes, at + 1, lengthBytes) + (size < 0 ? 0 : 1)
+  if (type >= 0xd9) return textEnd(bytes, at + 1 + lengthBytes, at + 1 + lengthBytes + length)
   return within(bytes, at + 1 + lengthBytes + length)
 }
 

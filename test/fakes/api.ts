@@ -1,4 +1,5 @@
 /** The whole API over fakes: what main.ts wires, without a server. */
+import { Analytics } from '../../src/api/analytics.ts'
 import { Audit, type AuditRow } from '../../src/api/audit.ts'
 import { Calls } from '../../src/api/calls.ts'
 import { Events } from '../../src/api/events.ts'
@@ -43,6 +44,11 @@ export function fakeApi(options: ApiOptions = {}) {
     }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
+    analytics: new Analytics({
+      clock,
+      reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
+    }),
+    cdr: { bodyBytesMax: 1000, post: async () => ({ status: 200, body: '{}' }) },
     metricsPublic: options.metricsPublic ?? true,
   })
   const { key } = people.keys.create('viewer', 'screen')

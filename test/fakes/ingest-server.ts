@@ -22,6 +22,7 @@ export interface IngestOptions {
   readonly publicUrl?: string
   readonly tokensClock?: Clock
   readonly socketsClock?: Clock
+  readonly callStatus?: (fields: Readonly<Record<string, string>>) => Promise<void>
 }
 
 export interface Ingest {
@@ -94,6 +95,7 @@ export async function startIngest(options: IngestOptions = {}): Promise<Ingest> 
     publicUrl: known,
     tokens,
     callEnded,
+    ...(options.callStatus === undefined ? {} : { callStatus: options.callStatus }),
     random: randomBytes,
     counters,
     log,

@@ -162,3 +162,17 @@ it('with enforceSignature off, for experiments, anything is answered', async () 
   const answer = await post(ingest, '/twilio/voice', new URLSearchParams(form).toString(), formType)
   assert.equal(answer.status, 200)
 })
+
+it('a call status is handed on as a record, with its signed fields, and answered when that is durable', async () => {
+  const records: Readonly<Record<string, string>>[] = []
+  let isDurable = false
+  const callStatus = async (fields: Readonly<Record<string, string>>): Promise<void> => {
+    records.push(fields)
+    await new Promise((resolve) => setTimeout(resolve, 30))
+    isDurable = true
+  }
+  const { caller } = await startIngest({ callStatus })
+  const answer = await caller.post('/twilio/call-status', { ...form, CallStatus: 'completed', CallDuration: '7' })
+  assert.deepEqual([answer.status, isDurable], [204, true])
+  assert.deepEqual(records, [{ ...form, CallStatus: 'completed', CallDuration: '7' }])
+})

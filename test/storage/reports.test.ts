@@ -229,7 +229,9 @@ describe('migrations', () => {
 describe('retention', () => {
   it('follows the configuration and is left alone when it is right', async () => {
     const { retention } = loadConfig({ env: {} })
-    assert.deepEqual(await applyRetention(store, retention), ['calls', 'voice_windows', 'audit'])
+    const quality = ['source_quality', 'source_quality_examples']
+    const all = ['calls', 'voice_windows', 'audit', 'cdrs', 'traffic_minutes', ...quality]
+    assert.deepEqual(await applyRetention(store, retention), all)
     assert.deepEqual(await applyRetention(store, retention), [])
     assert.deepEqual(await applyRetention(store, { ...retention, auditDays: 7 }), ['audit'])
     const [row] = await store.query(

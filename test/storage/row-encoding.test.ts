@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
-import { packChunk, rowEnds, unpackChunk } from '../../src/storage/row-chunks.ts'
+import { packChunk, rowEnds, unpackChunk } from '../../src/log/row-chunks.ts'
 import { encodeRow } from '../../src/storage/row-encoding.ts'
 import { type ColumnType, rowOf } from '../../src/storage/tables.ts'
 

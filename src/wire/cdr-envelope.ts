@@ -1,0 +1,124 @@
+/**
+ * The messages of `WS /v1/cdr`: `{seq, events: [...]}` in MessagePack (binary) or JSON (text), and their answer
+ * `{ack, accepted, duplicates, rejected}` in the same encoding. An envelope whose own shape is broken has no sequence
+ * number to answer to and is a fault of the protocol; a broken event inside it is one rejection. Any thread.
+ *
+ *   binary  82 | a3 seq | 01 | a6 events | 91 80          { seq: 1, events: [ {} ] }
+ *   text    {"seq":1,"events":[{}]}
+ */
+import { Buffer } from 'node:buffer'
+import { encode } from '@msgpack/msgpack'
+import { MsgpackDecoder, valueEnd } from './cdr-decode-msgpack.ts'
+import { decodeText, type RawSink } from './cdr-raw.ts'
+
+/** A message with its events still to be taken. */
+export interface Envelope {
+  readonly seq: number
+  /** Hands the events out, at most so many bytes (or events) at a time; true: there are more. */
+  next(sink: RawSink): boolean
+}
+
+export interface EnvelopeFault {
+  readonly fault: string
+}
+
+/** Events of a text message, and bytes of a binary one, that are handed out at a time. */
+const eventsAtOnce = 100
+const bytesAtOnce = 32_768
+const keysMax = 8
+
+export function readEnvelope(bytes: Uint8Array, isBinary: boolean): Envelope | EnvelopeFault {
+  return isBinary ? readBinary(bytes) : readText(bytes)
+}
+
+function readText(bytes: Uint8Array): Envelope | EnvelopeFault {
+  const { text, badUtf8 } = decodeText(bytes)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return { fault: 'a text message must be JSON' }
+  }
+  const { seq, events } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
+  if (!isSeq(seq) || !Array.isArray(events)) return { fault: 'expected {seq, events: [...]}' }
+  let at = 0
+  return {
+    seq,
+    next(sink) {
+      const end = Math.min(events.length, at + eventsAtOnce)
+      for (; at < end; at += 1) sink.record({ index: at, line: at + 1, fields: events[at], columns: null, badUtf8 })
+      return at < events.length
+    },
+  }
+}
+
+function isSeq(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+/** Walks the map's keys; the events are not looked at where they are the last of them, as senders write it. */
+function readBinary(bytes: Uint8Array): Envelope | EnvelopeFault {
+  const type = bytes[0] ?? 0
+  const fault = { fault: 'expected a map {seq, events: [...]} in MessagePack' }
+  if ((type & 0xf0) !== 0x80 || (type & 0x0f) > keysMax) return fault
+  let keys = type & 0x0f
+  let at = 1
+  let seq: number | null = null
+  let events: Uint8Array | null = null
+  for (; keys > 0; keys -= 1) {
+    const nameLength = (bytes[at] ?? 0) - 0xa0
+    if (nameLength < 0 || nameLength > 31 || at + 1 + nameLength > bytes.length) return fault
+    const name = Buffer.from(bytes.buffer, bytes.byteOffset + at + 1, nameLength).toString('latin1')
+    at += 1 + nameLength
+    const isLast = keys === 1 && name === 'events'
+    const end = isLast ? bytes.length : valueEnd(bytes, at, 0)
+    if (end < 0) return fault
+    if (name === 'seq') seq = wholeNumber(bytes, at)
+    if (name === 'events') events = bytes.subarray(at, end)
+    at = end
+  }
+  if (!isSeq(seq) || events === null || !isArray(events[0] ?? 0)) return fault
+  return slicesOf(seq, events)
+}
+
+function isArray(type: number): boolean {
+  return (type & 0xf0) === 0x90 || type === 0xdc || type === 0xdd
+}
+
+function slicesOf(seq: number, events: Uint8Array): Envelope {
+  const decoder = new MsgpackDecoder()
+  let at = 0
+  return {
+    seq,
+    next(sink) {
+      const end = Math.min(events.length, at + bytesAtOnce)
+      decoder.push(events.subarray(at, end), sink)
+      at = end
+      if (at < events.length) return true
+      decoder.end(sink)
+      return false
+    },
+  }
+}
+
+/** Positive integers of every width, and floats that are whole: JavaScript senders write large ones so. */
+function wholeNumber(bytes: Uint8Array, at: number): number | null {
+  const type = bytes[at] ?? 0xc0
+  if (type <= 0x7f) return type
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const has = (length: number): boolean => at + 1 + length <= bytes.length
+  if (type === 0xcc && has(1)) return view.getUint8(at + 1)
+  if (type === 0xcd && has(2)) return view.getUint16(at + 1)
+  if (type === 0xce && has(4)) return view.getUint32(at + 1)
+  if (type === 0xcf && has(8)) return Number(view.getBigUint64(at + 1))
+  if (type === 0xd0 && has(1)) return view.getInt8(at + 1)
+  if (type === 0xd1 && has(2)) return view.getInt16(at + 1)
+  if (type === 0xd2 && has(4)) return view.getInt32(at + 1)
+  if (type === 0xd3 && has(8)) return Number(view.getBigInt64(at + 1))
+  if (type === 0xcb && has(8)) return view.getFloat64(at + 1)
+  return null
+}
+
+export function encodeAck(ack: object, isBinary: boolean): string | Uint8Array {
+  return isBinary ? encode(ack, { ignoreUndefined: true }) : JSON.stringify(ack)
+}

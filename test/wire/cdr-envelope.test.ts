@@ -1,0 +1,93 @@
+/** Messages of `WS /v1/cdr` in both encodings, against the library's own encoder. */
+import { strict as assert } from 'node:assert'
+import { describe, it } from 'node:test'
+import { decode, encode } from '@msgpack/msgpack'
+import fc from 'fast-check'
+import { encodeAck, readEnvelope } from '../../src/wire/cdr-envelope.ts'
+
+function eventsOf(bytes: Uint8Array, isBinary: boolean): { seq: number; events: unknown[]; problems: string[] } {
+  const envelope = readEnvelope(bytes, isBinary)
+  if ('fault' in envelope) throw new Error(envelope.fault)
+  const events: unknown[] = []
+  const problems: string[] = []
+  const sink = {
+    record: ({ fields }: { fields: unknown }) => void events.push(fields),
+    undecodable: ({ code }: { code: string }) => void problems.push(code),
+  }
+  while (envelope.next(sink));
+  return { seq: envelope.seq, events, problems }
+}
+
+const event = fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.integer(), fc.boolean(), fc.constant(null)), {
+  noNullPrototype: true,
+})
+
+describe('an envelope', () => {
+  it('gives its number and its events, in both encodings, whatever the order of keys and others among them', () => {
+    fc.assert(
+      fc.property(fc.maxSafeNat(), fc.array(event, { maxLength: 40 }), fc.boolean(), (seq, events, turned) => {
+        const value = turned ? { events, more: { a: [1] }, seq } : { seq, more: 'x', events }
+        const plain = JSON.parse(JSON.stringify(events)) as unknown[]
+        assert.deepEqual(eventsOf(encode(value), true), { seq, events: plain, problems: [] })
+        assert.deepEqual(eventsOf(Buffer.from(JSON.stringify(value)), false), { seq, events: plain, problems: [] })
+      }),
+    )
+  })
+
+  it('is handed out in slices when it is large', () => {
+    const events = Array.from({ length: 2000 }, (_, index) => ({ id: `${index}`, text: 'x'.repeat(100) }))
+    for (const [bytes, isBinary] of [
+      [encode({ seq: 1, events }), true],
+      [Buffer.from(JSON.stringify({ seq: 1, events })), false],
+    ] as const) {
+      const envelope = readEnvelope(bytes, isBinary)
+      assert.ok('next' in envelope)
+      let calls = 1
+      let count = 0
+      const sink = { record: () => void count++, undecodable: () => assert.fail('undecodable') }
+      while (envelope.next(sink)) calls += 1
+      assert.equal(count, 2000)
+      assert.ok(calls >= 5)
+    }
+  })
+
+  it('is a fault when its shape is broken, and never an exception', () => {
+    for (const value of [
+      [],
+      {},
+      { seq: 1 },
+      { events: [] },
+      { seq: -1, events: [] },
+      { seq: 1.5, events: [] },
+      'x',
+      5,
+    ]) {
+      assert.ok('fault' in readEnvelope(encode(value), true), JSON.stringify(value))
+      assert.ok('fault' in readEnvelope(Buffer.from(JSON.stringify(value)), false), JSON.stringify(value))
+    }
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60 }), fc.boolean(), (bytes, isBinary) => {
+        const envelope = readEnvelope(bytes, isBinary)
+        if ('fault' in envelope) return
+        const sink = { record: () => undefined, undecodable: () => undefined }
+        while (envelope.next(sink));
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('of which the end is missing gives the events that are whole, and says that one is not', () => {
+    const bytes = encode({ seq: 4, events: [{ id: 'a' }, { id: 'b' }] })
+    assert.deepEqual(eventsOf(bytes.subarray(0, bytes.length - 1), true), {
+      seq: 4,
+      events: [{ id: 'a' }],
+      problems: ['record_truncated'],
+    })
+  })
+})
+
+it('an answer is written in the encoding of its message', () => {
+  const ack = { ack: 1, accepted: 2, duplicates: 0, rejected: [] }
+  assert.deepEqual(decode(encodeAck(ack, true) as Uint8Array), ack)
+  assert.deepEqual(JSON.parse(encodeAck(ack, false) as string), ack)
+})
