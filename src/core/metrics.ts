@@ -46,6 +46,7 @@ export const counterTable = {
   mediaAfterEnd: counter('media_dropped', mediaDropped, { reason: 'after_end' }),
   mediaUnknownEvents: counter('media_unknown_events', 'Twilio messages of an event we do not know'),
   mediaStartRepeated: counter('media_start_repeated', 'start messages on a stream that had started'),
+  mediaClockSetBack: counter('media_clock_set_back', 'Streams whose timestamps fell back and went on from there'),
   audioDuplicate: counter('audio_dropped', 'Decoded frames not used', { reason: 'duplicate' }),
   audioRegressed: counter('audio_dropped', 'Decoded frames not used', { reason: 'regressed' }),
   audioUndecodable: counter('audio_dropped', 'Decoded frames not used', { reason: 'base64' }),

@@ -33,6 +33,9 @@ export interface StreamLane {
   detection: Detection | null
   /** Added to this stream's timestamps; null until its first frame as the current stream. */
   baseMs: number | null
+  /** Timestamps where the run of far too old frames, that the last one belongs to, begins and ends; NaN without one. */
+  setBackStartMs: number
+  setBackEndMs: number
   /** Arrival of the last frame, kept while it is not the current stream. */
   frameAtMs: number
 }
@@ -56,5 +59,12 @@ export class CallStream {
 }
 
 function unwatchedLane(): StreamLane {
-  return { state: 'unwatched', detection: null, baseMs: null, frameAtMs: Number.NEGATIVE_INFINITY }
+  return {
+    state: 'unwatched',
+    detection: null,
+    baseMs: null,
+    setBackStartMs: Number.NaN,
+    setBackEndMs: Number.NaN,
+    frameAtMs: Number.NEGATIVE_INFINITY,
+  }
 }

@@ -12,11 +12,18 @@
  */
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/metrics.ts'
+import { mediaJumpMsMax } from '../wire/twilio-media.ts'
 import { CallStream, type Detection, type StreamLane } from './call-stream.ts'
 import type { CallFacts, CallListener, EndReason, TrackName, TrackSink } from './track.ts'
 
 /** base64 characters of one message: 8000 bytes of mu-law, one second. */
 const payloadCharsMax = 10_668
+/** So old, ms, are frames of a clock that was set back, and so much audio of them in a run tells it from stragglers. */
+const clockSetBackMsMin = 1000
+/** How well one frame of such a run must follow the one before. */
+const clockFollowsMs = 100
+/** Timestamps are whole ms and frames are not: one may seem to begin so much before the end of the last. */
+const roundingMs = 2
 /** Streams of one track that wait displaced; Twilio allows a call 4 tracks at a time. */
 const displacedStreamsMax = 4
 
@@ -92,15 +99,19 @@ export class CallTable {
       return
     }
     if (lane.baseMs === null) lane.baseMs = baseFor(detection, timestampMs, now)
+    const endMs = timestampMs + mediaLengthMs(message, start, end)
+    if (lane.baseMs + endMs < detection.mediaMs - clockSetBackMsMin) this.#setBack(lane, detection, timestampMs, endMs)
+    else lane.setBackEndMs = Number.NaN
     const mediaMs = lane.baseMs + timestampMs
     if (mediaMs < 0) {
       counters.mediaMalformed += 1
       return
     }
     detection.frameAtMs = now
-    if (mediaMs > detection.mediaMs) {
+    const jumpMs = detection.mediaMs < 0 ? 0 : mediaMs - detection.mediaMs
+    if (mediaMs > detection.mediaMs && jumpMs < mediaJumpMsMax) {
       detection.mediaMs = mediaMs
-      detection.mediaEndMs = mediaMs + mediaLengthMs(message, start, end)
+      detection.mediaEndMs = lane.baseMs + endMs
     }
     if (sink.frame(detection.facts.trackId, mediaMs, message, start, end)) counters.mediaFrames += 1
     else counters.mediaRingFull += 1
@@ -151,6 +162,23 @@ export class CallTable {
     }
   }
 
+  /**
+   * A frame that is far too old. One is a late duplicate and left to the media clock, which drops it; a run of frames
+   * that follow one another is a clock that was set back, else the track would be deaf until it has caught up. Their
+   * time goes on behind what was heard; the run itself was dropped and shows as lost.
+   */
+  #setBack(lane: StreamLane, detection: Detection, timestampMs: number, endMs: number): void {
+    const aheadMs = timestampMs - lane.setBackEndMs
+    const follows = aheadMs >= -roundingMs && aheadMs <= clockFollowsMs
+    if (!follows) lane.setBackStartMs = timestampMs
+    lane.setBackEndMs = endMs
+    const runMs = endMs - lane.setBackStartMs
+    if (runMs < clockSetBackMsMin) return
+    lane.baseMs = detection.mediaEndMs + runMs - endMs
+    lane.setBackEndMs = Number.NaN
+    this.#options.counters.mediaClockSetBack += 1
+  }
+
   /** A frame came on a lane that feeds nothing: may it do so again? */
   #offer(stream: CallStream, track: TrackName, lane: StreamLane): void {
     // Silence ended the detection; the speech after it must not go unheard.
@@ -165,6 +193,12 @@ export class CallTable {
     const detection = this.#detections.get(key)
     if (detection === undefined) {
       this.#open(stream, track, key)
+      return
+    }
+    if (detection.facts.call.accountSid !== stream.call.accountSid) {
+      // One account must not take over, or speak in, the call of another.
+      stream.lane(track).state = 'refused'
+      this.#options.counters.callsRefused += 1
       return
     }
     const { displaced, stream: older } = detection
@@ -271,6 +305,7 @@ function feed(detection: Detection, stream: CallStream): void {
   lane.detection = detection
   // Each time anew: a stream that was displaced for a while must not overlap with what replaced it.
   lane.baseMs = null
+  lane.setBackEndMs = Number.NaN
   detection.stream = stream
 }
 

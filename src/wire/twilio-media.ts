@@ -22,6 +22,11 @@ export type WireTrack = 'inbound' | 'outbound'
 
 /** ms; a week. A timestamp beyond it is not a time of a call. */
 export const timestampMsMax = 604_800_000
+/**
+ * ms; a loss within one detection is shorter, because one ends after `detection.voice.idleTimeoutMs` without a frame,
+ * which is an hour at most. A timestamp that is further off is not a time but a mistake, or another clock.
+ */
+export const mediaJumpMsMax = 3_600_000
 /** 32 bits; a week of two tracks at 50 messages a second needs 27. */
 export const sequenceNumberMax = 4_294_967_295
 

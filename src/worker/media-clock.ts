@@ -11,16 +11,15 @@
  *     restart                           .......lost......[frame]   a new window begins at the frame
  *     trim                         [##me]          the covered part # is skipped
  *     duplicate, regressed   [frame]               wholly covered: dropped
- *     stray                                        more than a day off: dropped, unless the next frame continues it
+ *     stray                                      more than an hour off: dropped, unless the next frame continues it
  */
+import { mediaJumpMsMax } from '../wire/twilio-media.ts'
 
 const samplesPerMs = 8
 /** Timestamps are whole ms: an edge may be wrong by so much. */
 const roundingMs = 1
 /** No difference of so much or more is jitter, however long the frames are. */
 const jitterMsMax = 20
-/** A frame further off than this says that one of the two clocks is wrong. */
-const strayMsMin = 86_400_000
 /** How well a second stray frame must continue the first to be believed. */
 const strayContinuesMs = 1000
 
@@ -68,7 +67,7 @@ export class MediaClock {
     this.fillSamples = 0
     this.skipSamples = 0
     this.lostMs = 0
-    if (!Number.isFinite(mediaMs) || Math.abs(delta) >= strayMsMin) return this.#stray(mediaMs, samples)
+    if (!Number.isFinite(mediaMs) || Math.abs(delta) >= mediaJumpMsMax) return this.#stray(mediaMs, samples)
     if (Number.isNaN(delta)) return this.#restart(mediaMs, samples)
     const jitterMs = Math.min(jitterMsMax, Math.max(2 * roundingMs, frameMs)) - roundingMs
     if (delta > jitterMs) {

@@ -204,6 +204,54 @@ it('a sequence number that repeats or falls back is dropped and counted', () => 
   assert.equal(bench.counters.mediaSequenceRegressed, 2)
 })
 
+it('a stream whose timestamps are set back is heard on after a second, which shows as lost', () => {
+  const bench = new Bench()
+  const stream = bench.start('CA1')
+  for (let at = 0; at < 60_000; at += 20) bench.frame(stream, at)
+  for (let at = 0; at < 3000; at += 20) bench.frame(stream, at)
+  const after = bench.tracks.times(1).slice(3000)
+  assert.deepEqual(
+    after.slice(0, 49),
+    Array.from({ length: 49 }, (_, n) => n * 20),
+  )
+  // The first 49 frames are left to the media clock as duplicates; 60 000 + 49 * 20.
+  assert.deepEqual(
+    after.slice(49),
+    Array.from({ length: 101 }, (_, n) => 60_980 + n * 20),
+  )
+  assert.equal(bench.counters.mediaClockSetBack, 1)
+})
+
+it('stragglers, repeated frames and a frame far ahead do not set a clock back', () => {
+  const bench = new Bench()
+  const stream = bench.start('CA1')
+  bench.frame(stream, 0)
+  bench.frame(stream, 82_800_000)
+  for (let at = 0; at < 10_000; at += 20) {
+    bench.frame(stream, at)
+    bench.frame(stream, Math.max(0, at - 5000))
+  }
+  for (let n = 0; n < 200; n += 1) bench.frame(stream, 1000)
+  assert.equal(bench.counters.mediaClockSetBack, 0)
+})
+
+it('a stream of another account neither feeds, displaces nor ends the detection of a call', () => {
+  const bench = new Bench()
+  const stream = bench.start('CA1')
+  bench.frame(stream, 0)
+  const foreign = bench.table.start({ ...facts('CA1'), accountSid: 'AC2' }, 'MZx', ['inbound'])
+  bench.frame(foreign, 20)
+  bench.frame(stream, 20)
+  bench.table.stop(foreign)
+  bench.table.closed(foreign)
+  assert.deepEqual(bench.tracks.times(1), [0, 20])
+  assert.deepEqual(bench.tracks.events, ['opened 1'])
+  assert.deepEqual(
+    [bench.counters.callsRefused, bench.counters.mediaRefused, bench.counters.streamsDisplaced],
+    [1, 1, 0],
+  )
+})
+
 it('no frame for the idle time ends the detection; speech after it opens another', () => {
   const bench = new Bench()
   const stream = bench.start('CA1')
