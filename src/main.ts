@@ -3,7 +3,6 @@
  * have the way of a call: webhook and socket -> call table -> voice pool -> verdict -> events and rows. Main thread.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
 import { ApiKeys } from './access/api-keys.ts'
 import { Authenticator } from './access/authenticate.ts'
 import { FailureThrottle, failureThrottleDefaults } from './access/failure-throttle.ts'
@@ -16,6 +15,7 @@ import { Health } from './api/health.ts'
 import { Page } from './api/page.ts'
 import { apiRoutes } from './api/routes.ts'
 import { SessionResource } from './api/session.ts'
+import { makeDataDir } from './config/data-dir.ts'
 import { ConfigProblems, isLoopback } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import type { Clock } from './core/clock.ts'
@@ -79,7 +79,7 @@ const random = (bytes: number): Buffer => randomBytes(bytes)
 /** @throws OperatingError config_invalid, model_invalid, storage_unavailable (embedded engine) */
 export async function startFirewall(options: FirewallOptions): Promise<Firewall> {
   const { config, log, clock } = options
-  mkdirSync(config.dataDir, { recursive: true, mode: 0o700 })
+  makeDataDir(config.dataDir)
   const keys = openKeys(options)
   const metrics = createMetrics()
   const { counters } = metrics

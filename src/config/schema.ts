@@ -47,7 +47,7 @@ const voice = z.strictObject({
   reconnectGraceMs: ms,
   idleTimeoutMs: z.number().int().min(1000).max(3_600_000),
   workerHungMs: z.number().int().min(200).max(60_000),
-  provisionalNetSpeechMs: z.number().int().min(500).max(2000),
+  provisionalNetSpeechMs: z.number().int().min(500).max(1500),
   firmNetSpeechMs: ms,
   forgettingHalfLifeMs: z.number().int().min(500).max(3_600_000),
   dwellMs: ms,

@@ -84,6 +84,8 @@ interface DueHop {
   wave: number
   restarted: boolean
   hopStartMs: number
+  /** 0 where nothing was heard and only a loss is told. */
+  lengthMs: number
   speechFrames: number
   flags: number
   filledMs: number
@@ -134,7 +136,7 @@ export class VoicePipeline {
     const slots = tracksMax + dueHopsMax
     this.#history = new HopHistory({ slots, hops: detector.row.historyHops, embeddingSize: detector.row.embedding })
     for (let i = 0; i < dueHopsMax; i += 1) this.#due.push(emptyDueHop(detector))
-    this.#dueRoomMin = Math.ceil((messageSamplesMax / 8 + gapFillMsMax) / hopMs) + 1
+    this.#dueRoomMin = Math.ceil((messageSamplesMax / 8 + gapFillMsMax) / hopMs) + 2
     assert(this.#dueRoomMin <= dueHopsMax, 'one message may close more hops than there is room for')
   }
 
@@ -235,6 +237,7 @@ export class VoicePipeline {
     due.wave = track.due
     due.restarted = track.restarted
     due.hopStartMs = track.clock.originMs + track.windowHops * this.#options.hopMs
+    due.lengthMs = this.#options.hopMs
     due.speechFrames = hop.speechFrames
     due.flags = hop.flags
     due.filledMs = hop.filledSamples / 8
@@ -307,7 +310,7 @@ export class VoicePipeline {
       trackId,
       windowStartMs: this.#history.oldestStartMs(historySlot, due.hopStartMs),
       hopStartMs: due.hopStartMs,
-      hopEndMs: due.hopStartMs + hopMs,
+      hopEndMs: due.hopStartMs + due.lengthMs,
       hopSpeechMs,
       windowSpeechMs: this.#history.speechMs(historySlot) + hopSpeechMs,
       llr: Number.isFinite(llr) ? llr : Number.NaN,
@@ -339,11 +342,36 @@ export class VoicePipeline {
   /** A new window begins: the carried samples, the open hop and the history belong to the old one. */
   #restart(track: Track): void {
     const { lostMs } = track.clock
+    const untold = track.restarted && track.windowHops === 0 && track.lostMs > 0
     track.lostMs += lostMs
     this.#counters.audioLostMs += lostMs
     track.windowHops = 0
     track.restarted = true
     this.#frontEnd.reset(track.slot)
+    if (untold) this.#tellLoss(track)
+  }
+
+  /**
+   * Loss that comes so often that no hop closes in between would else never be told: an entry of no length tells it.
+   */
+  #tellLoss(track: Track): void {
+    const due = this.#due[this.#dueCount]
+    assert(due !== undefined)
+    this.#dueCount += 1
+    due.track = track
+    due.wave = track.due
+    due.restarted = true
+    due.hopStartMs = track.clock.originMs
+    due.lengthMs = 0
+    due.speechFrames = 0
+    due.flags = hopFlag.gap
+    due.filledMs = 0
+    due.lostMs = track.lostMs
+    due.duplicates = track.duplicates
+    due.enteredMs = this.#enteredMs
+    track.due += 1
+    track.lostMs = 0
+    track.duplicates = 0
   }
 }
 
@@ -355,6 +383,7 @@ function emptyDueHop({ row }: Detector): DueHop {
     wave: 0,
     restarted: false,
     hopStartMs: 0,
+    lengthMs: 0,
     speechFrames: 0,
     flags: 0,
     filledMs: 0,

@@ -172,7 +172,11 @@ describe('call records', () => {
       assert.equal(await send({ authorization: 'Bearer wrong' }), 401)
       assert.equal(await send({ authorization: `Bearer ${server.key()}` }), 403, 'admin sends no records')
       const key = makeKey(server, 'ingest')
-      assert.equal(await send({ authorization: `Basic ${Buffer.from(`any:${key}`).toString('base64')}` }), 200)
+      // A running server looks for new keys once a second.
+      await eventually('the new key to be known', async () => {
+        const status = await send({ authorization: `Basic ${Buffer.from(`any:${key}`).toString('base64')}` })
+        return status === 200 ? true : undefined
+      })
       const refused = openClient(url.replace('http', 'ws'), { authorization: `Bearer ${server.key()}` })
       await assert.rejects(refused, /403/)
       const traffic = await eventually('traffic to show the call', async () => {

@@ -259,4 +259,15 @@ describe('the voice pipeline', () => {
     assert.equal(pipeline.tracks, 0)
     assert.equal(frontEnd.openSlots, 0)
   })
+
+  it('tells a loss that comes so often that no hop ever closes', async () => {
+    const { pipeline, frame, tick } = bench()
+    pipeline.open(1)
+    // 380 ms of every 500 ms arrive, 120 ms never do: more than is filled, so each time a new window begins.
+    for (let at = 0; at < 5000; at += 500) for (let ms = 0; ms < 380; ms += 20) frame(1, at + ms, 7)
+    const hops = await tick()
+    assert.ok(hops.every(({ llr, flags }) => Number.isNaN(llr) && flags === hopFlag.gap))
+    const lostMs = hops.reduce((sum, hop) => sum + hop.lostMs, 0)
+    assert.ok(lostMs >= 7 * 120 && lostMs <= 9 * 120, `${lostMs} ms told of ${9 * 120}`)
+  })
 })
