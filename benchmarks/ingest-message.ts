@@ -26,7 +26,7 @@ import type { ClientOrder } from './ingest-message.client.ts'
 import type { BenchmarkRow } from './row.ts'
 
 const streamsPerServer = 300
-const rounds = 5
+const rounds = 11
 const roundMs = 1200
 const accountSid = `AC${'0'.repeat(32)}`
 
