@@ -53,11 +53,9 @@ export interface HttpServer {
 type Methods = Map<string, Route>
 /** Of the library: without it two servers share one port, and each gets half of the calls. */
 const listenExclusivePort = 1
+
 /** The library takes listen options after the port; its type file has forgotten that. */
 type ListenExclusive = (host: string, port: number, options: number, then: (token: object | false) => void) => void
-
-/** The object of a socket is the same in each of its callbacks, so it carries our side of it. */
-type Owned<State> = uws.WebSocket<{ socket: PeerSocket<State> }> & { peer: PeerSocket<State> }
 
 /** Lines of log that bugs may write in a second; hostile traffic must not fill the disk through one. */
 const bugLinesPerSecondMax = 10
@@ -117,7 +115,6 @@ class Server implements HttpServer {
         this.#guard(() => {
           const { socket } = raw.getUserData()
           socket.attach(raw)
-          ;(raw as Owned<State>).peer = socket
           this.#sockets.add(socket)
           if (!this.#guard(() => route.open(socket, socket.state))) socket.close(1011, 'internal error')
         })
@@ -125,9 +122,8 @@ class Server implements HttpServer {
       message: (raw, message, isBinary) => {
         // Not #guard: a closure per message is the dearest part of it.
         try {
-          // Not getUserData: crossing into the library costs more than the rest of this line.
-          const { peer } = raw as Owned<State>
-          route.message(peer, peer.state, new Uint8Array(message), isBinary)
+          const { socket } = raw.getUserData()
+          route.message(socket, socket.state, new Uint8Array(message), isBinary)
         } catch (thrown) {
           this.#bug(thrown)
         }
@@ -381,11 +377,13 @@ function headersOf(request: uws.HttpRequest): HeaderCollector {
   return collector
 }
 
-const addressOf = (response: uws.HttpResponse): string =>
-  Buffer.from(response.getRemoteAddressAsText()).toString('latin1')
+function addressOf(response: uws.HttpResponse): string {
+  return Buffer.from(response.getRemoteAddressAsText()).toString('latin1')
+}
 
-const parameterNames = (pattern: string): string[] =>
-  pattern.split('/').flatMap((segment) => (segment.startsWith(':') ? [segment.slice(1)] : []))
+function parameterNames(pattern: string): string[] {
+  return pattern.split('/').flatMap((segment) => (segment.startsWith(':') ? [segment.slice(1)] : []))
+}
 
 function parametersOf(request: uws.HttpRequest, names: readonly string[]): Record<string, string> {
   const params: Record<string, string> = {}
