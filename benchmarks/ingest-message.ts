@@ -94,8 +94,8 @@ async function ours(): Promise<Contender> {
   const ring = new RingWriter(memory, streamsPerServer)
   const sink: TrackSink = {
     open: (trackId) => ring.writeOpen(trackId, Number.NaN, clock.steadyMs()),
-    frame: (trackId, mediaMs, message, start, end) =>
-      ring.writeFrame(trackId, mediaMs, message, start, end, clock.steadyMs()),
+    frame: (trackId, mediaMs, message, start, end, enteredMs) =>
+      ring.writeFrame(trackId, mediaMs, message, start, end, enteredMs),
     close: (trackId) => ring.writeClose(trackId, clock.steadyMs()),
   }
   const listener = { opened: () => {}, resumed: () => {}, closed: () => {} }

@@ -28,10 +28,11 @@ const ranks: Readonly<Record<string, number>> = {
   api: 7,
   watch: 7,
   dashboard: 7,
-  'main.ts': 8,
+  house: 8,
   simulator: 8,
-  cli: 9,
-  'cli.ts': 10,
+  'main.ts': 9,
+  cli: 10,
+  'cli.ts': 11,
 }
 
 /** Package -> where it may be imported. Everything else goes through that file or room. */

@@ -113,7 +113,7 @@ export class CallTable {
       detection.mediaMs = mediaMs
       detection.mediaEndMs = lane.baseMs + endMs
     }
-    if (sink.frame(detection.facts.trackId, mediaMs, message, start, end)) counters.mediaFrames += 1
+    if (sink.frame(detection.facts.trackId, mediaMs, message, start, end, now)) counters.mediaFrames += 1
     else counters.mediaRingFull += 1
   }
 

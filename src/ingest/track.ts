@@ -34,9 +34,17 @@ export interface TrackSink {
   /**
    * One media message. `message[payloadStart, payloadEnd)` is base64 text of mu-law bytes, copied before return.
    * @param mediaMs time of its first sample on the detection's own clock (stream time plus the stream's base)
+   * @param enteredMs the clock's `steadyMs` when the message came
    * @returns false when the ring was full: the frame is lost and shows as a gap
    */
-  frame(trackId: number, mediaMs: number, message: Uint8Array, payloadStart: number, payloadEnd: number): boolean
+  frame(
+    trackId: number,
+    mediaMs: number,
+    message: Uint8Array,
+    payloadStart: number,
+    payloadEnd: number,
+    enteredMs: number,
+  ): boolean
   close(trackId: number): void
 }
 

@@ -185,13 +185,20 @@ export class VoicePool implements TrackSink {
     return true
   }
 
-  frame(trackId: number, mediaMs: number, message: Uint8Array, payloadStart: number, payloadEnd: number): boolean {
+  frame(
+    trackId: number,
+    mediaMs: number,
+    message: Uint8Array,
+    payloadStart: number,
+    payloadEnd: number,
+    enteredMs: number,
+  ): boolean {
     const placed = this.#placed.get(trackId)
     if (placed === undefined) return false
     if (Number.isNaN(placed.heardUntilMs)) placed.heardUntilMs = mediaMs
     const { thread } = placed.seat
     if (thread === undefined || !thread.isReady) return false
-    return thread.ring.writeFrame(trackId, mediaMs, message, payloadStart, payloadEnd, this.#options.clock.steadyMs())
+    return thread.ring.writeFrame(trackId, mediaMs, message, payloadStart, payloadEnd, enteredMs)
   }
 
   close(trackId: number): void {

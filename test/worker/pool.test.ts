@@ -50,7 +50,7 @@ function play(pool: VoicePool, trackId: number, from: number, to: number): numbe
   let taken = 0
   for (let n = from; n < to; n += 1) {
     const { bytes, start, end } = message(n)
-    if (pool.frame(trackId, n * 20, bytes, start, end)) taken += 1
+    if (pool.frame(trackId, n * 20, bytes, start, end, performance.now())) taken += 1
   }
   return taken
 }

@@ -1,0 +1,85 @@
+/** Twilio's doors: webhooks, media sockets, the call table, and the timers that move them on. Main thread. */
+import type { Config } from '../config/schema.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Log } from '../core/log.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { HttpServer } from '../http/server.ts'
+import { CallTable } from '../ingest/call-table.ts'
+import type { CdrIntake } from '../ingest/cdr-intake.ts'
+import { MediaSockets } from '../ingest/media-socket.ts'
+import { StreamTokens } from '../ingest/stream-tokens.ts'
+import { voiceWebhookRoutes } from '../ingest/voice-webhook.ts'
+import type { TrackWatch } from '../watch/track-watch.ts'
+import type { VoicePool } from '../worker/pool.ts'
+import { random } from './options.ts'
+
+/** Timers of calls, tokens and sockets are looked at so often. */
+const tickMs = 250
+/** The log of call records and the quality of sources are looked at so often. */
+const slowTickMs = 1000
+
+export interface Ingest {
+  readonly table: CallTable
+  listening(port: number): void
+  stop(): void
+}
+
+export interface IngestRooms {
+  readonly config: Config
+  readonly log: Log
+  readonly clock: Clock
+  readonly metrics: Metrics
+  readonly pool: VoicePool
+  readonly watch: TrackWatch
+  readonly server: HttpServer
+  readonly intake: CdrIntake
+}
+
+/** Twilio's doors: webhooks, media sockets, the call table, and the timer that moves them on. */
+export function openIngest({ config, log, clock, metrics, pool, watch, server, intake }: IngestRooms): Ingest {
+  const { counters } = metrics
+  const { twilio } = config
+  const { track, accounts, enforceSignature, continuation, messageBytesMax, tokenTtlMs, tokensMax } = twilio
+  let publicUrl = config.server.publicUrl ?? ''
+  const tokens = new StreamTokens({ clock, tokenTtlMs, tokensMax, random, counters })
+  const { reconnectGraceMs, idleTimeoutMs } = config.detection.voice
+  const table = new CallTable({ sink: pool, listener: watch, clock, counters, track, reconnectGraceMs, idleTimeoutMs })
+  const shared = { publicUrl: () => publicUrl, tokens, counters, log }
+  const callEnded = (callSid: string, accountSid: string): void => table.callEnded(callSid, accountSid)
+  const callStatus = async (fields: object): Promise<void> =>
+    void (await intake.takeBody('twilio', Buffer.from(JSON.stringify(fields)), 'json', ''))
+  const webhook = {
+    twilio: { accounts, enforceSignature, track, continuation },
+    callEnded,
+    callStatus,
+    random,
+    ...shared,
+  }
+  for (const route of voiceWebhookRoutes(webhook)) server.route(route)
+  const sockets = new MediaSockets({
+    twilio: { accounts, enforceSignature, messageBytesMax },
+    mediaSocketsMax: config.server.mediaSocketsMax,
+    isDraining: () => server.isDraining(),
+    table,
+    clock,
+    ...shared,
+  })
+  server.socket(sockets.route)
+  const timer = setInterval(() => {
+    table.tick()
+    tokens.tick()
+    sockets.tick()
+    watch.tick()
+  }, tickMs)
+  const slowTimer = setInterval(() => intake.tick(), slowTickMs)
+  return {
+    table,
+    listening(port) {
+      if (publicUrl === '') publicUrl = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
+    },
+    stop() {
+      clearInterval(timer)
+      clearInterval(slowTimer)
+    },
+  }
+}

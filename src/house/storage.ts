@@ -1,0 +1,35 @@
+/** Spool, store, row writer, and whoever brings the store up and keeps trying. Main thread. */
+import type { Metrics } from '../core/metrics.ts'
+import { LogEnvironment } from '../log/log-environment.ts'
+import { runIdOf } from '../storage/interrupted-calls.ts'
+import { RowWriter } from '../storage/row-writer.ts'
+import type { Store } from '../storage/store.ts'
+import { createStore } from '../storage/stores.ts'
+import { keepStore, type Upkeep } from '../storage/upkeep.ts'
+import type { FirewallOptions } from './options.ts'
+import { openRecords, type Records } from './records.ts'
+
+export interface Storage {
+  readonly logs: LogEnvironment
+  readonly runId: string
+  readonly store: Store
+  readonly writer: RowWriter
+  readonly records: Records
+  readonly upkeep: Upkeep
+}
+
+/** Spool, store, writer, and whoever brings the store up and keeps trying. */
+export function openStorage({ config, log, clock }: FirewallOptions, counters: Metrics['counters']): Storage {
+  const logs = LogEnvironment.open({ directory: `${config.dataDir}/spool`, counters, log })
+  const runId = runIdOf(logs.id, clock.wallMs())
+  const store = createStore(config, { counters, log })
+  const { flushMs, batchRowsMax, spoolBytesMax } = config.storage
+  const quarantineFile = `${config.dataDir}/quarantine.ndjson`
+  const limits = { flushMs, batchRowsMax, spoolBytesMax, quarantineFile }
+  const writer = new RowWriter({ logs, store, counters, clock, log, ...limits })
+  const records = openRecords({ config, log, clock, counters, logs, store, writer })
+  const { retention } = config
+  const begin = (): void => records.drain.begin()
+  const upkeep = keepStore({ store, writer, begin, retention, serverId: logs.id, runId, clock, log })
+  return { logs, runId, store, writer, records, upkeep }
+}
