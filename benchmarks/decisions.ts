@@ -1,6 +1,7 @@
 /**
- * `POST /v1/decisions` over a real socket with ten thousand live cases in memory: how long a switch waits before it sets
- * up a call, over HTTP on one kept connection; beside a route that answers nothing. Client and server share the process.
+ * `POST /v1/decisions` over a real socket with ten thousand live cases in memory: how long a switch waits before it
+ * sets up a call, over HTTP on one kept connection; beside a route that answers nothing. Client and server share the
+ * process.
  */
 import { randomUUID } from 'node:crypto'
 import { Agent, request } from 'node:http'
