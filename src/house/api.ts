@@ -6,6 +6,8 @@ import { Sessions } from '../access/sessions.ts'
 import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
 import { Calls } from '../api/calls.ts'
+import { eventSocketRoute } from '../api/event-socket.ts'
+import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
 import { Page } from '../api/page.ts'
@@ -19,6 +21,7 @@ import type { Metrics } from '../core/metrics.ts'
 import { projectRoot, version } from '../core/project.ts'
 import type { LiveCalls } from '../decisions/live-calls.ts'
 import type { VerdictSettings } from '../decisions/voice-verdict.ts'
+import type { UpgradeRequest } from '../http/exchange.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
@@ -72,6 +75,9 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     log: rooms.log,
   })
   rooms.server.socket(cdr.route)
+  const subscribers = new EventSubscribers({ bus, subscribersMax: config.server.eventSubscribersMax, counters })
+  const authorize = (request: UpgradeRequest): void => void authenticator.authorize(request, 'viewer')
+  rooms.server.socket(eventSocketRoute({ subscribers, authorize, publicUrl: config.server.publicUrl }))
   metrics.gauge('cdr_sockets_open', 'Sockets for call records', () => cdr.sockets)
   const health = new Health({
     version,
@@ -91,7 +97,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     audit,
     health,
     calls: new Calls({ live, past: new PastCalls(new Reports(store)) }),
-    events: new Events({ bus, subscribersMax: config.server.eventSubscribersMax, counters }),
+    events: new Events(subscribers),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     analytics: new Analytics({ reports: new CdrReports(store), clock }),

@@ -2,6 +2,7 @@
 import { Analytics } from '../../src/api/analytics.ts'
 import { Audit, type AuditRow } from '../../src/api/audit.ts'
 import { Calls } from '../../src/api/calls.ts'
+import { EventSubscribers } from '../../src/api/event-subscribers.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
 import { Page } from '../../src/api/page.ts'
@@ -28,7 +29,8 @@ export function fakeApi(options: ApiOptions = {}) {
   const live = new FakeLiveCalls()
   const past = new FakePastCalls()
   const bus = new EventBus({ keepMax: options.keepMax ?? 10_000, firstId: clock.wallMs() * 1000, counters })
-  const events = new Events({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
+  const subscribers = new EventSubscribers({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
+  const events = new Events(subscribers)
   const checks: Record<string, Check> = { ...options.checks }
   const routes = apiRoutes({
     authenticator,
@@ -53,5 +55,5 @@ export function fakeApi(options: ApiOptions = {}) {
   })
   const { key } = people.keys.create('viewer', 'screen')
   const header = { authorization: `Bearer ${key}` }
-  return { ...people, rows, live, past, bus, events, checks, routes, key, header }
+  return { ...people, rows, live, past, bus, subscribers, checks, routes, key, header }
 }
