@@ -36,6 +36,14 @@ const twilio = z.strictObject({
   tokenTtlMs: ms,
   tokensMax: count,
   messageBytesMax: bytes.max(16_777_216),
+  rest: z.strictObject({
+    timeoutMs: z.number().int().min(100).max(60_000),
+    totalMs: z.number().int().min(100).max(600_000),
+    triesMax: z.number().int().min(1).max(10),
+    backoffMs: z.number().int().min(1).max(60_000),
+    atOnce: z.number().int().min(1).max(100),
+    waitingMax: count,
+  }),
 })
 
 const voice = z.strictObject({
