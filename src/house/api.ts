@@ -6,6 +6,7 @@ import { Sessions } from '../access/sessions.ts'
 import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
 import { Calls } from '../api/calls.ts'
+import { DetectionResource } from '../api/detections.ts'
 import { eventSocketRoute } from '../api/event-socket.ts'
 import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
@@ -31,6 +32,7 @@ import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
 import type { VoicePool } from '../worker/pool.ts'
+import type { Control } from './detections.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
 
@@ -46,6 +48,7 @@ export interface ApiRooms {
   readonly settings: VerdictSettings
   readonly storage: Storage
   readonly server: HttpServer
+  readonly control: Control
 }
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
@@ -98,6 +101,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     health,
     calls: new Calls({ live, past: new PastCalls(new Reports(store)) }),
     events: new Events(subscribers),
+    detections: new DetectionResource({ ...rooms.control, configured: config.detection.voice.enabled, audit }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     analytics: new Analytics({ reports: new CdrReports(store), clock }),
