@@ -103,7 +103,7 @@ function build(): Command {
 
 function addServe(program: Command): void {
   leaf(program, 'serve', 'the server; prints one JSON log line per event')
-    .option('--demo', 'also play recorded calls through the real sockets and print verdicts as they fall')
+    .option('--demo', 'also play recorded calls and call records through the real sockets, and print what is found')
     .action(async (options: CommonOptions & { demo?: boolean }) => {
       const context = { config: configOf(options), clock, terminal }
       const { serve } = await import('./cli/serve.ts')
