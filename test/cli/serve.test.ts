@@ -53,7 +53,7 @@ test('serve prints JSON log lines on stdout, the new admin key on stderr, and le
   })
 })
 
-test('the demo shows its address with its key, plays calls and call records, tells verdicts, and all ends', async () => {
+test('the demo shows its address with its key, plays calls and records, tells verdicts, and all ends', async () => {
   await withServe(['--demo'], async (serving) => {
     await until(() => / {2}Dashboard {3}http:\/\/127\.0\.0\.1:\d+\/#key=vf_/.test(serving.out), 60_000)
     await until(() => /truth \w+ .*(likely_synthetic|likely_human|inconclusive) /.test(serving.out), 60_000)
