@@ -27,6 +27,7 @@ import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import { CdrReports } from '../storage/cdr-reports.ts'
+import { CdrSelfCheck } from '../storage/cdr-self-check.ts'
 import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
@@ -67,6 +68,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   })
   const throttle = new FailureThrottle({ clock, ...failureThrottleDefaults })
   const authenticator = new Authenticator({ keys, sessions, throttle, counters })
+  const selfCheck = new CdrSelfCheck({ store, waitingEntries: () => rooms.storage.records.drain.waiting })
   const audit = new Audit({ clock, write: (row) => void writer.write('audit', Object.values(row)) })
   const { synthetic, human } = settings
   const cdr = new CdrDoor({
@@ -104,7 +106,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     detections: new DetectionResource({ ...rooms.control, configured: config.detection.voice.enabled, audit }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
-    analytics: new Analytics({ reports: new CdrReports(store), clock }),
+    analytics: new Analytics({ reports: new CdrReports(store), selfCheck, clock }),
     cdr: { post: (request) => cdr.post(request), bodyBytesMax: config.cdr.doors.bodyBytesMax },
     metricsPublic: config.auth.metricsPublic,
   }

@@ -69,6 +69,7 @@ export function fakeApi(options: ApiOptions = {}) {
     analytics: new Analytics({
       clock,
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
+      selfCheck: { check: async () => ({ agrees: true, waitingEntries: 0, days: [], arrivals: [] }) },
     }),
     cdr: { bodyBytesMax: 1000, post: async () => ({ status: 200, body: '{}' }) },
     metricsPublic: options.metricsPublic ?? true,
