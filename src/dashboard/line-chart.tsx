@@ -147,13 +147,10 @@ function readout({ stepsMs, lines, format }: LineChartProps, at: number | null):
   return `${stepTime(fromMs, Math.min(spanMs, 4 * 86_400_000))}: ${values.join(' · ')}`
 }
 
-/** One moment more than there are steps: the last step has a width, too. */
+/** Two points a step, its begin and its end: also a step between two empty ones is a line and not a dot. */
 function dataOf({ stepsMs, stepMs, lines }: LineChartProps): uPlot.AlignedData {
-  const endMs = (stepsMs.at(-1) ?? 0) + stepMs
-  return [
-    [...stepsMs, endMs].map((ms) => ms / 1000),
-    ...lines.map(({ values }) => [...values, values.at(-1) ?? null]),
-  ] as uPlot.AlignedData
+  const ends = stepsMs.flatMap((ms) => [ms / 1000, (ms + stepMs * 0.999) / 1000])
+  return [ends, ...lines.map(({ values }) => values.flatMap((value) => [value, value]))] as uPlot.AlignedData
 }
 
 type Latest = { readonly current: LineChartProps }
@@ -163,7 +160,6 @@ function options(latest: Latest, setAt: (at: number | null) => void): Omit<uPlot
   const family = getComputedStyle(document.body).fontFamily
   const axis = { stroke: palette['ink-soft'], font: `11px ${family}`, ticks: { show: false } }
   const { lines, marks = [], group } = latest.current
-  const stepped = uPlot.paths.stepped?.({ align: 1 })
   return {
     legend: { show: false },
     padding: [8 + marks.length * markRowPx, 12, 0, 0],
@@ -204,7 +200,6 @@ function options(latest: Latest, setAt: (at: number | null) => void): Omit<uPlot
         dash: [...(dashes[at] ?? [])],
         spanGaps: false,
         points: { show: false },
-        ...(stepped ? { paths: stepped } : {}),
         ...(line.filled ? { fill: faded(palette[line.colour]) } : {}),
       })),
     ],
@@ -213,7 +208,7 @@ function options(latest: Latest, setAt: (at: number | null) => void): Omit<uPlot
       setCursor: [
         (plot) => {
           const { idx } = plot.cursor
-          setAt(idx === null || idx === undefined ? null : Math.min(idx, latest.current.stepsMs.length - 1))
+          setAt(idx === null || idx === undefined ? null : Math.floor(idx / 2))
         },
       ],
     },
