@@ -8,6 +8,7 @@ import { createMetrics } from './core/metrics.ts'
 import { LiveCalls } from './decisions/live-calls.ts'
 import { verdictSettings } from './decisions/voice-verdict.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
+import { type Fraud, openFraud } from './house/fraud.ts'
 import { registerGauges } from './house/gauges.ts'
 import { type Ingest, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
@@ -52,7 +53,8 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const watch = new TrackWatch({ live, pool, writer, bus, settings, runId, clock, counters, latency })
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
   const ingest = openIngest({ config, log, clock, metrics, pool, watch, server, intake: storage.records.intake })
-  const rooms: ApiRooms = { config, log, clock, keys, metrics, live, bus, pool, settings, storage, server }
+  const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults })
+  const rooms: ApiRooms = { config, log, clock, keys, metrics, live, bus, pool, settings, storage, fraud, server }
   for (const route of apiRoutes(openApi(rooms))) server.route(route)
   registerGauges(rooms, ingest.table)
 
@@ -60,7 +62,7 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   ingest.listening(port)
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  return { url, port, pool, close: () => closeHouse(options, { server, ingest, pool, watch, storage }) }
+  return { url, port, pool, close: () => closeHouse(options, { server, ingest, pool, watch, storage, fraud }) }
 }
 
 const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2, 5]
@@ -71,10 +73,11 @@ interface House {
   readonly pool: VoicePool
   readonly watch: TrackWatch
   readonly storage: Storage
+  readonly fraud: Fraud
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage } = house
+  const { server, ingest, pool, watch, storage, fraud } = house
   const { writer, records, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -87,9 +90,10 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   watch.endAll()
   ingest.stop()
   await records.intake.close()
+  await fraud.feed.stop()
   await upkeep.stop()
   await writer.close()
-  await records.drain.close()
+  await Promise.all([records.drain.close(), records.scoresDrain.close()])
   await Promise.all([store.close(), pool.stop()])
   server.close()
   await logs.close()

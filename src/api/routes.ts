@@ -10,6 +10,7 @@ import type { Analytics } from './analytics.ts'
 import type { Audit } from './audit.ts'
 import type { Calls } from './calls.ts'
 import type { Events } from './events.ts'
+import { type FraudParts, fraudRoutes } from './fraud-routes.ts'
 import type { Health } from './health.ts'
 import { type Page, pagePaths } from './page.ts'
 import { problemOf } from './problem.ts'
@@ -24,6 +25,7 @@ export interface ApiParts {
   readonly session: SessionResource
   readonly page: Page
   readonly analytics: Analytics
+  readonly fraud: FraudParts
   /** `POST /v1/cdr`. */
   readonly cdr: { post(request: HttpRequest): Promise<HttpAnswer>; readonly bodyBytesMax: number }
   /** config auth.metricsPublic. */
@@ -56,6 +58,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
       bodyBytesMax: cdr.bodyBytesMax,
       answer: gate.role('ingest', (request) => cdr.post(request)),
     },
+    ...fraudRoutes(gate, parts.fraud),
     { method: 'GET', pattern: '/v1/status', answer: gate.role('viewer', () => health.status()) },
     { method: 'GET', pattern: '/v1/session', answer: gate.open((request) => session.show(request)) },
     { method: 'POST', pattern: '/v1/session', answer: gate.open((request) => session.signIn(request)), ...small },

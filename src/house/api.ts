@@ -23,11 +23,13 @@ import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import { CdrReports } from '../storage/cdr-reports.ts'
+import { FraudReports } from '../storage/fraud-reports.ts'
 import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
 import type { VoicePool } from '../worker/pool.ts'
+import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
 
@@ -42,6 +44,7 @@ export interface ApiRooms {
   readonly pool: VoicePool
   readonly settings: VerdictSettings
   readonly storage: Storage
+  readonly fraud: Fraud
   readonly server: HttpServer
 }
 
@@ -66,6 +69,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const cdr = new CdrDoor({
     intake,
     limits: config.cdr.doors,
+    decide: (call) => rooms.fraud.decisions.decide(call),
     authorize: (request) => void authenticator.authorize(request, 'ingest'),
     isDraining: () => rooms.server.isDraining(),
     counters,
@@ -83,6 +87,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
         pool.ready() ? { state: 'ok' } : { state: 'degraded', detail: 'a voice worker is being replaced' },
       storage: () => storageCheck(writer, upkeep),
       records: () => intake.check(),
+      fraud: () => fraudCheck(rooms.fraud),
     },
     metricsText: () => metrics.text(),
   })
@@ -94,7 +99,8 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     events: new Events({ bus, subscribersMax: config.server.eventSubscribersMax, counters }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
-    analytics: new Analytics({ reports: new CdrReports(store), clock }),
+    analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), clock }),
+    fraud: fraudParts(rooms, audit),
     cdr: { post: (request) => cdr.post(request), bodyBytesMax: config.cdr.doors.bodyBytesMax },
     metricsPublic: config.auth.metricsPublic,
   }

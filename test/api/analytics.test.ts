@@ -16,7 +16,11 @@ const reports = {
   },
   quality: async () => [],
 }
-const analytics = new Analytics({ reports, clock: new ManualClock(now) })
+const analytics = new Analytics({
+  reports,
+  fraud: { report: async () => ({ points: [], kinds: [] }) },
+  clock: new ManualClock(now),
+})
 
 async function ask(report: string, query = ''): Promise<Record<string, unknown>> {
   const answer = await analytics.report(request(`/v1/analytics/${report}?${query}`, { params: { report } }))

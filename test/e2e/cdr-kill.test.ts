@@ -4,30 +4,15 @@
  * SIGKILL. Then the tables are read directly.
  */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { silentLog } from '../../src/core/log.ts'
 import { zeroCounters } from '../../src/core/metrics.ts'
-import { projectRoot } from '../../src/core/project.ts'
 import { EmbeddedStore } from '../../src/storage/embedded-store.ts'
 import { call, openClient, post } from '../fakes/cdr-doors.ts'
+import { makeKey } from '../fakes/keys.ts'
 import { childrenOf } from '../fakes/process-tree.ts'
 import { eventually, type ServerProcess, startServer } from '../fakes/server-process.ts'
-
-function makeKey(server: ServerProcess, role: string): string {
-  const config = join(server.dataDir, 'test.yaml')
-  const cli = join(projectRoot, 'dist/src/cli.js')
-  const out = execFileSync(
-    process.execPath,
-    [cli, 'key', 'create', '--role', role, '--name', role, '--config', config],
-    {
-      stdio: ['ignore', 'pipe', 'ignore'],
-    },
-  )
-  return out.toString().trim().split('\n').at(-1) ?? ''
-}
 
 interface Batch {
   readonly records: Record<string, unknown>[]

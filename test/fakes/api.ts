@@ -10,6 +10,7 @@ import { SessionResource } from '../../src/api/session.ts'
 import { projectRoot } from '../../src/core/project.ts'
 import { EventBus } from '../../src/notify/event-bus.ts'
 import { FakeLiveCalls, FakePastCalls } from './calls.ts'
+import { fakeFraud } from './fraud.ts'
 import { house } from './people.ts'
 
 export interface ApiOptions {
@@ -30,6 +31,7 @@ export function fakeApi(options: ApiOptions = {}) {
   const bus = new EventBus({ keepMax: options.keepMax ?? 10_000, firstId: clock.wallMs() * 1000, counters })
   const events = new Events({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
   const checks: Record<string, Check> = { ...options.checks }
+  const fraud = fakeFraud(clock)
   const routes = apiRoutes({
     authenticator,
     audit,
@@ -47,11 +49,13 @@ export function fakeApi(options: ApiOptions = {}) {
     analytics: new Analytics({
       clock,
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
+      fraud: { report: async () => ({ points: [], kinds: [] }) },
     }),
+    fraud: fraud.parts(audit),
     cdr: { bodyBytesMax: 1000, post: async () => ({ status: 200, body: '{}' }) },
     metricsPublic: options.metricsPublic ?? true,
   })
   const { key } = people.keys.create('viewer', 'screen')
   const header = { authorization: `Bearer ${key}` }
-  return { ...people, rows, live, past, bus, events, checks, routes, key, header }
+  return { ...people, rows, fraud, live, past, bus, events, checks, routes, key, header }
 }
