@@ -110,12 +110,12 @@ async function checkStored(t: TestContext, storm: CdrStorm, dataDir: string, log
   assert.ok(storm.accepted <= ids.length, 'no record was accepted twice')
   assert.ok(storm.duplicates > 0 && storm.brokenOff > rounds)
   t.diagnostic(
-    `${rounds} rounds, seed ${seed}: ${sent.size + bad.size} ids sent = ${ids.length} stored + ${rejected.size} rejected; ` +
-      `${storm.batchesAnswered} batches answered, ${storm.duplicates} duplicates, ${storm.brokenOff} broken off`,
+    `${rounds} rounds, seed ${seed}: ${sent.size + bad.size} ids sent = ${ids.length} stored + ` +
+      `${rejected.size} rejected; ${storm.batchesAnswered} batches answered, ${storm.duplicates} duplicates, ${storm.brokenOff} broken off`,
   )
 }
 
-test('records are stored exactly once although clients misbehave and both processes are killed under load', async (t) => {
+test('records are stored exactly once although clients misbehave and both processes are killed', async (t) => {
   const storm = new CdrStorm(seed)
   const random = seededRandom(seed)
   let server = await startServer()
