@@ -6,6 +6,9 @@ import { Sessions } from '../access/sessions.ts'
 import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
 import { Calls } from '../api/calls.ts'
+import { DetectionResource } from '../api/detections.ts'
+import { eventSocketRoute } from '../api/event-socket.ts'
+import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
 import { Page } from '../api/page.ts'
@@ -19,6 +22,7 @@ import type { Metrics } from '../core/metrics.ts'
 import { projectRoot, version } from '../core/project.ts'
 import type { LiveCalls } from '../decisions/live-calls.ts'
 import type { VerdictSettings } from '../decisions/voice-verdict.ts'
+import type { UpgradeRequest } from '../http/exchange.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
@@ -29,6 +33,7 @@ import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
 import type { VoicePool } from '../worker/pool.ts'
+import type { Control } from './detections.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
 
@@ -44,6 +49,7 @@ export interface ApiRooms {
   readonly settings: VerdictSettings
   readonly storage: Storage
   readonly server: HttpServer
+  readonly control: Control
 }
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
@@ -74,6 +80,9 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     log: rooms.log,
   })
   rooms.server.socket(cdr.route)
+  const subscribers = new EventSubscribers({ bus, subscribersMax: config.server.eventSubscribersMax, counters })
+  const authorize = (request: UpgradeRequest): void => void authenticator.authorize(request, 'viewer')
+  rooms.server.socket(eventSocketRoute({ subscribers, authorize, publicUrl: config.server.publicUrl }))
   metrics.gauge('cdr_sockets_open', 'Sockets for call records', () => cdr.sockets)
   const health = new Health({
     version,
@@ -93,7 +102,8 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     audit,
     health,
     calls: new Calls({ live, past: new PastCalls(new Reports(store)) }),
-    events: new Events({ bus, subscribersMax: config.server.eventSubscribersMax, counters }),
+    events: new Events(subscribers),
+    detections: new DetectionResource({ ...rooms.control, configured: config.detection.voice.enabled, audit }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     analytics: new Analytics({ reports: new CdrReports(store), selfCheck, clock }),
