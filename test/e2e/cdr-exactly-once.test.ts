@@ -111,7 +111,8 @@ async function checkStored(t: TestContext, storm: CdrStorm, dataDir: string, log
   assert.ok(storm.duplicates > 0 && storm.brokenOff > rounds)
   t.diagnostic(
     `${rounds} rounds, seed ${seed}: ${sent.size + bad.size} ids sent = ${ids.length} stored + ` +
-      `${rejected.size} rejected; ${storm.batchesAnswered} batches answered, ${storm.duplicates} duplicates, ${storm.brokenOff} broken off`,
+      `${rejected.size} rejected; ${storm.batchesAnswered} batches answered, ${storm.duplicates} duplicates, ` +
+      `${storm.brokenOff} broken off`,
   )
 }
 
