@@ -58,12 +58,19 @@ const watchMs = 200
 const respawnMsMin = 100
 const respawnMsMax = 30_000
 const diskRetryMs = 1000
+/**
+ * A worker is silent for so long only when it hangs, or when the machine has no time for it: then replacing it makes
+ * matters worse, so each that is given up leaves the next twice as long, until one has caught up.
+ */
+const hungMsMin = 4000
+const hungMsMax = 120_000
 
 export class FraudFeed {
   readonly #options: FraudFeedOptions
   #thread: FraudThread | null = null
   #timers: NodeJS.Timeout[] = []
   #respawnMs = respawnMsMin
+  #hungMs = hungMsMin
   #inFlight = false
   #postedMs = 0
   #next = 0
@@ -149,6 +156,7 @@ export class FraudFeed {
     this.#thread = new FraudThread({
       cdr,
       faults,
+      hungMs: this.#hungMs,
       ready: (thread, scorer) => this.#begin(thread, scorer),
       done: (thread, done) => this.#done(thread, done),
       lost: (thread, reason, detail) => this.#lost(thread, reason, detail),
@@ -223,6 +231,7 @@ export class FraudFeed {
     this.#inFlight = false
     this.#respawnMs = respawnMsMin
     this.#waits = done.waits
+    if (this.#isLive && this.#next >= this.#options.rows.end()) this.#hungMs = hungMsMin
     this.#count(done)
     this.#doneSeq = Math.max(this.#doneSeq, done.doneSeq)
     const states = this.#options.book.apply(done.changes)
@@ -287,8 +296,10 @@ export class FraudFeed {
   #lost(thread: FraudThread, reason: 'threw' | 'hung', detail: string): void {
     if (thread !== this.#thread || this.#stopped) return
     const { counters, log } = this.#options
-    if (reason === 'hung') counters.fraudWorkerHung += 1
-    else counters.fraudWorkerThrew += 1
+    if (reason === 'hung') {
+      counters.fraudWorkerHung += 1
+      this.#hungMs = Math.min(hungMsMax, this.#hungMs * 2)
+    } else counters.fraudWorkerThrew += 1
     log.error('fraud worker lost', { reason, detail })
     this.#thread = null
     this.#inFlight = false

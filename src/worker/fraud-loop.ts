@@ -53,6 +53,7 @@ export class FraudLoop {
   #lines: string[] = []
   #doneSeq = 0
   #records = 0
+  #calls = 0
   #unreadable = 0
   /** Wall time of the last rows. */
   #arrivedMs = Number.NaN
@@ -169,6 +170,7 @@ export class FraudLoop {
 
   /** What came `latenessMs` ago has waited long enough, whether newer calls came or not; cases grow old. */
   async #letTimePass(nowMs: number): Promise<void> {
+    if (this.#muted) return
     const { latenessMs } = this.#options.cdr.windows
     let releaseMs = Number.NaN
     for (const mark of this.#marks) {
@@ -178,7 +180,7 @@ export class FraudLoop {
     if (!Number.isNaN(releaseMs)) await this.#detector.releaseUpTo(releaseMs)
     const idleMs = nowMs - this.#arrivedMs
     const lastMs = Math.max(this.#detector.newestMs, this.#beganAtMs)
-    if (!this.#muted && idleMs > latenessMs) this.#detector.cases.sweep(lastMs + idleMs)
+    if (idleMs > latenessMs) this.#detector.cases.sweep(lastMs + idleMs)
   }
 
   #onCase(change: CaseChange, it: FraudCase): void {
@@ -190,6 +192,8 @@ export class FraudLoop {
   }
 
   #onCall(event: CallEvent, cases: readonly FraudCase[]): void {
+    // Many may be let go at once.
+    if (++this.#calls % recordsPerBeat === 0) this.#options.beat()
     if (cases.length === 0 || this.#muted) return
     const scoredMs = this.#options.wallMs()
     for (const it of cases) {
