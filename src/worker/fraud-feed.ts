@@ -118,7 +118,8 @@ export class FraudFeed {
     const { rows } = this.#options
     return {
       lagEntries: rows.end() - Math.max(this.#next, 1),
-      unsettledEntries: rows.end() - rows.cursor(reader),
+      // What a new worker holds of entries that were settled before counts too.
+      unsettledEntries: Math.max(rows.end() - rows.cursor(reader), this.#waits ? 1 : 0),
       busyMs: this.#busyMs,
       keys: this.#keys,
       held: this.#held,
@@ -160,6 +161,7 @@ export class FraudFeed {
     this.#liveFrom = rows.cursor(reader)
     this.#doneSeq = this.#liveFrom
     this.#isLive = false
+    this.#waits = true
     log.info('fraud worker begins', { scorer, cases: seeds.length, entries: rows.end() - this.#liveFrom })
     this.#pump()
   }

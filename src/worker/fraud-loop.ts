@@ -72,7 +72,7 @@ export class FraudLoop {
 
   begin(seeds: readonly CaseSeed[], quiet: readonly Quiet[]): void {
     for (const seed of seeds) this.#seeds.set(seed.it.id, seed)
-    for (const { kind, subject, untilMs } of quiet) this.#detector.cases.quiet(kind, subject, untilMs)
+    for (const { seed, untilMs } of quiet) this.#detector.cases.quiet(seed, untilMs)
     this.#detector.restore(seeds)
   }
 
@@ -104,15 +104,15 @@ export class FraudLoop {
 
   decided({ id, verdict, quiet, ends, restore }: Extract<ToFraud, { kind: 'decided' }>): void {
     const { cases } = this.#detector
-    cases.quiet(quiet.kind, quiet.subject, quiet.untilMs)
-    if (restore !== null) this.#detector.restore([restore])
     const it = cases.live().find((each) => each.id === id)
-    if (it === undefined) return
-    it.verdict = verdict
-    if (!ends) return
-    cases.close(it)
-    // Who decided knows.
-    this.#changed.delete(it)
+    if (it !== undefined) {
+      it.verdict = verdict
+      if (ends) cases.close(it)
+      // Who decided knows.
+      if (ends) this.#changed.delete(it)
+    }
+    cases.quiet(quiet.seed, quiet.untilMs)
+    if (restore !== null) this.#detector.restore([restore])
   }
 
   /** What the windows hold of a number that calls, at the present event time; null: nothing. */
