@@ -41,7 +41,7 @@ const twilio = z.strictObject({
     totalMs: z.number().int().min(100).max(600_000),
     triesMax: z.number().int().min(1).max(10),
     backoffMs: z.number().int().min(1).max(60_000),
-    atOnce: z.number().int().min(1).max(100),
+    atOnce: z.number().int().min(1).max(500),
     waitingMax: count,
   }),
 })
