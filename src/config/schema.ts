@@ -3,6 +3,7 @@
  * which is both the documentation and the bottom layer. Unknown keys are refused. Any thread.
  */
 import { z } from 'zod'
+import { actionsSchema } from './actions-schema.ts'
 
 const ms = z.number().int().min(0).max(86_400_000)
 const count = z.number().int().min(1).max(10_000_000)
@@ -146,6 +147,7 @@ export const configSchema = z.strictObject({
   auth: z.strictObject({ sessionTtlMs: ms, sessionsMax: count, metricsPublic: z.boolean() }),
   twilio,
   detection: z.strictObject({ voice }),
+  actions: actionsSchema,
   cdr,
   storage,
   retention: z.strictObject({
@@ -155,6 +157,7 @@ export const configSchema = z.strictObject({
     cdrsDays: days,
     trafficDays: days,
     qualityDays: days,
+    actionsDays: days,
   }),
 })
 

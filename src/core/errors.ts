@@ -23,6 +23,7 @@ export const errorCodes = {
   account_unknown: { status: 403, domain: 'peer', retryable: false },
   not_found: { status: 404, domain: 'peer', retryable: false },
   method_not_allowed: { status: 405, domain: 'peer', retryable: false },
+  conflict: { status: 409, domain: 'peer', retryable: false },
   body_too_slow: { status: 408, domain: 'peer', retryable: true },
   body_too_large: { status: 413, domain: 'peer', retryable: false },
   media_type_unsupported: { status: 415, domain: 'peer', retryable: false },

@@ -1,4 +1,5 @@
 /** The whole API over fakes: what main.ts wires, without a server. */
+import { CallActionsResource } from '../../src/api/actions.ts'
 import { Analytics } from '../../src/api/analytics.ts'
 import { Audit, type AuditRow } from '../../src/api/audit.ts'
 import { Calls } from '../../src/api/calls.ts'
@@ -9,7 +10,7 @@ import { apiRoutes } from '../../src/api/routes.ts'
 import { SessionResource } from '../../src/api/session.ts'
 import { projectRoot } from '../../src/core/project.ts'
 import { EventBus } from '../../src/notify/event-bus.ts'
-import { FakeLiveCalls, FakePastCalls } from './calls.ts'
+import { FakeCallPolicy, FakeLiveCalls, FakePastCalls } from './calls.ts'
 import { house } from './people.ts'
 
 export interface ApiOptions {
@@ -27,6 +28,7 @@ export function fakeApi(options: ApiOptions = {}) {
   const audit = new Audit({ write: (row) => rows.push(row), clock })
   const live = new FakeLiveCalls()
   const past = new FakePastCalls()
+  const policy = new FakeCallPolicy()
   const bus = new EventBus({ keepMax: options.keepMax ?? 10_000, firstId: clock.wallMs() * 1000, counters })
   const events = new Events({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
   const checks: Record<string, Check> = { ...options.checks }
@@ -34,7 +36,8 @@ export function fakeApi(options: ApiOptions = {}) {
     authenticator,
     audit,
     events,
-    calls: new Calls({ live, past, storageBatch: options.storageBatch ?? 250 }),
+    calls: new Calls({ live, past, policy, storageBatch: options.storageBatch ?? 250 }),
+    actions: new CallActionsResource({ policy, audit, clock }),
     health: new Health({
       version: '0.1.0',
       clock,
@@ -53,5 +56,5 @@ export function fakeApi(options: ApiOptions = {}) {
   })
   const { key } = people.keys.create('viewer', 'screen')
   const header = { authorization: `Bearer ${key}` }
-  return { ...people, rows, live, past, bus, events, checks, routes, key, header }
+  return { ...people, rows, live, past, policy, bus, events, checks, routes, key, header }
 }
