@@ -2,14 +2,14 @@
  * Composition: builds every room and hands each the callbacks it needs. Read it from `startFirewall` down and you
  * have the way of a call: webhook and socket -> call table -> voice pool -> verdict -> events and rows. Main thread.
  */
-import type { TwilioRest } from './actions/twilio-rest.ts'
 import { apiRoutes } from './api/routes.ts'
 import { makeDataDir } from './config/data-dir.ts'
 import { createMetrics } from './core/metrics.ts'
 import { LiveCalls } from './decisions/live-calls.ts'
 import { verdictSettings } from './decisions/voice-verdict.ts'
-import { openActions, openTwilioRest } from './house/actions.ts'
+import { openActions } from './house/actions.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
+import { type Control, openControl } from './house/detections.ts'
 import { registerGauges } from './house/gauges.ts'
 import { type Ingest, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
@@ -52,23 +52,40 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
   const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
   const { sha256: modelSha256 } = model.manifest
-  const rest = openTwilioRest(options, metrics)
+  const control = openControl(options, { metrics, logs: storage.logs, live })
+  const { rest } = control
   const caseFor = () => []
   const secondOpinion = () => false
   const actions = { config, log, clock, metrics, storage, bus, settings, modelSha256, rest, caseFor, secondOpinion }
   const policy = openActions(actions)
   const watch = new TrackWatch({ live, pool, writer, bus, settings, policy, runId, clock, counters, latency })
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
-  const ingest = openIngest({ config, log, clock, metrics, pool, watch, server, intake: storage.records.intake })
-  const rooms: ApiRooms = { config, log, clock, keys, metrics, live, bus, pool, settings, policy, storage, server }
+  const { intake } = storage.records
+  const ingest = openIngest({ config, log, clock, metrics, pool, watch, server, intake, control })
+  const rooms: ApiRooms = {
+    config,
+    log,
+    clock,
+    keys,
+    metrics,
+    live,
+    bus,
+    pool,
+    settings,
+    policy,
+    storage,
+    server,
+    control,
+  }
   for (const route of apiRoutes(openApi(rooms))) server.route(route)
   registerGauges(rooms, ingest.table)
 
   const port = await server.listen(config.server.host, config.server.port)
   ingest.listening(port)
+  control.detections.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  return { url, port, pool, close: () => closeHouse(options, { server, ingest, pool, watch, storage, rest }) }
+  return { url, port, pool, close: () => closeHouse(options, { server, ingest, pool, watch, storage, control }) }
 }
 
 const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2, 5]
@@ -79,14 +96,15 @@ interface House {
   readonly pool: VoicePool
   readonly watch: TrackWatch
   readonly storage: Storage
-  readonly rest: TwilioRest
+  readonly control: Control
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, rest } = house
+  const { server, ingest, pool, watch, storage, control } = house
   const { writer, records, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
+  control.detections.close()
   const deadlineMs = clock.steadyMs() + config.server.drainMs
   while (ingest.table.size > 0 && clock.steadyMs() < deadlineMs) {
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -95,7 +113,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   await pool.drain()
   watch.endAll()
   ingest.stop()
-  rest.close()
+  control.rest.close()
   await records.intake.close()
   await upkeep.stop()
   await writer.close()

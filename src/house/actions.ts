@@ -1,6 +1,6 @@
 /** What follows from verdicts: the policy, its actions on calls, what it knows beside the voice. Main thread. */
 import { CallActions } from '../actions/call-actions.ts'
-import { TwilioRest } from '../actions/twilio-rest.ts'
+import type { TwilioRest } from '../actions/twilio-rest.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
@@ -12,7 +12,7 @@ import type { EventBus } from '../notify/event-bus.ts'
 import { CallerHistories } from '../storage/caller-history.ts'
 import { PastActions } from '../storage/past-actions.ts'
 import { PolicyWatch } from '../watch/policy-watch.ts'
-import { type FirewallOptions, random } from './options.ts'
+import { random } from './options.ts'
 import type { Storage } from './storage.ts'
 
 export interface ActionRooms {
@@ -31,14 +31,7 @@ export interface ActionRooms {
   readonly secondOpinion: (track: LiveTrack) => boolean
 }
 
-const restBuckets = [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 2, 5]
 const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
-
-export function openTwilioRest({ config, clock }: FirewallOptions, metrics: Metrics): TwilioRest {
-  const { accounts, rest: limits } = config.twilio
-  const latency = metrics.histogram('twilio_rest_seconds', "One try of a request to Twilio's REST API", restBuckets)
-  return new TwilioRest({ accounts, limits, clock, counters: metrics.counters, latency })
-}
 
 export function openActions(rooms: ActionRooms): PolicyWatch {
   const { config, log, clock, metrics, storage, bus, settings, modelSha256, rest } = rooms

@@ -7,6 +7,7 @@ import { CallActionsResource } from '../api/actions.ts'
 import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
 import { Calls } from '../api/calls.ts'
+import { DetectionResource } from '../api/detections.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
 import { Page } from '../api/page.ts'
@@ -30,6 +31,7 @@ import type { RowWriter } from '../storage/row-writer.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
 import type { PolicyWatch } from '../watch/policy-watch.ts'
 import type { VoicePool } from '../worker/pool.ts'
+import type { Control } from './detections.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
 
@@ -46,6 +48,7 @@ export interface ApiRooms {
   readonly policy: PolicyWatch
   readonly storage: Storage
   readonly server: HttpServer
+  readonly control: Control
 }
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
@@ -95,6 +98,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     health,
     calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy }),
     actions: new CallActionsResource({ policy, audit, clock }),
+    detections: new DetectionResource({ ...rooms.control, configured: config.detection.voice.enabled, audit }),
     events: new Events({ bus, subscribersMax: config.server.eventSubscribersMax, counters }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),

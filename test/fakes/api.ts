@@ -3,11 +3,13 @@ import { CallActionsResource } from '../../src/api/actions.ts'
 import { Analytics } from '../../src/api/analytics.ts'
 import { Audit, type AuditRow } from '../../src/api/audit.ts'
 import { Calls } from '../../src/api/calls.ts'
+import { DetectionResource, type DetectionResourceOptions } from '../../src/api/detections.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
 import { Page } from '../../src/api/page.ts'
 import { apiRoutes } from '../../src/api/routes.ts'
 import { SessionResource } from '../../src/api/session.ts'
+import { OperatingError } from '../../src/core/errors.ts'
 import { projectRoot } from '../../src/core/project.ts'
 import { EventBus } from '../../src/notify/event-bus.ts'
 import { FakeCallPolicy, FakeLiveCalls, FakePastCalls } from './calls.ts'
@@ -19,6 +21,23 @@ export interface ApiOptions {
   readonly subscribersMax?: number
   readonly keepMax?: number
   readonly storageBatch?: number
+  readonly detections?: Omit<DetectionResourceOptions, 'audit'>
+}
+
+const nothing = (): never => {
+  throw new OperatingError('not_found', 'no detections here')
+}
+
+const noDetections: Omit<DetectionResourceOptions, 'audit'> = {
+  detections: {
+    start: async () => nothing(),
+    stop: async () => nothing(),
+    find: nothing,
+    list: () => [],
+    view: nothing,
+  },
+  overrides: { state: { revision: 0, changedAt: null, changedBy: null, rules: [] }, replace: nothing },
+  configured: { default: true, timeZone: 'UTC', rules: [] },
 }
 
 export function fakeApi(options: ApiOptions = {}) {
@@ -35,6 +54,7 @@ export function fakeApi(options: ApiOptions = {}) {
   const routes = apiRoutes({
     authenticator,
     audit,
+    detections: new DetectionResource({ ...(options.detections ?? noDetections), audit }),
     events,
     calls: new Calls({ live, past, policy, storageBatch: options.storageBatch ?? 250 }),
     actions: new CallActionsResource({ policy, audit, clock }),
