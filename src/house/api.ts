@@ -8,6 +8,8 @@ import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
 import { Calls } from '../api/calls.ts'
 import { DetectionResource } from '../api/detections.ts'
+import { eventSocketRoute } from '../api/event-socket.ts'
+import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
 import { Page } from '../api/page.ts'
@@ -21,10 +23,12 @@ import type { Metrics } from '../core/metrics.ts'
 import { projectRoot, version } from '../core/project.ts'
 import type { LiveCalls } from '../decisions/live-calls.ts'
 import type { VerdictSettings } from '../decisions/voice-verdict.ts'
+import type { UpgradeRequest } from '../http/exchange.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import { CdrReports } from '../storage/cdr-reports.ts'
+import { CdrSelfCheck } from '../storage/cdr-self-check.ts'
 import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
@@ -67,6 +71,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   })
   const throttle = new FailureThrottle({ clock, ...failureThrottleDefaults })
   const authenticator = new Authenticator({ keys, sessions, throttle, counters })
+  const selfCheck = new CdrSelfCheck({ store, waitingEntries: () => rooms.storage.records.drain.waiting })
   const audit = new Audit({ clock, write: (row) => void writer.write('audit', Object.values(row)) })
   const { synthetic, human } = settings
   const cdr = new CdrDoor({
@@ -78,6 +83,9 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     log: rooms.log,
   })
   rooms.server.socket(cdr.route)
+  const subscribers = new EventSubscribers({ bus, subscribersMax: config.server.eventSubscribersMax, counters })
+  const authorize = (request: UpgradeRequest): void => void authenticator.authorize(request, 'viewer')
+  rooms.server.socket(eventSocketRoute({ subscribers, authorize, publicUrl: config.server.publicUrl }))
   metrics.gauge('cdr_sockets_open', 'Sockets for call records', () => cdr.sockets)
   const health = new Health({
     version,
@@ -98,11 +106,11 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     health,
     calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy }),
     actions: new CallActionsResource({ policy, audit, clock }),
+    events: new Events(subscribers),
     detections: new DetectionResource({ ...rooms.control, configured: config.detection.voice.enabled, audit }),
-    events: new Events({ bus, subscribersMax: config.server.eventSubscribersMax, counters }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
-    analytics: new Analytics({ reports: new CdrReports(store), clock }),
+    analytics: new Analytics({ reports: new CdrReports(store), selfCheck, clock }),
     cdr: { post: (request) => cdr.post(request), bodyBytesMax: config.cdr.doors.bodyBytesMax },
     metricsPublic: config.auth.metricsPublic,
   }

@@ -59,12 +59,12 @@ async function house(actions: object): Promise<House> {
         const open = view.state === 'live' || view.actions.some((action) => action.state === 'planned')
         return open ? undefined : view
       }),
-    async post(path, body) {
+    post: async (path, body) => {
       const headers = { authorization: `Bearer ${server.key()}`, 'content-type': 'application/json' }
       const response = await fetch(server.url + path, { method: 'POST', headers, body: JSON.stringify(body) })
       return { status: response.status, body: (await response.json()) as Record<string, unknown> }
     },
-    async close() {
+    close: async () => {
       assert.equal(await server.end('SIGTERM'), 0, 'SIGTERM ends the server in good order')
       rest.close()
     },

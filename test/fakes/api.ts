@@ -4,6 +4,7 @@ import { Analytics } from '../../src/api/analytics.ts'
 import { Audit, type AuditRow } from '../../src/api/audit.ts'
 import { Calls } from '../../src/api/calls.ts'
 import { DetectionResource, type DetectionResourceOptions } from '../../src/api/detections.ts'
+import { EventSubscribers } from '../../src/api/event-subscribers.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
 import { Page } from '../../src/api/page.ts'
@@ -49,7 +50,8 @@ export function fakeApi(options: ApiOptions = {}) {
   const past = new FakePastCalls()
   const policy = new FakeCallPolicy()
   const bus = new EventBus({ keepMax: options.keepMax ?? 10_000, firstId: clock.wallMs() * 1000, counters })
-  const events = new Events({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
+  const subscribers = new EventSubscribers({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
+  const events = new Events(subscribers)
   const checks: Record<string, Check> = { ...options.checks }
   const routes = apiRoutes({
     authenticator,
@@ -70,11 +72,12 @@ export function fakeApi(options: ApiOptions = {}) {
     analytics: new Analytics({
       clock,
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
+      selfCheck: { check: async () => ({ agrees: true, waitingEntries: 0, days: [], arrivals: [] }) },
     }),
     cdr: { bodyBytesMax: 1000, post: async () => ({ status: 200, body: '{}' }) },
     metricsPublic: options.metricsPublic ?? true,
   })
   const { key } = people.keys.create('viewer', 'screen')
   const header = { authorization: `Bearer ${key}` }
-  return { ...people, rows, live, past, policy, bus, events, checks, routes, key, header }
+  return { ...people, rows, live, past, policy, bus, subscribers, checks, routes, key, header }
 }

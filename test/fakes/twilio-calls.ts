@@ -1,6 +1,6 @@
 /**
- * The calls resource of Twilio's REST API as documented: Basic auth, form body, JSON answers, `20404` for a call that is
- * gone. Remembers what it was asked and when; can be slow, silent or broken. On a real socket.
+ * The calls resource of Twilio's REST API as documented: Basic auth, form body, JSON answers, `20404` for a call that
+ * is gone. Remembers what it was asked and when; can be slow, silent or broken. On a real socket.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
