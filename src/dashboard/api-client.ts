@@ -2,6 +2,7 @@
  * The page's requests to its own server: same origin, cookie, JSON. A refusal becomes an `ApiProblem` with the server's
  * words. Browser.
  */
+import type { ActionView, CallDetail } from '../decisions/action-record.ts'
 import type { CallView, TrackVerdict } from '../decisions/verdict-view.ts'
 
 export class ApiProblem extends Error {
@@ -67,7 +68,10 @@ export const api = {
   status: () => request<Status>('GET', '/v1/status'),
   calls: (query: Readonly<Record<string, string>>) =>
     request<CallPage>('GET', `/v1/calls?${new URLSearchParams(query).toString()}`),
-  call: (callSid: string) => request<CallView>('GET', `/v1/calls/${encodeURIComponent(callSid)}`),
+  call: (callSid: string) => request<CallDetail>('GET', `/v1/calls/${encodeURIComponent(callSid)}`),
+  undo: (callSid: string, actionId: string) =>
+    request<ActionView>('POST', `/v1/calls/${callSid}/actions/${actionId}/undo`, {}),
+  handsOff: (callSid: string, on: boolean) => request<object>('POST', `/v1/calls/${callSid}/hands-off`, { on }),
 }
 
 export function problemText(thrown: unknown): string {

@@ -3,7 +3,7 @@
  * tell, by asking again (never more often than `askEveryMs`). Components subscribe and draw. Browser.
  */
 import { ApiProblem, api, type Status } from './api-client.ts'
-import { type ConnectionState, openEventStream, type VerdictEvent } from './event-stream.ts'
+import { type ActionEvent, type ConnectionState, openEventStream, type VerdictEvent } from './event-stream.ts'
 import { LiveStore } from './live-store.ts'
 
 const askEveryMs = 1500
@@ -21,6 +21,7 @@ export class House {
   onSignedOut: () => void = () => {}
   readonly #listeners = new Set<() => void>()
   readonly #verdictListeners = new Set<(event: VerdictEvent) => void>()
+  readonly #actionListeners = new Set<(event: ActionEvent) => void>()
   readonly #pastListeners = new Set<() => void>()
   #stops: (() => void)[] = []
   #askTimer: ReturnType<typeof setTimeout> | undefined
@@ -31,6 +32,9 @@ export class House {
     this.store.onEnded = () => this.#tellPast()
     const closeStream = openEventStream({
       verdict: (event) => this.#verdict(event),
+      action: (event) => {
+        for (const listener of this.#actionListeners) listener(event)
+      },
       health: (code) => {
         if (code === 'events_missed') this.#askSoon()
         void this.#askStatus()
@@ -59,6 +63,12 @@ export class House {
   onVerdict(listener: (event: VerdictEvent) => void): () => void {
     this.#verdictListeners.add(listener)
     return () => void this.#verdictListeners.delete(listener)
+  }
+
+  /** Told when something was done, or would have been, to a call. */
+  onAction(listener: (event: ActionEvent) => void): () => void {
+    this.#actionListeners.add(listener)
+    return () => void this.#actionListeners.delete(listener)
   }
 
   /** Told when a call has ended, so that lists of past calls ask again. */
