@@ -10,6 +10,7 @@ import { verdictSettings } from './decisions/voice-verdict.ts'
 import { openActions } from './house/actions.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
 import { type Control, openControl } from './house/detections.ts'
+import { type Fraud, openFraud } from './house/fraud.ts'
 import { registerGauges } from './house/gauges.ts'
 import { type Ingest, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
@@ -18,6 +19,7 @@ import { openStorage, type Storage } from './house/storage.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
 import { EventBus } from './notify/event-bus.ts'
+import type { Signals } from './watch/policy-watch.ts'
 import { TrackWatch } from './watch/track-watch.ts'
 import { VoicePool } from './worker/pool.ts'
 
@@ -54,7 +56,8 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const { sha256: modelSha256 } = model.manifest
   const control = openControl(options, { metrics, logs: storage.logs, live })
   const { rest } = control
-  const caseFor = () => []
+  const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults })
+  const caseFor: Signals['caseFor'] = (from, to, route) => fraud.decisions.casesOf({ from, to, route })
   const secondOpinion = () => false
   const actions = { config, log, clock, metrics, storage, bus, settings, modelSha256, rest, caseFor, secondOpinion }
   const policy = openActions(actions)
@@ -62,21 +65,8 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
   const { intake } = storage.records
   const ingest = openIngest({ config, log, clock, metrics, pool, watch, server, intake, control })
-  const rooms: ApiRooms = {
-    config,
-    log,
-    clock,
-    keys,
-    metrics,
-    live,
-    bus,
-    pool,
-    settings,
-    policy,
-    storage,
-    server,
-    control,
-  }
+  const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
+  const rooms: ApiRooms = { ...common, storage, fraud, server, control }
   for (const route of apiRoutes(openApi(rooms))) server.route(route)
   registerGauges(rooms, ingest.table)
 
@@ -85,7 +75,8 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   control.detections.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  return { url, port, pool, close: () => closeHouse(options, { server, ingest, pool, watch, storage, control }) }
+  const house: House = { server, ingest, pool, watch, storage, fraud, control }
+  return { url, port, pool, close: () => closeHouse(options, house) }
 }
 
 const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2, 5]
@@ -97,10 +88,11 @@ interface House {
   readonly watch: TrackWatch
   readonly storage: Storage
   readonly control: Control
+  readonly fraud: Fraud
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, control } = house
+  const { server, ingest, pool, watch, storage, fraud, control } = house
   const { writer, records, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -115,9 +107,10 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   ingest.stop()
   control.rest.close()
   await records.intake.close()
+  await fraud.feed.stop()
   await upkeep.stop()
   await writer.close()
-  await records.drain.close()
+  await Promise.all([records.drain.close(), records.scoresDrain.close()])
   await Promise.all([store.close(), pool.stop()])
   server.close()
   await logs.close()

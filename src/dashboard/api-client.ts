@@ -4,6 +4,15 @@
  */
 import type { ActionView, CallDetail } from '../decisions/action-record.ts'
 import type { CallView, TrackVerdict } from '../decisions/verdict-view.ts'
+import type {
+  CaseDecision,
+  CaseDetail,
+  CasePage,
+  CaseView,
+  NumberView,
+  QualityAnswer,
+  TrafficAnswer,
+} from './fraud-shapes.ts'
 
 export class ApiProblem extends Error {
   readonly status: number
@@ -61,17 +70,31 @@ async function request<T>(method: string, path: string, body?: object): Promise<
   return answer as T
 }
 
+type Query = Readonly<Record<string, string>>
+
+/** With only what was said. */
+function queryText(query: Query): string {
+  const said = Object.entries(query).filter(([, value]) => value !== '')
+  return said.length === 0 ? '' : `?${new URLSearchParams(said).toString()}`
+}
+
 export const api = {
   who: () => request<Who>('GET', '/v1/session'),
   signIn: (key: string) => request<Who>('POST', '/v1/session', { key }),
   signOut: () => request<object>('DELETE', '/v1/session'),
   status: () => request<Status>('GET', '/v1/status'),
-  calls: (query: Readonly<Record<string, string>>) =>
-    request<CallPage>('GET', `/v1/calls?${new URLSearchParams(query).toString()}`),
+  calls: (query: Query) => request<CallPage>('GET', `/v1/calls${queryText(query)}`),
   call: (callSid: string) => request<CallDetail>('GET', `/v1/calls/${encodeURIComponent(callSid)}`),
   undo: (callSid: string, actionId: string) =>
     request<ActionView>('POST', `/v1/calls/${callSid}/actions/${actionId}/undo`, {}),
   handsOff: (callSid: string, on: boolean) => request<object>('POST', `/v1/calls/${callSid}/hands-off`, { on }),
+  cases: (query: Query) => request<CasePage>('GET', `/v1/cases${queryText(query)}`),
+  case: (id: string) => request<CaseDetail>('GET', `/v1/cases/${encodeURIComponent(id)}`),
+  decide: (id: string, decision: CaseDecision, note: string) =>
+    request<CaseView>('POST', `/v1/cases/${encodeURIComponent(id)}/${decision}`, note === '' ? {} : { note }),
+  number: (number: string) => request<NumberView>('GET', `/v1/numbers/${encodeURIComponent(number)}`),
+  traffic: (query: Query) => request<TrafficAnswer>('GET', `/v1/analytics/traffic${queryText(query)}`),
+  quality: (query: Query) => request<QualityAnswer>('GET', `/v1/analytics/quality${queryText(query)}`),
 }
 
 export function problemText(thrown: unknown): string {

@@ -2,11 +2,12 @@
  * What the policy did to a call, or would have done in shadow, and why: each action with what its rule asked, the
  * call's risk with the weight of each source, and two things a person can say: undo, and hands off. Browser.
  */
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import type { ActionState, ActionView, CallDetail } from '../decisions/action-record.ts'
 import type { CallRisk } from '../decisions/call-risk.ts'
 import './actions.css'
 import { api, problemText } from './api-client.ts'
+import type { House } from './house.ts'
 import { duration, localTime, scoreText } from './wording.ts'
 
 const stateWords: Readonly<Record<ActionState, string>> = {
@@ -19,9 +20,10 @@ const stateWords: Readonly<Record<ActionState, string>> = {
   undone: 'undone',
 }
 
-export function CallActions({ call }: { call: CallDetail }) {
+export function CallActions({ call, house }: { call: CallDetail; house: House }) {
   const { actions, risk, handsOff, callSid } = call
-  const mayDecide = useMayDecide()
+  // Viewers see, operators say.
+  const mayDecide = house.who.role === 'operator' || house.who.role === 'admin'
   const [problem, setProblem] = useState<string | null>(null)
   const say = (what: Promise<unknown>) => {
     setProblem(null)
@@ -66,22 +68,6 @@ export function CallActions({ call }: { call: CallDetail }) {
       {shown === null ? null : <Risk risk={shown} />}
     </section>
   )
-}
-
-/** Viewers see, operators say. */
-function useMayDecide(): boolean {
-  const [may, setMay] = useState(false)
-  useEffect(() => {
-    let gone = false
-    api.who().then(
-      ({ role }) => !gone && setMay(role === 'operator' || role === 'admin'),
-      () => {},
-    )
-    return () => {
-      gone = true
-    }
-  }, [])
-  return may
 }
 
 function summary(actions: readonly ActionView[]): string {

@@ -43,7 +43,7 @@ export function CallPage({ house, callSid, numbersClear }: { house: House; callS
       {loaded !== null && 'call' in loaded ? (
         <>
           <CallFacts call={loaded.call} house={house} numbersClear={numbersClear} />
-          <CallActions call={loaded.call} />
+          <CallActions call={loaded.call} house={house} />
           {loaded.call.tracks.map((track) => (
             <TrackPanel key={track.track} track={track} thresholds={house.status?.thresholds ?? null} />
           ))}

@@ -13,7 +13,6 @@
  */
 import type { RiskConfig } from '../config/actions-schema.ts'
 import type { Subject } from './case-subjects.ts'
-import type { CaseState } from './cases.ts'
 import type { CaseKind } from './fraud-signal.ts'
 
 /** A case that a call falls under. */
@@ -21,7 +20,7 @@ export interface KnownCase {
   readonly id: string
   readonly kind: CaseKind
   readonly subject: Subject
-  readonly state: CaseState
+  readonly state: 'open' | 'cooled' | 'closed' | 'merged'
   /** 0..1 */
   readonly score: number
   /** What a person said of it. */

@@ -7,12 +7,15 @@
  *   number 447700900123 --.
  *   number 447700900456 ---> range 447700900 ---> route_destination trunk-a>49151 ---> route trunk-a
  */
+import assert from 'node:assert/strict'
 import type { CallEvent } from '../features/call-event.ts'
 import { keyKinds } from '../features/call-windows.ts'
 import { breadth, broaderSubjects, type Subject, subjectKey, subjectOf } from './case-subjects.ts'
 import { type CaseKind, caseKinds, type Reason, type Signal } from './fraud-signal.ts'
 
-export type CaseState = 'open' | 'cooled' | 'closed' | 'merged'
+export const caseStates = ['open', 'cooled', 'closed', 'merged'] as const
+export type CaseState = (typeof caseStates)[number]
+export type Verdict = 'confirmed' | 'dismissed'
 
 export interface FraudCase {
   readonly id: string
@@ -34,6 +37,19 @@ export interface FraudCase {
   mergedInto: string | null
   /** Cases that this one took in. */
   absorbed: number
+  /** What a person said of it. */
+  verdict: Verdict | null
+}
+
+/** A case as it stood at one moment, with what is needed to go on from there in another run. */
+export interface CaseSeed {
+  readonly it: FraudCase
+  readonly keyKind: number
+  readonly broader: readonly string[]
+  readonly signalCalls: number
+  readonly reasonCalls: number
+  /** Event time: calls up to here are in it. */
+  readonly asOfMs: number
 }
 
 export interface CaseLimits {
@@ -43,10 +59,9 @@ export interface CaseLimits {
   readonly evidenceMax: number
 }
 
-export type CaseListener = (
-  change: 'opened' | 'strengthened' | 'cooled' | 'closed' | 'merged',
-  fraudCase: FraudCase,
-) => void
+export type CaseChange = 'opened' | 'strengthened' | 'cooled' | 'closed' | 'merged'
+
+export type CaseListener = (change: CaseChange, fraudCase: FraudCase) => void
 
 /** A signal with the call that brought it. */
 export interface Sighting {
@@ -66,7 +81,9 @@ const campaignCases = 3
 
 interface Held {
   readonly it: FraudCase
-  readonly bit: number
+  readonly keyKind: number
+  /** From a seed: what came up to here, in event time, is in it already. */
+  readonly asOfMs: number
   readonly broader: readonly string[]
   /** Calls of its last signal. */
   signalCalls: number
@@ -83,6 +100,10 @@ export class Cases {
   readonly #live = new Map<string, Held>()
   /** `kind broader subject` -> live cases within it. */
   readonly #within = new Map<string, Set<Held>>()
+  /** `kind subject` -> event time up to which it opens no case: a person decided. */
+  readonly #quiet = new Map<string, number>()
+  readonly #heldOf = new WeakMap<FraudCase, Held>()
+  #nowMs = Number.NEGATIVE_INFINITY
   #sweptMs = Number.NEGATIVE_INFINITY
   /** Signals that opened no case because there were too many. */
   refused = 0
@@ -98,8 +119,41 @@ export class Cases {
     return this.#live.size
   }
 
+  /** Event time. */
+  get nowMs(): number {
+    return this.#nowMs
+  }
+
   live(): FraudCase[] {
     return [...this.#live.values()].map((held) => held.it)
+  }
+
+  /** A case goes on where another run left it. It replaces what is live on its subject. */
+  restore({ it, keyKind, broader, signalCalls, reasonCalls, asOfMs }: CaseSeed): void {
+    const key = `${it.kind} ${subjectKey(it.subject)}`
+    const known = this.#live.get(key)
+    if (known !== undefined) this.#end(known, 'closed')
+    this.#quiet.delete(key)
+    this.#hold({ it: { ...it, evidence: [...it.evidence] }, keyKind, broader, signalCalls, reasonCalls, asOfMs })
+  }
+
+  /** The case as it stands now; also of one that has just ended. */
+  seedOf(it: FraudCase): CaseSeed {
+    const held = this.#heldOf.get(it)
+    assert(held !== undefined, 'a case of ours')
+    const { keyKind, broader, signalCalls, reasonCalls } = held
+    const asOfMs = Math.max(held.asOfMs, this.#nowMs)
+    return { it: { ...it, evidence: [...it.evidence] }, keyKind, broader, signalCalls, reasonCalls, asOfMs }
+  }
+
+  /** No case of the kind opens on the subject up to this event time; 0 takes it back. */
+  quiet(kind: CaseKind, subject: Subject, untilMs: number): void {
+    this.#quiet.set(`${kind} ${subjectKey(subject)}`, untilMs)
+  }
+
+  /** Is a call of this time new to the case? */
+  isNews(it: FraudCase, timeMs: number): boolean {
+    return timeMs > (this.#heldOf.get(it)?.asOfMs ?? Number.NEGATIVE_INFINITY)
   }
 
   find(kind: CaseKind, subject: Subject): FraudCase | undefined {
@@ -115,7 +169,9 @@ export class Cases {
   sight(sighting: Sighting): FraudCase | null {
     const { keyKind, event, signal } = sighting
     const subject = subjectOf(keyKind, event, this.#digits)
-    const own = this.#live.get(`${signal.kind} ${subjectKey(subject)}`)
+    const ownKey = `${signal.kind} ${subjectKey(subject)}`
+    if (event.timeMs <= (this.#quiet.get(ownKey) ?? Number.NEGATIVE_INFINITY)) return null
+    const own = this.#live.get(ownKey)
     if (own !== undefined) return this.#strengthen(own, sighting)
     const broader = broaderSubjects(keyKind, event, sighting.slots, this.#digits)
     for (const key of broader) {
@@ -158,6 +214,12 @@ export class Cases {
 
   /** Lets cases cool and close as event time goes by. */
   tick(nowMs: number): void {
+    this.#nowMs = Math.max(this.#nowMs, nowMs)
+    this.sweep(nowMs)
+  }
+
+  /** The same by a clock that goes on while no calls come. */
+  sweep(nowMs: number): void {
     if (nowMs < this.#sweptMs + 60_000) return
     this.#sweptMs = nowMs
     for (const held of this.#live.values()) {
@@ -195,16 +257,11 @@ export class Cases {
       lastSeenMs: event.timeMs,
       mergedInto: null,
       absorbed: narrower.length,
+      verdict: null,
     }
-    const held: Held = {
-      it,
-      bit: 1 << caseKinds.indexOf(signal.kind),
-      broader,
-      signalCalls: signal.calls,
-      reasonCalls: signal.calls,
-    }
-    this.#live.set(`${signal.kind} ${subjectKey(subject)}`, held)
-    for (const key of broader) this.#family(`${signal.kind} ${key}`).add(held)
+    const { calls } = signal
+    const asOfMs = Number.NEGATIVE_INFINITY
+    this.#hold({ it, keyKind: sighting.keyKind, broader, signalCalls: calls, reasonCalls: calls, asOfMs })
     for (const each of narrower) {
       it.firstSeenMs = Math.min(it.firstSeenMs, each.it.firstSeenMs)
       it.openedMs = Math.min(it.openedMs, each.it.openedMs)
@@ -218,6 +275,13 @@ export class Cases {
     return it
   }
 
+  #hold(held: Held): void {
+    const { kind, subject } = held.it
+    this.#heldOf.set(held.it, held)
+    this.#live.set(`${kind} ${subjectKey(subject)}`, held)
+    for (const key of held.broader) this.#family(`${kind} ${key}`).add(held)
+  }
+
   #family(key: string): Set<Held> {
     const known = this.#within.get(key)
     if (known !== undefined) return known
@@ -228,6 +292,7 @@ export class Cases {
 
   #strengthen(held: Held, { signal, event, evidence }: Sighting): FraudCase {
     const { it } = held
+    if (event.timeMs <= held.asOfMs) return it
     // What waited for the scorer comes after what did not.
     it.lastSeenMs = Math.max(it.lastSeenMs, event.timeMs)
     held.signalCalls = Math.max(signal.calls, held.signalCalls * 0.9)
