@@ -3,6 +3,7 @@
  * which is both the documentation and the bottom layer. Unknown keys are refused. Any thread.
  */
 import { z } from 'zod'
+import { actionsSchema } from './actions-schema.ts'
 
 const ms = z.number().int().min(0).max(86_400_000)
 const count = z.number().int().min(1).max(10_000_000)
@@ -192,6 +193,7 @@ export const configSchema = z.strictObject({
   auth: z.strictObject({ sessionTtlMs: ms, sessionsMax: count, metricsPublic: z.boolean() }),
   twilio,
   detection: z.strictObject({ voice }),
+  actions: actionsSchema,
   cdr,
   storage,
   retention: z.strictObject({
@@ -203,6 +205,7 @@ export const configSchema = z.strictObject({
     casesDays: days,
     cdrScoresDays: days,
     qualityDays: days,
+    actionsDays: days,
   }),
 })
 
