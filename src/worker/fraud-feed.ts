@@ -51,6 +51,8 @@ const unwrittenMax = 4
 /** The cursor moves on at most so often: each time costs a flush. */
 const advanceMs = 200
 const tickMs = 500
+/** Without calls the worker is asked so often what has grown old. */
+const idleMs = 10_000
 const watchMs = 200
 /** Pauses before another worker is tried: doubles while they are lost before they have done anything. */
 const respawnMsMin = 100
@@ -63,6 +65,7 @@ export class FraudFeed {
   #timers: NodeJS.Timeout[] = []
   #respawnMs = respawnMsMin
   #inFlight = false
+  #postedMs = 0
   #next = 0
   #liveFrom = 0
   #isLive = false
@@ -193,6 +196,7 @@ export class FraudFeed {
       this.#next = entry.seq + 1
     }
     this.#inFlight = true
+    this.#postedMs = this.#options.clock.steadyMs()
     this.#isLive = !muted
     thread.send({ kind: 'rows', bytes, ends, toSeq: this.#next, muted }, [bytes.buffer])
   }
@@ -201,7 +205,8 @@ export class FraudFeed {
   #tick(): void {
     this.#pump()
     const thread = this.#thread
-    if (this.#waits && thread?.isReady === true && !this.#inFlight && this.#isLive && !this.#stopped) {
+    const isDue = this.#waits || this.#options.clock.steadyMs() - this.#postedMs >= idleMs
+    if (isDue && thread?.isReady === true && !this.#inFlight && this.#isLive && !this.#stopped) {
       this.#post(thread, [], false)
     }
   }

@@ -54,7 +54,10 @@ export class FraudLoop {
   #doneSeq = 0
   #records = 0
   #unreadable = 0
+  /** Wall time of the last rows. */
   #arrivedMs = Number.NaN
+  /** Event time of the newest case of `begin`. */
+  #beganAtMs = Number.NEGATIVE_INFINITY
   #sent = { calls: 0, late: 0, ahead: 0, unreadable: 0, keysEvicted: 0, casesRefused: 0 }
 
   constructor(options: FraudLoopOptions) {
@@ -71,7 +74,11 @@ export class FraudLoop {
   }
 
   begin(seeds: readonly CaseSeed[], quiet: readonly Quiet[]): void {
-    for (const seed of seeds) this.#seeds.set(seed.it.id, seed)
+    for (const seed of seeds) {
+      this.#seeds.set(seed.it.id, seed)
+      this.#beganAtMs = Math.max(this.#beganAtMs, seed.asOfMs)
+    }
+    this.#arrivedMs = this.#options.wallMs()
     for (const { seed, untilMs } of quiet) this.#detector.cases.quiet(seed, untilMs)
     this.#detector.restore(seeds)
   }
@@ -110,6 +117,7 @@ export class FraudLoop {
       if (ends) cases.close(it)
       // Who decided knows.
       if (ends) this.#changed.delete(it)
+      if (ends) this.#toldMs.delete(id)
     }
     cases.quiet(quiet.seed, quiet.untilMs)
     if (restore !== null) this.#detector.restore([restore])
@@ -169,7 +177,8 @@ export class FraudLoop {
     }
     if (!Number.isNaN(releaseMs)) await this.#detector.releaseUpTo(releaseMs)
     const idleMs = nowMs - this.#arrivedMs
-    if (!this.#muted && idleMs > latenessMs) this.#detector.cases.sweep(this.#detector.newestMs + idleMs)
+    const lastMs = Math.max(this.#detector.newestMs, this.#beganAtMs)
+    if (!this.#muted && idleMs > latenessMs) this.#detector.cases.sweep(lastMs + idleMs)
   }
 
   #onCase(change: CaseChange, it: FraudCase): void {
