@@ -8,6 +8,7 @@ import { createMetrics } from './core/metrics.ts'
 import { LiveCalls } from './decisions/live-calls.ts'
 import { verdictSettings } from './decisions/voice-verdict.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
+import { type Control, openControl } from './house/detections.ts'
 import { type Fraud, openFraud } from './house/fraud.ts'
 import { registerGauges } from './house/gauges.ts'
 import { type Ingest, openIngest } from './house/ingest.ts'
@@ -52,17 +53,22 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
   const watch = new TrackWatch({ live, pool, writer, bus, settings, runId, clock, counters, latency })
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
-  const ingest = openIngest({ config, log, clock, metrics, pool, watch, server, intake: storage.records.intake })
+  const control = openControl(options, { metrics, logs: storage.logs, live })
+  const { intake } = storage.records
+  const ingest = openIngest({ config, log, clock, metrics, pool, watch, server, intake, control })
   const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults })
-  const rooms: ApiRooms = { config, log, clock, keys, metrics, live, bus, pool, settings, storage, fraud, server }
+  const common = { config, log, clock, keys, metrics, live, bus, pool, settings }
+  const rooms: ApiRooms = { ...common, storage, fraud, server, control }
   for (const route of apiRoutes(openApi(rooms))) server.route(route)
   registerGauges(rooms, ingest.table)
 
   const port = await server.listen(config.server.host, config.server.port)
   ingest.listening(port)
+  control.detections.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  return { url, port, pool, close: () => closeHouse(options, { server, ingest, pool, watch, storage, fraud }) }
+  const house: House = { server, ingest, pool, watch, storage, fraud, control }
+  return { url, port, pool, close: () => closeHouse(options, house) }
 }
 
 const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2, 5]
@@ -73,14 +79,16 @@ interface House {
   readonly pool: VoicePool
   readonly watch: TrackWatch
   readonly storage: Storage
+  readonly control: Control
   readonly fraud: Fraud
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, fraud } = house
+  const { server, ingest, pool, watch, storage, fraud, control } = house
   const { writer, records, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
+  control.detections.close()
   const deadlineMs = clock.steadyMs() + config.server.drainMs
   while (ingest.table.size > 0 && clock.steadyMs() < deadlineMs) {
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -89,6 +97,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   await pool.drain()
   watch.endAll()
   ingest.stop()
+  control.rest.close()
   await records.intake.close()
   await fraud.feed.stop()
   await upkeep.stop()

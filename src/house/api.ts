@@ -6,6 +6,9 @@ import { Sessions } from '../access/sessions.ts'
 import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
 import { Calls } from '../api/calls.ts'
+import { DetectionResource } from '../api/detections.ts'
+import { eventSocketRoute } from '../api/event-socket.ts'
+import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
 import { Page } from '../api/page.ts'
@@ -19,16 +22,19 @@ import type { Metrics } from '../core/metrics.ts'
 import { projectRoot, version } from '../core/project.ts'
 import type { LiveCalls } from '../decisions/live-calls.ts'
 import type { VerdictSettings } from '../decisions/voice-verdict.ts'
+import type { UpgradeRequest } from '../http/exchange.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import { CdrReports } from '../storage/cdr-reports.ts'
+import { CdrSelfCheck } from '../storage/cdr-self-check.ts'
 import { FraudReports } from '../storage/fraud-reports.ts'
 import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
 import type { VoicePool } from '../worker/pool.ts'
+import type { Control } from './detections.ts'
 import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
@@ -46,6 +52,7 @@ export interface ApiRooms {
   readonly storage: Storage
   readonly fraud: Fraud
   readonly server: HttpServer
+  readonly control: Control
 }
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
@@ -64,6 +71,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   })
   const throttle = new FailureThrottle({ clock, ...failureThrottleDefaults })
   const authenticator = new Authenticator({ keys, sessions, throttle, counters })
+  const selfCheck = new CdrSelfCheck({ store, waitingEntries: () => rooms.storage.records.drain.waiting })
   const audit = new Audit({ clock, write: (row) => void writer.write('audit', Object.values(row)) })
   const { synthetic, human } = settings
   const cdr = new CdrDoor({
@@ -76,6 +84,9 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     log: rooms.log,
   })
   rooms.server.socket(cdr.route)
+  const subscribers = new EventSubscribers({ bus, subscribersMax: config.server.eventSubscribersMax, counters })
+  const authorize = (request: UpgradeRequest): void => void authenticator.authorize(request, 'viewer')
+  rooms.server.socket(eventSocketRoute({ subscribers, authorize, publicUrl: config.server.publicUrl }))
   metrics.gauge('cdr_sockets_open', 'Sockets for call records', () => cdr.sockets)
   const health = new Health({
     version,
@@ -96,10 +107,11 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     audit,
     health,
     calls: new Calls({ live, past: new PastCalls(new Reports(store)) }),
-    events: new Events({ bus, subscribersMax: config.server.eventSubscribersMax, counters }),
+    events: new Events(subscribers),
+    detections: new DetectionResource({ ...rooms.control, configured: config.detection.voice.enabled, audit }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
-    analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), clock }),
+    analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), selfCheck, clock }),
     fraud: fraudParts(rooms, audit),
     cdr: { post: (request) => cdr.post(request), bodyBytesMax: config.cdr.doors.bodyBytesMax },
     metricsPublic: config.auth.metricsPublic,

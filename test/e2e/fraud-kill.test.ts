@@ -1,6 +1,6 @@
 /**
- * Fraud under kill -9: a campaign goes on while server and ClickHouse are killed with SIGKILL again and again. In the end
- * there is one case, and every call under it has exactly one row of scores. The tables are read directly.
+ * Fraud under kill -9: a campaign goes on while server and ClickHouse are killed with SIGKILL again and again. In the
+ * end there is one case, and every call under it has exactly one row of scores. The tables are read directly.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'

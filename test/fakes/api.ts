@@ -2,11 +2,14 @@
 import { Analytics } from '../../src/api/analytics.ts'
 import { Audit, type AuditRow } from '../../src/api/audit.ts'
 import { Calls } from '../../src/api/calls.ts'
+import { DetectionResource, type DetectionResourceOptions } from '../../src/api/detections.ts'
+import { EventSubscribers } from '../../src/api/event-subscribers.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
 import { Page } from '../../src/api/page.ts'
 import { apiRoutes } from '../../src/api/routes.ts'
 import { SessionResource } from '../../src/api/session.ts'
+import { OperatingError } from '../../src/core/errors.ts'
 import { projectRoot } from '../../src/core/project.ts'
 import { EventBus } from '../../src/notify/event-bus.ts'
 import { FakeLiveCalls, FakePastCalls } from './calls.ts'
@@ -19,6 +22,23 @@ export interface ApiOptions {
   readonly subscribersMax?: number
   readonly keepMax?: number
   readonly storageBatch?: number
+  readonly detections?: Omit<DetectionResourceOptions, 'audit'>
+}
+
+const nothing = (): never => {
+  throw new OperatingError('not_found', 'no detections here')
+}
+
+const noDetections: Omit<DetectionResourceOptions, 'audit'> = {
+  detections: {
+    start: async () => nothing(),
+    stop: async () => nothing(),
+    find: nothing,
+    list: () => [],
+    view: nothing,
+  },
+  overrides: { state: { revision: 0, changedAt: null, changedBy: null, rules: [] }, replace: nothing },
+  configured: { default: true, timeZone: 'UTC', rules: [] },
 }
 
 export function fakeApi(options: ApiOptions = {}) {
@@ -29,12 +49,14 @@ export function fakeApi(options: ApiOptions = {}) {
   const live = new FakeLiveCalls()
   const past = new FakePastCalls()
   const bus = new EventBus({ keepMax: options.keepMax ?? 10_000, firstId: clock.wallMs() * 1000, counters })
-  const events = new Events({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
+  const subscribers = new EventSubscribers({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
+  const events = new Events(subscribers)
   const checks: Record<string, Check> = { ...options.checks }
   const fraud = fakeFraud(clock)
   const routes = apiRoutes({
     authenticator,
     audit,
+    detections: new DetectionResource({ ...(options.detections ?? noDetections), audit }),
     events,
     calls: new Calls({ live, past, storageBatch: options.storageBatch ?? 250 }),
     health: new Health({
@@ -49,6 +71,7 @@ export function fakeApi(options: ApiOptions = {}) {
     analytics: new Analytics({
       clock,
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
+      selfCheck: { check: async () => ({ agrees: true, waitingEntries: 0, days: [], arrivals: [] }) },
       fraud: { report: async () => ({ points: [], kinds: [] }) },
     }),
     fraud: fraud.parts(audit),
@@ -57,5 +80,5 @@ export function fakeApi(options: ApiOptions = {}) {
   })
   const { key } = people.keys.create('viewer', 'screen')
   const header = { authorization: `Bearer ${key}` }
-  return { ...people, rows, fraud, live, past, bus, events, checks, routes, key, header }
+  return { ...people, rows, fraud, live, past, bus, subscribers, checks, routes, key, header }
 }
