@@ -38,7 +38,7 @@ export const errorCodes = {
   audio_unreadable: { status: 400, domain: 'peer', retryable: false },
   worker_lost: { status: 500, domain: 'internal', retryable: true },
   detection_disabled: { status: 409, domain: 'peer', retryable: false },
-  call_not_answered: { status: 409, domain: 'peer', retryable: true },
+  call_not_answered: { status: 409, domain: 'peer', retryable: false },
   call_over: { status: 409, domain: 'peer', retryable: false },
   streams_full: { status: 409, domain: 'peer', retryable: false },
   twilio_unauthenticated: { status: 502, domain: 'config', retryable: false },

@@ -1,7 +1,8 @@
 /** Four figures of traffic over time, all routes and the picked ones as lines; their cursors move together. Browser. */
 import { useMemo } from 'preact/hooks'
+import type { Traffic } from '../storage/cdr-reports.ts'
 import { stepText } from './case-chart.tsx'
-import type { TrafficAnswer, TrafficFigures } from './fraud-shapes.ts'
+import type { TrafficAnswer } from './fraud-shapes.ts'
 import { countText } from './fraud-wording.ts'
 import { ChartLegend, type ChartLine, LineChart } from './line-chart.tsx'
 import { evenSteps } from './series-steps.ts'
@@ -10,7 +11,7 @@ import { clockTime, percent } from './wording.ts'
 interface Chart {
   readonly name: string
   readonly meaning: string
-  readonly of: (figures: TrafficFigures) => number | null
+  readonly of: (figures: Traffic) => number | null
   /** What a step without calls is. */
   readonly nothing: number | null
   readonly format: (value: number) => string
@@ -78,7 +79,10 @@ export function TrafficCharts({ all, picked }: TrafficChartsProps) {
   return (
     <>
       <div class="chart-head charts-legend">
-        <p class="soft small">per {stepText(all.stepSeconds)}</p>
+        <p class="soft small">
+          per {stepText(all.stepSeconds)} of their start; a call is told when it ends, so the newest steps lack long
+          ones
+        </p>
         <ChartLegend lines={legend} />
       </div>
       <div class="charts">

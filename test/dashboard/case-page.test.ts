@@ -152,10 +152,10 @@ describe("a case's page", () => {
       await page.getByRole('heading', { name: 'Number ···· 123' }).waitFor()
       const windows = await page.locator('.figures-table').innerText()
       assert.match(windows, /attempts\s+14\s+120\s+655\s+1,320/i)
-      assert.match(windows, /blink share\s+96 %/i)
-      assert.match(windows, /ring mean\s+1\.4 s/i)
+      assert.match(windows, /before anybody could answer\s+13\s+114\s+622\s+1,254/)
+      assert.match(windows, /Talk\s+2\.0 s\s+12\.0 s\s+1:06\s+2:12/)
       await page.getByRole('group', { name: 'Cases of the number' }).locator('.case-row').waitFor()
-      assert.match(await page.getByLabel('As called, last 24 h').innerText(), /ACD\s+1:01/)
+      assert.match(await page.getByLabel('As called, last 24 h').innerText(), /Mean talk\s+1:01/)
       assert.equal(await page.locator('[data-cdr]').count(), 6)
       assert.deepEqual(complaints, [])
     } finally {

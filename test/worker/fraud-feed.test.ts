@@ -48,27 +48,13 @@ function fed(t: TestContext, directory = scratchDirectory(t), scores = new Map<s
     forgotten: () => undefined,
   })
   const disk = { refuses: false }
-  const feed: FraudFeed = new FraudFeed({
-    cdr: { ...cdrConfig, windows: { ...cdrConfig.windows, latenessMs } },
-    rows,
-    book,
-    async storeScores(chunks) {
-      if (disk.refuses) throw new Error('no space left on device')
-      for (const chunk of chunks) {
-        for (const line of Buffer.from(unpackChunk(chunk)?.lines ?? [])
-          .toString()
-          .trimEnd()
-          .split('\n')) {
-          const [id, , , caseId] = JSON.parse(line) as string[]
-          scores.set(`${id} ${caseId}`, (scores.get(`${id} ${caseId}`) ?? 0) + 1)
-        }
-      }
-    },
-    clock: systemClock,
-    log: silentLog,
-    counters,
-    faults: true,
-  })
+  const storeScores = async (chunks: readonly Uint8Array[]): Promise<void> => {
+    if (disk.refuses) throw new Error('no space left on device')
+    for (const key of chunks.flatMap(keysOf)) scores.set(key, (scores.get(key) ?? 0) + 1)
+  }
+  const cdr = { ...cdrConfig, windows: { ...cdrConfig.windows, latenessMs } }
+  const common = { clock: systemClock, log: silentLog, counters, faults: true }
+  const feed: FraudFeed = new FraudFeed({ cdr, rows, book, storeScores, ...common })
   book.open()
   feed.start()
   let isClosed = false
@@ -79,16 +65,24 @@ function fed(t: TestContext, directory = scratchDirectory(t), scores = new Map<s
     await logs.close()
   }
   t.after(close)
-  return {
-    ...{ feed, book, counters, rows, scores, disk, close },
-    async append(records) {
-      const lines = records.map((each) => encodeCdrRow(each, scenarioStartMs + 86_400_000, false))
-      await rows.append([packChunk(cdrColumnNames, lines)])
-      feed.arrived()
-    },
-    caughtUp: () => eventually(() => feed.state() === 'live' && feed.stats().lagEntries === 0, 20_000),
-    settled: () => eventually(() => feed.state() === 'live' && feed.stats().unsettledEntries === 0, 20_000),
+  const append = async (records: readonly CdrRecord[]): Promise<void> => {
+    const lines = records.map((each) => encodeCdrRow(each, scenarioStartMs + 86_400_000, false))
+    await rows.append([packChunk(cdrColumnNames, lines)])
+    feed.arrived()
   }
+  const until = (stat: 'lagEntries' | 'unsettledEntries') => () =>
+    eventually(() => feed.state() === 'live' && feed.stats()[stat] === 0, 20_000)
+  const [caughtUp, settled] = [until('lagEntries'), until('unsettledEntries')]
+  return { feed, book, counters, rows, scores, disk, close, append, caughtUp, settled }
+}
+
+/** Call and case of each row of a chunk. */
+function keysOf(chunk: Uint8Array): string[] {
+  const lines = Buffer.from(unpackChunk(chunk)?.lines ?? [])
+    .toString()
+    .trimEnd()
+    .split('\n')
+  return lines.map((line) => JSON.parse(line) as string[]).map(([id, , , caseId]) => `${id} ${caseId}`)
 }
 
 /** One ring to number after number, a call every 5 s. */
@@ -100,7 +94,7 @@ function lures(count: number, fromS = 0): CdrRecord[] {
 
 describe('the fraud feed', () => {
   for (const fault of ['throw', 'hang'] as const) {
-    it(`puts another worker in the place of one that ${fault}s, with its windows, cases and all calls since`, async (t) => {
+    it(`puts another in the place of a worker that ${fault}s, with its windows and all calls since`, async (t) => {
       const { feed, book, counters, append, settled, scores } = fed(t)
       await append(lures(50))
       await settled()
@@ -117,7 +111,7 @@ describe('the fraud feed', () => {
     })
   }
 
-  it('goes on after a restart with the same case; every call under it has one key, whenever the process went', async (t) => {
+  it('goes on after a restart with the same case, every call counted once, whenever the process went', async (t) => {
     const directory = scratchDirectory(t)
     const scores = new Map<string, number>()
     let ids: string[] = []

@@ -1,4 +1,4 @@
-/** The worker's work without its thread: what is told of rows, when, and that a restart goes on where a run had stopped. */
+/** The worker's work without its thread: what is told of rows, when, and that a restart goes on where a run stopped. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
@@ -35,26 +35,25 @@ function rig(name = 'a', seeds: readonly CaseSeed[] = [], quiet: readonly Quiet[
     beat: () => undefined,
   })
   loop.begin(seeds, quiet)
-  const made: Rig = {
-    loop,
-    nowMs: 1_800_000_000_000,
-    take(entries, fromSeq, muted = false) {
-      const chunks = entries.map((records) =>
-        packChunk(
-          cdrColumnNames,
-          records.map((each) => encodeCdrRow(each, receivedMs, false)),
-        ),
-      )
-      const ends: number[] = []
-      let at = 0
-      for (const chunk of chunks) ends.push((at += chunk.length))
-      return loop.take({ bytes: Buffer.concat(chunks), ends, toSeq: fromSeq + entries.length, muted })
-    },
-    pass(ms, toSeq) {
-      made.nowMs += ms
-      return loop.take({ bytes: new Uint8Array(0), ends: [], toSeq, muted: false })
-    },
+  const take: Rig['take'] = (entries, fromSeq, muted = false) => {
+    const chunks = entries.map((records) =>
+      packChunk(
+        cdrColumnNames,
+        records.map((each) => encodeCdrRow(each, receivedMs, false)),
+      ),
+    )
+    let at = 0
+    const ends = chunks.map((chunk) => {
+      at += chunk.length
+      return at
+    })
+    return loop.take({ bytes: Buffer.concat(chunks), ends, toSeq: fromSeq + entries.length, muted })
   }
+  const pass: Rig['pass'] = (ms, toSeq) => {
+    made.nowMs += ms
+    return loop.take({ bytes: new Uint8Array(0), ends: [], toSeq, muted: false })
+  }
+  const made: Rig = { loop, nowMs: 1_800_000_000_000, take, pass }
   return made
 }
 
@@ -86,7 +85,7 @@ describe('the fraud worker', () => {
     assert.deepEqual([soon.doneSeq, soon.waits, soon.counts.held], [13, false, 0])
   })
 
-  it('tells of a case when it opens, of its growth once a second, and leaves a row for every call under it', async () => {
+  it('tells of a case when it opens and of its growth once a second; every call under it leaves a row', async () => {
     const { take, pass } = rig()
     const opened = await take([lures(200)], 1)
     assert.deepEqual(
