@@ -26,7 +26,7 @@ let server: ServerProcess
 function settings(): Record<string, unknown> {
   const { accountSid: sid, authToken } = playedAccount
   const accounts = [{ sid, authTokens: [authToken], apiBaseUrl: twilio.url }]
-  return { twilio: { accounts, track: 'inbound_track' } }
+  return { server: { drainMs: 300 }, twilio: { accounts, track: 'inbound_track' } }
 }
 
 async function ask(method: string, path: string, body?: object): Promise<{ status: number; body: never }> {
@@ -167,5 +167,15 @@ describe('control over calls', () => {
     assert.deepEqual([gone.id, gone.reason], [ids[2], 'interrupted'])
     byWebhook.end()
     await until(byWebhook.identity.callSid, ({ state }) => state === 'ended')
+  })
+
+  it('takes calls up again after an orderly stop, too', async () => {
+    const call = await twilio.ring(numbers)
+    const { id } = await until(call.identity.callSid, ({ state }) => state === 'live')
+    assert.equal(await server.end('SIGTERM'), 0)
+    server = await startServer({ dataDir: server.dataDir, config: settings() })
+    twilio.moveTarget(server.url)
+    const again = await until(call.identity.callSid, ({ state }) => state === 'live')
+    assert.deepEqual([again.id, again.restarts], [id, 1])
   })
 })
