@@ -1,17 +1,21 @@
 /**
  * `GET /v1/analytics/{report}?from&to&step`: reports over a span of time. `from` and `to` are ISO 8601 or ms since
- * the epoch (default: the last hour of traffic, the last day of quality), `step` is seconds. Here: `traffic` and
- * `quality` of call records. Main thread.
+ * the epoch (default: the last hour of traffic, the last day of the others), `step` is seconds. Here: `traffic` and
+ * `quality` of call records, `fraud`, and `selfcheck`: whether their counts agree with one another. Main thread.
  */
 import { z } from 'zod'
 import type { Clock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 import type { CdrReports, Span } from '../storage/cdr-reports.ts'
+import type { CdrSelfCheck } from '../storage/cdr-self-check.ts'
+import type { FraudReports } from '../storage/fraud-reports.ts'
 import { json } from './problem.ts'
 
 export interface AnalyticsOptions {
   readonly reports: Pick<CdrReports, 'traffic' | 'quality'>
+  readonly selfCheck: Pick<CdrSelfCheck, 'check'>
+  readonly fraud: Pick<FraudReports, 'report'>
   readonly clock: Clock
 }
 
@@ -41,7 +45,9 @@ export class Analytics {
     const name = request.params['report']
     if (name === 'traffic') return this.#traffic(request)
     if (name === 'quality') return this.#quality(request)
-    throw new OperatingError('not_found', 'no such report; there are traffic and quality')
+    if (name === 'selfcheck') return this.#selfCheck(request)
+    if (name === 'fraud') return this.#fraud(request)
+    throw new OperatingError('not_found', 'no such report; there are traffic, quality, fraud and selfcheck')
   }
 
   async #traffic(request: HttpRequest): Promise<HttpAnswer> {
@@ -56,6 +62,17 @@ export class Analytics {
     const query = parsed(request.query)
     const span = this.#span(query, 86_400_000)
     return json(200, { ...told(span), sources: await this.#options.reports.quality(span, query.source) })
+  }
+
+  async #selfCheck(request: HttpRequest): Promise<HttpAnswer> {
+    const span = this.#span(parsed(request.query), 7 * 86_400_000)
+    return json(200, { ...told(span), ...(await this.#options.selfCheck.check(span)) })
+  }
+
+  async #fraud(request: HttpRequest): Promise<HttpAnswer> {
+    const span = this.#span(parsed(request.query), 86_400_000)
+    const report = await this.#options.fraud.report(span)
+    return json(200, { ...told(span), stepSeconds: span.stepSeconds, ...report })
   }
 
   #span(query: z.infer<typeof shape>, defaultMs: number): Span {

@@ -7,6 +7,8 @@ import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
 import { Calls } from '../api/calls.ts'
 import { DetectionResource } from '../api/detections.ts'
+import { eventSocketRoute } from '../api/event-socket.ts'
+import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
 import { Page } from '../api/page.ts'
@@ -20,16 +22,20 @@ import type { Metrics } from '../core/metrics.ts'
 import { projectRoot, version } from '../core/project.ts'
 import type { LiveCalls } from '../decisions/live-calls.ts'
 import type { VerdictSettings } from '../decisions/voice-verdict.ts'
+import type { UpgradeRequest } from '../http/exchange.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import { CdrReports } from '../storage/cdr-reports.ts'
+import { CdrSelfCheck } from '../storage/cdr-self-check.ts'
+import { FraudReports } from '../storage/fraud-reports.ts'
 import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
 import type { VoicePool } from '../worker/pool.ts'
 import type { Control } from './detections.ts'
+import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
 
@@ -44,6 +50,7 @@ export interface ApiRooms {
   readonly pool: VoicePool
   readonly settings: VerdictSettings
   readonly storage: Storage
+  readonly fraud: Fraud
   readonly server: HttpServer
   readonly control: Control
 }
@@ -64,17 +71,22 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   })
   const throttle = new FailureThrottle({ clock, ...failureThrottleDefaults })
   const authenticator = new Authenticator({ keys, sessions, throttle, counters })
+  const selfCheck = new CdrSelfCheck({ store, waitingEntries: () => rooms.storage.records.drain.waiting })
   const audit = new Audit({ clock, write: (row) => void writer.write('audit', Object.values(row)) })
   const { synthetic, human } = settings
   const cdr = new CdrDoor({
     intake,
     limits: config.cdr.doors,
+    decide: (call) => rooms.fraud.decisions.decide(call),
     authorize: (request) => void authenticator.authorize(request, 'ingest'),
     isDraining: () => rooms.server.isDraining(),
     counters,
     log: rooms.log,
   })
   rooms.server.socket(cdr.route)
+  const subscribers = new EventSubscribers({ bus, subscribersMax: config.server.eventSubscribersMax, counters })
+  const authorize = (request: UpgradeRequest): void => void authenticator.authorize(request, 'viewer')
+  rooms.server.socket(eventSocketRoute({ subscribers, authorize, publicUrl: config.server.publicUrl }))
   metrics.gauge('cdr_sockets_open', 'Sockets for call records', () => cdr.sockets)
   const health = new Health({
     version,
@@ -86,6 +98,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
         pool.ready() ? { state: 'ok' } : { state: 'degraded', detail: 'a voice worker is being replaced' },
       storage: () => storageCheck(writer, upkeep),
       records: () => intake.check(),
+      fraud: () => fraudCheck(rooms.fraud),
     },
     metricsText: () => metrics.text(),
   })
@@ -94,11 +107,12 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     audit,
     health,
     calls: new Calls({ live, past: new PastCalls(new Reports(store)) }),
+    events: new Events(subscribers),
     detections: new DetectionResource({ ...rooms.control, configured: config.detection.voice.enabled, audit }),
-    events: new Events({ bus, subscribersMax: config.server.eventSubscribersMax, counters }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
-    analytics: new Analytics({ reports: new CdrReports(store), clock }),
+    analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), selfCheck, clock }),
+    fraud: fraudParts(rooms, audit),
     cdr: { post: (request) => cdr.post(request), bodyBytesMax: config.cdr.doors.bodyBytesMax },
     metricsPublic: config.auth.metricsPublic,
   }

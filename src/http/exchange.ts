@@ -67,6 +67,8 @@ export interface UpgradeRequest {
 export interface Socket {
   /** 1: sent, 0: built up, 2: dropped (then the socket should be closed). */
   send(text: string | Uint8Array): 0 | 1 | 2
+  /** Bytes sent that the peer has not taken; 0 after it has gone. */
+  bufferedBytes(): number
   /** Close with a code of RFC 6455 section 7.4. */
   close(code: number, reason: string): void
   readonly remoteAddress: string
@@ -78,6 +80,8 @@ export interface SocketRoute<State> {
   readonly messageBytesMax: number
   /** s without any message either way before the socket is closed; multiple of 4. */
   readonly idleTimeoutSeconds: number
+  /** Bytes a peer may be behind; what is sent beyond is dropped (`send` answers 2). Default: the library's 64 KiB. */
+  readonly backlogBytesMax?: number
   /** Synchronous: state to go on with, or the refusal that is answered instead of 101. */
   readonly upgrade: (request: UpgradeRequest) => { accept: State } | { refuse: ErrorCode; detail: string }
   readonly open: (socket: Socket, state: State) => void

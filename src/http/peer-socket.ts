@@ -8,6 +8,7 @@ import type { Socket } from './exchange.ts'
 export interface RawSocket {
   send(message: string | Uint8Array, isBinary?: boolean): number
   end(code?: number, reason?: string): void
+  getBufferedAmount(): number
 }
 
 export class PeerSocket<State> implements Socket {
@@ -36,6 +37,10 @@ export class PeerSocket<State> implements Socket {
   send(message: string | Uint8Array): 0 | 1 | 2 {
     if (this.#raw === null) return 2
     return this.#raw.send(message, typeof message !== 'string') as 0 | 1 | 2
+  }
+
+  bufferedBytes(): number {
+    return this.#raw?.getBufferedAmount() ?? 0
   }
 
   close(code: number, reason: string): void {

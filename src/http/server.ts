@@ -108,6 +108,7 @@ class Server implements HttpServer {
     this.#app.ws<{ socket: PeerSocket<State> }>(route.pattern, {
       maxPayloadLength: route.messageBytesMax,
       idleTimeout: route.idleTimeoutSeconds,
+      ...(route.backlogBytesMax === undefined ? {} : { maxBackpressure: route.backlogBytesMax }),
       sendPingsAutomatically: true,
       compression: uws.DISABLED,
       upgrade: (response, request, context) => this.#upgrade(route, names, response, request, context),

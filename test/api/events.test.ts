@@ -66,6 +66,8 @@ describe('GET /v1/events', () => {
     assert.deepEqual(writer.events, [`id: ${first + 3}\nevent: verdict\ndata: {"n":3}`])
     const late = await listen(api, 'types=verdict', { 'last-event-id': String(first) })
     assert.match(late.writer.events[0] ?? '', /event: health\ndata: \{"code":"events_missed"/)
+    const byQuery = await listen(api, `lastEventId=${first + 2}`)
+    assert.deepEqual(byQuery.writer.events, writer.events, 'the query says it too, for the first connection of a page')
     const wrong = await askJson(api.routes, request('/v1/events', { header: { ...api.header, 'last-event-id': '-1' } }))
     assert.equal(wrong.status, 400)
   })
@@ -115,7 +117,7 @@ describe('GET /v1/events', () => {
     api.bus.publish('verdict', {})
     api.bus.publish('verdict', {})
     assert.deepEqual([writer.ended, writer.events.length, api.counters.eventSubscribersSlow], [true, 1, 1])
-    assert.equal(api.events.subscribers, 0)
+    assert.equal(api.subscribers.size, 0)
     close()
   })
 

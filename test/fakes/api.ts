@@ -3,6 +3,7 @@ import { Analytics } from '../../src/api/analytics.ts'
 import { Audit, type AuditRow } from '../../src/api/audit.ts'
 import { Calls } from '../../src/api/calls.ts'
 import { DetectionResource, type DetectionResourceOptions } from '../../src/api/detections.ts'
+import { EventSubscribers } from '../../src/api/event-subscribers.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
 import { Page } from '../../src/api/page.ts'
@@ -12,6 +13,7 @@ import { OperatingError } from '../../src/core/errors.ts'
 import { projectRoot } from '../../src/core/project.ts'
 import { EventBus } from '../../src/notify/event-bus.ts'
 import { FakeLiveCalls, FakePastCalls } from './calls.ts'
+import { fakeFraud } from './fraud.ts'
 import { house } from './people.ts'
 
 export interface ApiOptions {
@@ -47,8 +49,10 @@ export function fakeApi(options: ApiOptions = {}) {
   const live = new FakeLiveCalls()
   const past = new FakePastCalls()
   const bus = new EventBus({ keepMax: options.keepMax ?? 10_000, firstId: clock.wallMs() * 1000, counters })
-  const events = new Events({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
+  const subscribers = new EventSubscribers({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
+  const events = new Events(subscribers)
   const checks: Record<string, Check> = { ...options.checks }
+  const fraud = fakeFraud(clock)
   const routes = apiRoutes({
     authenticator,
     audit,
@@ -67,11 +71,14 @@ export function fakeApi(options: ApiOptions = {}) {
     analytics: new Analytics({
       clock,
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
+      selfCheck: { check: async () => ({ agrees: true, waitingEntries: 0, days: [], arrivals: [] }) },
+      fraud: { report: async () => ({ points: [], kinds: [] }) },
     }),
+    fraud: fraud.parts(audit),
     cdr: { bodyBytesMax: 1000, post: async () => ({ status: 200, body: '{}' }) },
     metricsPublic: options.metricsPublic ?? true,
   })
   const { key } = people.keys.create('viewer', 'screen')
   const header = { authorization: `Bearer ${key}` }
-  return { ...people, rows, live, past, bus, events, checks, routes, key, header }
+  return { ...people, rows, fraud, live, past, bus, subscribers, checks, routes, key, header }
 }
