@@ -89,6 +89,17 @@ describe('control over calls', () => {
     assert.equal(twilio.call(callSid)?.status, 'in-progress', 'the call itself goes on')
   })
 
+  it('is heard once although the answer to its request was lost and the request was made again', async () => {
+    const call = twilio.place(numbers)
+    twilio.trouble({ kind: 'lost', match: '/Streams.json', times: 1 })
+    const { status } = await ask('POST', '/v1/detections', { callSid: call.identity.callSid })
+    assert.equal(status, 201)
+    await until(call.identity.callSid, ({ state, verdict }) => state === 'live' && (verdict?.audioMs ?? 0) >= 500)
+    assert.equal(call.streams.length, 2)
+    assert.equal(call.tracksInUse, 1, 'the token opened one socket')
+    call.end()
+  })
+
   it('says what Twilio said: a call that is over 409, wrong credentials 502, busy 503', async () => {
     const unknown = await ask('POST', '/v1/detections', { callSid: `CA${'0'.repeat(32)}` })
     assert.deepEqual([unknown.status, (unknown.body as { code: string }).code], [409, 'call_over'])
