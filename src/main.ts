@@ -11,11 +11,13 @@ import { type ApiRooms, openApi } from './house/api.ts'
 import { registerGauges } from './house/gauges.ts'
 import { type Ingest, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
+import { openNotify } from './house/notify.ts'
 import type { FirewallOptions } from './house/options.ts'
 import { openStorage, type Storage } from './house/storage.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
 import { EventBus } from './notify/event-bus.ts'
+import type { Notifier } from './notify/notifier.ts'
 import { TrackWatch } from './watch/track-watch.ts'
 import { VoicePool } from './worker/pool.ts'
 
@@ -40,6 +42,8 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const settings = verdictSettings(config.detection.voice, model.manifest, modelLabel(model.manifest))
   const storage = openStorage(options, counters)
   const { writer, runId } = storage
+  const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
+  const notifier = await openNotify({ config, log, clock, metrics, bus, logs: storage.logs })
   const faults = options.faults ?? false
   const [pool] = await Promise.all([
     VoicePool.start({ config: config.detection.voice, model, counters, clock, log, faults }),
@@ -47,12 +51,11 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   ])
 
   const live = new LiveCalls()
-  const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
   const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
   const watch = new TrackWatch({ live, pool, writer, bus, settings, runId, clock, counters, latency })
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
   const ingest = openIngest({ config, log, clock, metrics, pool, watch, server, intake: storage.records.intake })
-  const rooms: ApiRooms = { config, log, clock, keys, metrics, live, bus, pool, settings, storage, server }
+  const rooms: ApiRooms = { config, log, clock, keys, metrics, live, bus, pool, settings, storage, server, notifier }
   for (const route of apiRoutes(openApi(rooms))) server.route(route)
   registerGauges(rooms, ingest.table)
 
@@ -60,7 +63,7 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   ingest.listening(port)
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  return { url, port, pool, close: () => closeHouse(options, { server, ingest, pool, watch, storage }) }
+  return { url, port, pool, close: () => closeHouse(options, { server, ingest, pool, watch, storage, notifier }) }
 }
 
 const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2, 5]
@@ -71,10 +74,11 @@ interface House {
   readonly pool: VoicePool
   readonly watch: TrackWatch
   readonly storage: Storage
+  readonly notifier: Notifier
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage } = house
+  const { server, ingest, pool, watch, storage, notifier } = house
   const { writer, records, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -86,6 +90,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   await pool.drain()
   watch.endAll()
   ingest.stop()
+  await notifier.close()
   await records.intake.close()
   await upkeep.stop()
   await writer.close()

@@ -47,6 +47,7 @@ const doors: Readonly<Record<string, string>> = {
   yaml: 'src/config/load.ts',
   commander: 'src/cli.ts',
   ws: 'src/simulator/',
+  nodemailer: 'src/notify/mail.ts',
   'libphonenumber-js': 'src/wire/numbers.ts',
   '@msgpack/msgpack': 'src/wire/',
   'node:worker_threads': 'src/worker/',

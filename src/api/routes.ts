@@ -11,6 +11,7 @@ import type { Audit } from './audit.ts'
 import type { Calls } from './calls.ts'
 import type { Events } from './events.ts'
 import type { Health } from './health.ts'
+import type { Notifications } from './notifications.ts'
 import { type Page, pagePaths } from './page.ts'
 import { problemOf } from './problem.ts'
 import type { SessionResource } from './session.ts'
@@ -24,6 +25,7 @@ export interface ApiParts {
   readonly session: SessionResource
   readonly page: Page
   readonly analytics: Analytics
+  readonly notifications: Notifications
   /** `POST /v1/cdr`. */
   readonly cdr: { post(request: HttpRequest): Promise<HttpAnswer>; readonly bodyBytesMax: number }
   /** config auth.metricsPublic. */
@@ -56,6 +58,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
       bodyBytesMax: cdr.bodyBytesMax,
       answer: gate.role('ingest', (request) => cdr.post(request)),
     },
+    ...notificationRoutes(gate, parts.notifications),
     { method: 'GET', pattern: '/v1/status', answer: gate.role('viewer', () => health.status()) },
     { method: 'GET', pattern: '/v1/session', answer: gate.open((request) => session.show(request)) },
     { method: 'POST', pattern: '/v1/session', answer: gate.open((request) => session.signIn(request)), ...small },
@@ -65,6 +68,20 @@ export function apiRoutes(parts: ApiParts): Route[] {
       pattern: path,
       answer: gate.open((request) => page.answer(request)),
     })),
+  ]
+}
+
+function notificationRoutes(gate: Gate, notifications: Notifications): Route[] {
+  const path = '/v1/notifications'
+  return [
+    { method: 'GET', pattern: path, answer: gate.role('viewer', () => notifications.list()) },
+    { method: 'GET', pattern: `${path}/dead`, answer: gate.role('operator', () => notifications.dead()) },
+    {
+      method: 'POST',
+      pattern: `${path}/dead/:id/resend`,
+      answer: gate.role('operator', (request, who) => notifications.resend(request, who)),
+      ...small,
+    },
   ]
 }
 

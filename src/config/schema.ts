@@ -3,6 +3,7 @@
  * which is both the documentation and the bottom layer. Unknown keys are refused. Any thread.
  */
 import { z } from 'zod'
+import { notifySchema } from './notify-schema.ts'
 
 const ms = z.number().int().min(0).max(86_400_000)
 const count = z.number().int().min(1).max(10_000_000)
@@ -139,6 +140,7 @@ export const configSchema = z.strictObject({
   twilio,
   detection: z.strictObject({ voice }),
   cdr,
+  notify: notifySchema,
   storage,
   retention: z.strictObject({
     callsDays: days,

@@ -22,6 +22,7 @@ const httpRefused = 'HTTP requests refused before their route'
 const workerLost = 'Workers replaced'
 const storeRows = 'Rows by fate'
 const cdrRecords = 'Call records by fate'
+const noticeDeliveries = 'Tries to hand a notice to one receiver, by fate'
 const cdrSocketsClosed = 'Sockets for call records closed by us'
 
 /** Key in code -> what Prometheus sees. Keys that share a name differ by label. */
@@ -94,6 +95,13 @@ export const counterTable = {
   eventsPublished: counter('events_published', 'Events put on the bus'),
   eventSubscribersSlow: counter('event_subscribers_closed', 'Event subscribers closed', { reason: 'slow' }),
   eventSubscribersRefused: counter('event_subscribers_refused', 'Event subscribers refused: too many at a time'),
+  noticesQueued: counter('notices', 'Notices for receivers, by fate', { fate: 'queued' }),
+  noticesRefused: counter('notices', 'Notices for receivers, by fate', { fate: 'refused' }),
+  noticesDelivered: counter('notice_deliveries', noticeDeliveries, { fate: 'delivered' }),
+  noticesFailed: counter('notice_deliveries', noticeDeliveries, { fate: 'failed' }),
+  noticesDead: counter('notice_deliveries', noticeDeliveries, { fate: 'dead' }),
+  noticesRepeated: counter('notice_deliveries', noticeDeliveries, { fate: 'repeated_stage' }),
+  deadLettersEvicted: counter('dead_letters_evicted', 'Dead letters dropped because there were too many'),
   authDenied: counter('auth_denied', 'Requests without a valid credential or role'),
   authThrottled: counter('auth_throttled', 'Wrong credentials answered 429: too many from one address'),
   sessionsEvicted: counter('sessions_evicted', 'Dashboard sessions ended early because there were too many'),

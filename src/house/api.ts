@@ -10,6 +10,7 @@ import { eventSocketRoute } from '../api/event-socket.ts'
 import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
+import { Notifications } from '../api/notifications.ts'
 import { Page } from '../api/page.ts'
 import type { apiRoutes } from '../api/routes.ts'
 import { SessionResource } from '../api/session.ts'
@@ -25,6 +26,7 @@ import type { UpgradeRequest } from '../http/exchange.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
+import type { Notifier } from '../notify/notifier.ts'
 import { CdrReports } from '../storage/cdr-reports.ts'
 import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
@@ -46,6 +48,7 @@ export interface ApiRooms {
   readonly settings: VerdictSettings
   readonly storage: Storage
   readonly server: HttpServer
+  readonly notifier: Notifier
 }
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
@@ -100,6 +103,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     events: new Events(subscribers),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
+    notifications: new Notifications({ view: rooms.notifier, audit }),
     analytics: new Analytics({ reports: new CdrReports(store), clock }),
     cdr: { post: (request) => cdr.post(request), bodyBytesMax: config.cdr.doors.bodyBytesMax },
     metricsPublic: config.auth.metricsPublic,

@@ -5,9 +5,11 @@ import { Calls } from '../../src/api/calls.ts'
 import { EventSubscribers } from '../../src/api/event-subscribers.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
+import { Notifications, type NotificationsView } from '../../src/api/notifications.ts'
 import { Page } from '../../src/api/page.ts'
 import { apiRoutes } from '../../src/api/routes.ts'
 import { SessionResource } from '../../src/api/session.ts'
+import { OperatingError } from '../../src/core/errors.ts'
 import { projectRoot } from '../../src/core/project.ts'
 import { EventBus } from '../../src/notify/event-bus.ts'
 import { FakeLiveCalls, FakePastCalls } from './calls.ts'
@@ -19,6 +21,15 @@ export interface ApiOptions {
   readonly subscribersMax?: number
   readonly keepMax?: number
   readonly storageBatch?: number
+  readonly notifications?: NotificationsView
+}
+
+const noNotifications: NotificationsView = {
+  views: () => [],
+  deadLetters: () => [],
+  resend: async () => {
+    throw new OperatingError('not_found', 'no dead letter of that id')
+  },
 }
 
 export function fakeApi(options: ApiOptions = {}) {
@@ -46,6 +57,7 @@ export function fakeApi(options: ApiOptions = {}) {
     }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
+    notifications: new Notifications({ view: options.notifications ?? noNotifications, audit }),
     analytics: new Analytics({
       clock,
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
