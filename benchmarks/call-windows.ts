@@ -74,11 +74,11 @@ export async function run(): Promise<BenchmarkRow[]> {
     1,
   )
   const judgedMs = await medianCpuMs(
-    () => {
+    async () => {
       let ids = 0
       const detector = new FraudDetector({ config, newCaseId: () => String(++ids), onCase: () => undefined })
       for (const each of records) detector.record(each)
-      detector.flush()
+      await detector.flush()
     },
     5,
     1,

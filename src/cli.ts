@@ -15,6 +15,7 @@ import { systemClock } from './core/clock.ts'
 import { OperatingError } from './core/errors.ts'
 import { version } from './core/project.ts'
 import { type Prevalence, readPrevalence } from './simulator/cdr-prevalence.ts'
+import { cdrEncodings } from './simulator/cdr-receipt.ts'
 
 const terminal: Terminal = processTerminal()
 const clock = systemClock
@@ -102,7 +103,7 @@ function build(): Command {
 
 function addServe(program: Command): void {
   leaf(program, 'serve', 'the server; prints one JSON log line per event')
-    .option('--demo', 'also play recorded calls through the real sockets and print verdicts as they fall')
+    .option('--demo', 'also play recorded calls and call records through the real sockets, and print what is found')
     .action(async (options: CommonOptions & { demo?: boolean }) => {
       const context = { config: configOf(options), clock, terminal }
       const { serve } = await import('./cli/serve.ts')
@@ -217,6 +218,12 @@ function addSimulateCdr(simulate: Command): void {
     .option('--url <url>', 'send to a server in real time: http://127.0.0.1:8080 or ws://127.0.0.1:8080', serverUrl)
     .option('--key <secret>', 'ingest key of that server, as env:NAME or file:PATH', secret)
     .addOption(
+      new Option('--encoding <name>', 'of messages over ws://; http:// posts NDJSON')
+        .choices(cdrEncodings)
+        .default('msgpack'),
+    )
+    .option('--ask <r>', 'also ask for so many decisions a second, about the calls sent', positiveNumber)
+    .addOption(
       new Option('--seed <k>', 'the same seed gives the same traffic').argParser(wholeNumber(0, 1e9)).default(1),
     )
     .addOption(
@@ -228,10 +235,12 @@ function addSimulateCdr(simulate: Command): void {
     .option('--out <file>', 'labels: id,label,campaign,subject')
     .option('--dirt', 'duplicates, late and disordered records, forks, bad fields: see dirt in the scenario')
     .option('--json', 'the counts as one JSON object')
-    .action(async (options: SimulateCdrOptions & { hours?: number }) => {
+    .action(async (options: SimulateCdrOptions & CommonOptions & { hours?: number }) => {
       const { simulateCdr } = await import('./cli/simulate-cdr.ts')
       const { dirt = false, json = false, seconds = (options.hours ?? 1) * 3600 } = options
-      exitCode = await simulateCdr({ clock, terminal }, { ...options, seconds, dirt, json })
+      const { unackedMessagesMax: messagesMax, unackedBytesMax: bytesMax } = configOf(options).cdr.doors
+      const window = { messagesMax, bytesMax }
+      exitCode = await simulateCdr({ clock, terminal }, { ...options, seconds, dirt, json, window })
     })
 }
 

@@ -8,6 +8,7 @@ import { createMetrics } from './core/metrics.ts'
 import { LiveCalls } from './decisions/live-calls.ts'
 import { verdictSettings } from './decisions/voice-verdict.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
+import { type Control, openControl } from './house/detections.ts'
 import { registerGauges } from './house/gauges.ts'
 import { type Ingest, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
@@ -54,16 +55,38 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
   const watch = new TrackWatch({ live, pool, writer, bus, settings, runId, clock, counters, latency })
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
-  const ingest = openIngest({ config, log, clock, metrics, pool, watch, server, intake: storage.records.intake })
-  const rooms: ApiRooms = { config, log, clock, keys, metrics, live, bus, pool, settings, storage, server, notifier }
+  const control = openControl(options, { metrics, logs: storage.logs, live })
+  const { intake } = storage.records
+  const ingest = openIngest({ config, log, clock, metrics, pool, watch, server, intake, control })
+  const rooms: ApiRooms = {
+    config,
+    log,
+    clock,
+    keys,
+    metrics,
+    live,
+    bus,
+    pool,
+    settings,
+    storage,
+    server,
+    control,
+    notifier,
+  }
   for (const route of apiRoutes(openApi(rooms))) server.route(route)
   registerGauges(rooms, ingest.table)
 
   const port = await server.listen(config.server.host, config.server.port)
   ingest.listening(port)
+  control.detections.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  return { url, port, pool, close: () => closeHouse(options, { server, ingest, pool, watch, storage, notifier }) }
+  return {
+    url,
+    port,
+    pool,
+    close: () => closeHouse(options, { server, ingest, pool, watch, storage, control, notifier }),
+  }
 }
 
 const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2, 5]
@@ -75,13 +98,15 @@ interface House {
   readonly watch: TrackWatch
   readonly storage: Storage
   readonly notifier: Notifier
+  readonly control: Control
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, notifier } = house
+  const { server, ingest, pool, watch, storage, control, notifier } = house
   const { writer, records, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
+  control.detections.close()
   const deadlineMs = clock.steadyMs() + config.server.drainMs
   while (ingest.table.size > 0 && clock.steadyMs() < deadlineMs) {
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -91,6 +116,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   watch.endAll()
   ingest.stop()
   await notifier.close()
+  control.rest.close()
   await records.intake.close()
   await upkeep.stop()
   await writer.close()

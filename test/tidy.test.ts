@@ -46,6 +46,7 @@ const doors: Readonly<Record<string, string>> = {
   pino: 'src/core/log.ts',
   yaml: 'src/config/load.ts',
   commander: 'src/cli.ts',
+  twilio: 'src/actions/',
   ws: 'src/simulator/',
   nodemailer: 'src/notify/mail.ts',
   'libphonenumber-js': 'src/wire/numbers.ts',

@@ -8,6 +8,7 @@ export { base64Decode } from './base64'
 export { cepstra } from './cepstra'
 export { aLawToFloat, fullScalePairs, muLawToFloat } from './g711'
 export { goertzel } from './goertzel'
+export { scanMedia } from './media'
 export {
   A_LAW,
   BANDS,
@@ -21,6 +22,7 @@ export {
   FFT_MAX,
   FRAMES_MAX,
   GOERTZEL,
+  MEDIA,
   NARROW,
   NARROW_SAMPLES_MAX,
   POWER,

@@ -6,6 +6,8 @@
  *        0 ┌──────────────────────────────────────────────┐
  *          │ compiler's own statics (none today)          │
  *   0x0400 │ TEXT      base64 text of one message         │ 10,688 + 64 slack
+ *   0x2E00 │ MEDIA     fields of one message, then the   │
+ *          │           stretches of text between them     │    448
  *   0x3000 │ BYTES     G.711 bytes decoded last           │  8,000 + 192 slack
  *   0x5000 │ A_LAW     256 x f32                          │  1,024
  *   0x5400 │ TAPS      interpolator, 2 x 40 x f32         │    320
@@ -30,6 +32,7 @@
  *          └──────────────────────────────────────────────┘
  */
 export const TEXT: i32 = 0x400
+export const MEDIA: i32 = 0x2e00
 export const BYTES: i32 = 0x3000
 export const A_LAW: i32 = 0x5000
 export const TAPS: i32 = 0x5400

@@ -1,17 +1,19 @@
 /**
  * `GET /v1/analytics/{report}?from&to&step`: reports over a span of time. `from` and `to` are ISO 8601 or ms since
  * the epoch (default: the last hour of traffic, the last day of quality), `step` is seconds. Here: `traffic` and
- * `quality` of call records. Main thread.
+ * `quality` of call records, and `selfcheck`: whether their counts agree with one another. Main thread.
  */
 import { z } from 'zod'
 import type { Clock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 import type { CdrReports, Span } from '../storage/cdr-reports.ts'
+import type { CdrSelfCheck } from '../storage/cdr-self-check.ts'
 import { json } from './problem.ts'
 
 export interface AnalyticsOptions {
   readonly reports: Pick<CdrReports, 'traffic' | 'quality'>
+  readonly selfCheck: Pick<CdrSelfCheck, 'check'>
   readonly clock: Clock
 }
 
@@ -41,7 +43,8 @@ export class Analytics {
     const name = request.params['report']
     if (name === 'traffic') return this.#traffic(request)
     if (name === 'quality') return this.#quality(request)
-    throw new OperatingError('not_found', 'no such report; there are traffic and quality')
+    if (name === 'selfcheck') return this.#selfCheck(request)
+    throw new OperatingError('not_found', 'no such report; there are traffic, quality and selfcheck')
   }
 
   async #traffic(request: HttpRequest): Promise<HttpAnswer> {
@@ -56,6 +59,11 @@ export class Analytics {
     const query = parsed(request.query)
     const span = this.#span(query, 86_400_000)
     return json(200, { ...told(span), sources: await this.#options.reports.quality(span, query.source) })
+  }
+
+  async #selfCheck(request: HttpRequest): Promise<HttpAnswer> {
+    const span = this.#span(parsed(request.query), 7 * 86_400_000)
+    return json(200, { ...told(span), ...(await this.#options.selfCheck.check(span)) })
   }
 
   #span(query: z.infer<typeof shape>, defaultMs: number): Span {

@@ -9,6 +9,7 @@ import type { HttpAnswer, HttpRequest, HttpStream, Route } from '../http/exchang
 import type { Analytics } from './analytics.ts'
 import type { Audit } from './audit.ts'
 import type { Calls } from './calls.ts'
+import type { DetectionResource } from './detections.ts'
 import type { Events } from './events.ts'
 import type { Health } from './health.ts'
 import type { Notifications } from './notifications.ts'
@@ -21,6 +22,7 @@ export interface ApiParts {
   readonly audit: Audit
   readonly health: Health
   readonly calls: Calls
+  readonly detections: DetectionResource
   readonly events: Events
   readonly session: SessionResource
   readonly page: Page
@@ -59,6 +61,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
       answer: gate.role('ingest', (request) => cdr.post(request)),
     },
     ...notificationRoutes(gate, parts.notifications),
+    ...detectionRoutes(parts.detections, gate),
     { method: 'GET', pattern: '/v1/status', answer: gate.role('viewer', () => health.status()) },
     { method: 'GET', pattern: '/v1/session', answer: gate.open((request) => session.show(request)) },
     { method: 'POST', pattern: '/v1/session', answer: gate.open((request) => session.signIn(request)), ...small },
@@ -80,6 +83,28 @@ function notificationRoutes(gate: Gate, notifications: Notifications): Route[] {
       method: 'POST',
       pattern: `${path}/dead/:id/resend`,
       answer: gate.role('operator', (request, who) => notifications.resend(request, who)),
+      ...small,
+    },
+  ]
+}
+
+function detectionRoutes(detections: DetectionResource, gate: Gate): Route[] {
+  const [path, one, rules] = ['/v1/detections', '/v1/detections/:id', '/v1/detections/rules']
+  return [
+    {
+      method: 'POST',
+      pattern: path,
+      answer: gate.role('operator', (...asked) => detections.start(...asked)),
+      ...small,
+    },
+    { method: 'GET', pattern: path, answer: gate.role('viewer', (request) => detections.list(request)) },
+    { method: 'GET', pattern: rules, answer: gate.role('viewer', () => detections.rules()) },
+    { method: 'PUT', pattern: rules, answer: gate.role('operator', (...asked) => detections.replaceRules(...asked)) },
+    { method: 'GET', pattern: one, answer: gate.role('viewer', (request) => detections.get(request)) },
+    {
+      method: 'DELETE',
+      pattern: one,
+      answer: gate.role('operator', (...asked) => detections.stop(...asked)),
       ...small,
     },
   ]

@@ -33,6 +33,7 @@ declare namespace WebAssembly {
 export interface KernelFunctions {
   move(target: number, source: number, bytes: number): void
   fill(target: number, value: number, bytes: number): void
+  scanMedia(count: number, sequenceNumberMax: number, timestampMsMax: number): number
   base64Decode(source: number, count: number, target: number): number
   muLawToFloat(source: number, target: number, count: number): void
   aLawToFloat(source: number, target: number, count: number): void
@@ -56,6 +57,7 @@ export interface KernelFunctions {
 export const kernelFunctionNames = [
   'move',
   'fill',
+  'scanMedia',
   'base64Decode',
   'muLawToFloat',
   'aLawToFloat',
@@ -69,6 +71,7 @@ export const kernelFunctionNames = [
 /** Places and capacities, exported by the binary so that nobody repeats them. See wasm/memory-map.ts. */
 export const kernelPlaceNames = [
   'TEXT',
+  'MEDIA',
   'BYTES',
   'A_LAW',
   'TAPS',

@@ -1,11 +1,13 @@
 /**
- * What `serve --demo` adds to the server: a Twilio account that exists only here, log lines for people, and the
- * player's process, which speaks to the server through its real doors and dies with it.
+ * What `serve --demo` adds to the server: a Twilio account and a key for call records that exist only here, log lines
+ * for people, and the player's process, which speaks to the server through its real doors and dies with it.
  */
 import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import { ApiKeys } from '../access/api-keys.ts'
 import type { Config } from '../config/schema.ts'
+import type { Clock } from '../core/clock.ts'
 import type { Log, LogFields } from '../core/log.ts'
 import { makeDemoAccount } from './demo-account.ts'
 import type { DemoOrders } from './demo-player.child.ts'
@@ -35,6 +37,16 @@ export function demoLog(terminal: Pick<Terminal, 'remark'>, bound: LogFields = {
   }
 }
 
+/** A key to send call records with, for this run: what a former demo left is revoked. */
+export function demoIngestKey(dataDir: string, clock: Clock): { readonly key: string; revoke(): void } {
+  const keys = new ApiKeys({ dataDir, clock, random: randomBytes })
+  for (const { id, name, revokedAt } of keys.list()) if (name === demoKeyName && revokedAt === null) keys.revoke(id)
+  const { id, key } = keys.create('ingest', demoKeyName)
+  return { key, revoke: () => void keys.revoke(id) }
+}
+
+const demoKeyName = 'demo switch'
+
 export interface DemoPlayer {
   stop(): Promise<void>
 }
@@ -43,8 +55,10 @@ export interface DemoPlayerOptions {
   readonly config: Config
   readonly terminal: Terminal
   readonly url: string
-  /** A key to listen to verdicts with; without one the demo plays silently. */
+  /** A key to listen to events with; without one the demo plays silently. */
   readonly key: string | undefined
+  /** A key to send call records with. */
+  readonly ingestKey: string
 }
 
 /** The lines people look for first. */
@@ -54,7 +68,7 @@ export function welcomeLines(url: string, key: string | undefined): string[] {
   return [rule, `  Dashboard   ${dashboard}`, rule]
 }
 
-export function startDemoPlayer({ config, terminal, url, key }: DemoPlayerOptions): DemoPlayer {
+export function startDemoPlayer({ config, terminal, url, key, ingestKey }: DemoPlayerOptions): DemoPlayer {
   for (const line of welcomeLines(url, key)) terminal.print(line)
   const [account] = config.twilio.accounts
   const child = fork(fileURLToPath(new URL('./demo-player.child.js', import.meta.url)), { stdio: 'inherit' })
@@ -66,6 +80,7 @@ export function startDemoPlayer({ config, terminal, url, key }: DemoPlayerOption
       authToken: account!.authTokens[0]!,
     },
     key: key ?? null,
+    ingestKey,
   }
   child.send(orders)
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))

@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { lookup } from 'node:dns/promises'
-import { mkdtempSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -17,6 +17,7 @@ import { silentLog } from '../core/log.ts'
 import { zeroCounters } from '../core/metrics.ts'
 import { activeModelDir, loadVoiceModel, modelLabel } from '../inference/model-file.ts'
 import { VoiceDetector } from '../inference/voice-detector.ts'
+import type { SelfCheck } from '../storage/cdr-self-check.ts'
 import { createStore } from '../storage/stores.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 
@@ -63,6 +64,8 @@ export async function doctor(context: DoctorContext): Promise<ExitCode> {
   tell('onnxruntime', await inference(model.dir))
   for (const [name, finding] of await storage(config, context.clock)) tell(name, finding)
   tell('port', await port(config))
+  const records = await callRecords(config)
+  if (records !== null) tell('call records', records)
   tell('twilio url', await publicUrl(config))
   tell('twilio accounts', accounts(config))
   return failed ? 1 : 0
@@ -233,6 +236,32 @@ async function answersHealth(url: string): Promise<boolean> {
   } catch {
     return false
   }
+}
+
+/** Where a server of ours runs with our data: whether its counts of call records agree with one another. */
+async function callRecords({ dataDir, server }: Config): Promise<Finding | null> {
+  const path = '/v1/analytics/selfcheck'
+  try {
+    const key = readFileSync(join(dataDir, 'admin.key'), 'utf8').trim()
+    const url = `${server.tls ? 'https' : 'http'}://${server.host}:${server.port}${path}`
+    const signal = AbortSignal.timeout(networkTimeoutMs * 6)
+    const answer = await fetch(url, { headers: { authorization: `Bearer ${key}` }, signal })
+    if (answer.status !== 200) return null
+    return countsFinding((await answer.json()) as SelfCheck, path)
+  } catch {
+    return null
+  }
+}
+
+function countsFinding({ agrees, waitingEntries, days, arrivals }: SelfCheck, path: string): Finding {
+  const records = days.reduce((sum, day) => sum + day.records, 0)
+  if (agrees) return ok(`${records} of 7 days: table, reports and what was accepted agree`)
+  const mend = `look at GET ${path}`
+  const day = days.find(({ differs }) => differs.length > 0)
+  if (day !== undefined) return warn(`${day.day} ${day.source}: ${day.differs.join(', ')} differ`, mend)
+  const lost = arrivals.filter(({ state }) => state === 'fewer_stored')
+  const missing = lost.reduce((sum, { accepted, stored }) => sum + accepted - stored, 0)
+  return warn(`${missing} records accepted and not stored, ${waitingEntries} log entries wait`, mend)
 }
 
 async function publicUrl({ server }: Config): Promise<Finding> {

@@ -91,8 +91,8 @@ export class Replay {
   }
 
   /** The input is at its end. @returns the cases, worst first. */
-  finish(): FraudCase[] {
-    this.detector.flush()
+  async finish(): Promise<FraudCase[]> {
+    await this.detector.flush()
     const cases = [...this.#cases.values()].sort((a, b) => severity(b) - severity(a) || a.openedMs - b.openedMs)
     for (const each of cases) this.forecast.hour(each.openedMs).alerts++
     return cases
@@ -110,6 +110,7 @@ export async function runReplay(options: ReplayOptions): Promise<ExitCode> {
     const total = options.file === '-' || options.input !== undefined ? 0 : sizeOf(options.file)
     let shownMs = startMs
     await pump(options, source, chosenFormat(options.format), async (bytes) => {
+      await replay.detector.advance()
       const nowMs = clock.steadyMs()
       if (nowMs - shownMs < 500) return true
       shownMs = nowMs
@@ -118,7 +119,7 @@ export async function runReplay(options: ReplayOptions): Promise<ExitCode> {
       return true
     })
     source.end()
-    const cases = replay.finish()
+    const cases = await replay.finish()
     terminal.progress('')
     const seconds = (clock.steadyMs() - startMs) / 1000
     if (options.json) terminal.print(JSON.stringify(document(replay, cases, options, seconds)))

@@ -1,7 +1,8 @@
 /**
  * `serve`: starts the server and stays until SIGTERM or SIGINT, then lets live calls finish as far as `server.drainMs`
  * allows; a second signal ends at once. stdout carries JSON log lines; what is for people (a new admin key) goes to
- * stderr. With `--demo` recorded calls are played by a child process and the lines are for people.
+ * stderr. With `--demo` recorded calls and call records are played by a child process and the lines
+ * are for people.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +11,7 @@ import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { createLog } from '../core/log.ts'
 import { startFirewall } from '../main.ts'
-import { demoConfig, demoLog, startDemoPlayer } from './demo.ts'
+import { type DemoPlayer, demoConfig, demoIngestKey, demoLog, startDemoPlayer } from './demo.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 
 export interface ServeContext {
@@ -38,15 +39,25 @@ export async function serve(context: ServeContext, { demo }: { demo: boolean }):
   }
   const firewall = await Promise.race([startFirewall({ config, log, clock, adminKeyMade }), signal])
   if (firewall === undefined) return 0
-  const player = demo
-    ? startDemoPlayer({ config, terminal, url: firewall.url, key: key ?? adminKeyIn(config.dataDir) })
-    : undefined
+  const player = demo ? startPlayer(context, config, firewall.url, key) : undefined
   await signal
   process.once('SIGTERM', () => process.exit(exitAtOnce))
   process.once('SIGINT', () => process.exit(exitAtOnce))
   await player?.stop()
   await firewall.close()
   return 0
+}
+
+function startPlayer({ clock, terminal }: ServeContext, config: Config, url: string, made?: string): DemoPlayer {
+  const key = made ?? adminKeyIn(config.dataDir)
+  const ingest = demoIngestKey(config.dataDir, clock)
+  const player = startDemoPlayer({ config, terminal, url, key, ingestKey: ingest.key })
+  return {
+    async stop() {
+      await player.stop()
+      ingest.revoke()
+    },
+  }
 }
 
 function nextSignal(): Promise<void> {

@@ -10,9 +10,11 @@ import { messageOf, OperatingError } from '../core/errors.ts'
 import { cdrLine, type LabelledCdr, labelHead, labelLine } from '../simulator/cdr-call.ts'
 import { DirtyTraffic } from '../simulator/cdr-dirt.ts'
 import { cdrDoor } from '../simulator/cdr-door.ts'
-import { type CdrLoadOptions, type CdrLoadReport, runCdrLoad } from '../simulator/cdr-load.ts'
+import { type CdrLoadOptions, type CdrLoadReport, type Percentiles, runCdrLoad } from '../simulator/cdr-load.ts'
 import { type CampaignKind, campaignKinds, type Prevalence } from '../simulator/cdr-prevalence.ts'
+import type { CdrEncoding } from '../simulator/cdr-receipt.ts'
 import type { PlanName } from '../simulator/cdr-scenario.ts'
+import type { CreditWindow } from '../simulator/cdr-socket-door.ts'
 import { CdrTraffic } from '../simulator/cdr-traffic.ts'
 import { type ExitCode, progressText, type Terminal, table } from './terminal.ts'
 
@@ -28,6 +30,12 @@ export interface SimulateCdrOptions {
   /** Server to send to, in real time: http(s):// or ws(s)://. */
   readonly url?: string | undefined
   readonly key?: string | undefined
+  /** Of a WebSocket's messages; posts are NDJSON. */
+  readonly encoding?: CdrEncoding | undefined
+  /** Decisions asked for a second, beside the records. */
+  readonly ask?: number | undefined
+  /** What the server lets a socket have unacknowledged. */
+  readonly window?: CreditWindow | undefined
   /** NDJSON of records. */
   readonly records?: string | undefined
   /** CSV of labels. */
@@ -70,7 +78,11 @@ export async function simulateCdr(context: SimulateCdrContext, options: Simulate
   }
   let load: CdrLoadReport | undefined
   if (url === undefined) for (let cdr = source.next(); cdr !== undefined; cdr = source.next()) sent(cdr)
-  else load = await sendAll({ source, door: cdrDoor({ url, key }), clock, ...traffic.span, sent })
+  else {
+    const { encoding, window, ask } = options
+    const door = cdrDoor({ url, key, encoding, window })
+    load = await sendAll({ source, door, clock, ...traffic.span, sent, asksPerSecond: ask })
+  }
   records?.end()
   labels?.end()
   terminal.progress('')
@@ -210,12 +222,18 @@ function print(terminal: Terminal, options: SimulateCdrOptions, outcome: Outcome
 }
 
 function printLoad(terminal: Terminal, load: CdrLoadReport): void {
-  const times = ({ p50, p99, max }: CdrLoadReport['answer']) =>
-    `${[p50, p99, max].map((ms) => ms.toFixed(1)).join(' / ')} ms`
-  const { sent, accepted, duplicates, rejected, resent } = load
-  terminal.print(`sent ${sent}: accepted ${accepted}, duplicates ${duplicates}, rejected ${rejected}`)
-  terminal.print(`sent per second ${load.sentPerSecond.toFixed(0)}, batches sent again ${resent}`)
+  const times = ({ p50, p99, max }: Percentiles) => `${[p50, p99, max].map((ms) => ms.toFixed(1)).join(' / ')} ms`
+  const { sent, accepted, duplicates, rejected, resent, reconnects, decisions } = load
+  const acked = accepted + duplicates + rejected
+  terminal.print(`sent ${sent}, acked ${acked}: accepted ${accepted}, duplicates ${duplicates}, rejected ${rejected}`)
+  const again = `batches sent again ${resent}, reconnects ${reconnects}`
+  terminal.print(`sent per second ${load.sentPerSecond.toFixed(0)}, ${again}`)
   terminal.print(`answer p50 / p99 / max ${times(load.answer)}, own lateness ${times(load.lateness)}`)
+  if (decisions === undefined) return
+  const { asked, answered, failed, actions, answer } = decisions
+  const told = Object.entries(actions).map(([action, count]) => `${action} ${count}`)
+  terminal.print(`decisions asked ${asked}, answered ${answered}, failed ${failed}: ${told.join(', ')}`)
+  terminal.print(`decision p50 / p99 / max ${times(answer)}`)
 }
 
 function rankOf(label: string): number {

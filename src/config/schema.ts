@@ -37,9 +37,57 @@ const twilio = z.strictObject({
   tokenTtlMs: ms,
   tokensMax: count,
   messageBytesMax: bytes.max(16_777_216),
+  rest: z.strictObject({
+    timeoutMs: z.number().int().min(100).max(60_000),
+    totalMs: z.number().int().min(100).max(600_000),
+    triesMax: z.number().int().min(1).max(10),
+    backoffMs: z.number().int().min(1).max(60_000),
+    atOnce: z.number().int().min(1).max(100),
+    waitingMax: count,
+  }),
 })
 
+const hoursShape = /^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$/
+const prefixes = z
+  .array(z.string().regex(/^[0-9]{1,15}$/, 'E.164 digits without +; a prefix counts'))
+  .min(1)
+  .max(10_000)
+
+/** One rule of which calls are listened to; everything it names must fit. */
+export const detectionRule = z.strictObject({
+  name: z.string().min(1).max(80),
+  listen: z.boolean(),
+  to: prefixes.optional(),
+  from: prefixes.optional(),
+  accounts: z
+    .array(z.string().regex(/^AC[0-9a-fA-F]{32}$/, 'a Twilio account SID'))
+    .min(1)
+    .optional(),
+  direction: z.enum(['inbound', 'outbound']).optional(),
+  days: z
+    .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
+    .min(1)
+    .optional(),
+  hours: z.string().regex(hoursShape, 'HH:MM-HH:MM, like 22:00-06:00').optional(),
+  until: z.iso.datetime({ offset: true }).optional(),
+})
+export const detectionRules = z.array(detectionRule).max(1000)
+
+function isTimeZone(name: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== ''
+  } catch {
+    return false
+  }
+}
+
 const voice = z.strictObject({
+  enabled: z.strictObject({
+    default: z.boolean(),
+    timeZone: z.string().refine(isTimeZone, 'a time zone, like UTC or Europe/London'),
+    rules: detectionRules,
+  }),
+  restartStreams: z.boolean(),
   workers: z.number().int().min(1).max(64),
   callsMax: count,
   ringBytes: bytes.max(1_073_741_824),
@@ -154,6 +202,7 @@ export const configSchema = z.strictObject({
 
 export type Config = z.infer<typeof configSchema>
 export type VoiceConfig = Config['detection']['voice']
+export type DetectionRule = z.infer<typeof detectionRule>
 export type TwilioConfig = Config['twilio']
 export type CdrConfig = Config['cdr']
 export type CdrDoorsConfig = CdrConfig['doors']

@@ -37,6 +37,15 @@ export const errorCodes = {
   config_invalid: { status: 500, domain: 'config', retryable: false },
   audio_unreadable: { status: 400, domain: 'peer', retryable: false },
   worker_lost: { status: 500, domain: 'internal', retryable: true },
+  conflict: { status: 409, domain: 'peer', retryable: false },
+  detection_disabled: { status: 409, domain: 'peer', retryable: false },
+  call_not_answered: { status: 409, domain: 'peer', retryable: true },
+  call_over: { status: 409, domain: 'peer', retryable: false },
+  streams_full: { status: 409, domain: 'peer', retryable: false },
+  twilio_unauthenticated: { status: 502, domain: 'config', retryable: false },
+  twilio_rejected: { status: 502, domain: 'dependency', retryable: false },
+  twilio_busy: { status: 503, domain: 'dependency', retryable: true },
+  twilio_unavailable: { status: 503, domain: 'dependency', retryable: true },
   internal: { status: 500, domain: 'internal', retryable: false },
 } as const satisfies Record<string, { status: number; domain: ErrorDomain; retryable: boolean }>
 

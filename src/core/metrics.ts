@@ -23,6 +23,7 @@ const workerLost = 'Workers replaced'
 const storeRows = 'Rows by fate'
 const cdrRecords = 'Call records by fate'
 const noticeDeliveries = 'Tries to hand a notice to one receiver, by fate'
+const twilioRequests = 'Requests to Twilio by outcome, after the last try'
 const cdrSocketsClosed = 'Sockets for call records closed by us'
 
 /** Key in code -> what Prometheus sees. Keys that share a name differ by label. */
@@ -75,6 +76,21 @@ export const counterTable = {
   verdictsChanged: counter('verdicts_changed', 'Label changes'),
   workerThrew: counter('workers_replaced', workerLost, { reason: 'threw' }),
   workerHung: counter('workers_replaced', workerLost, { reason: 'hung' }),
+  twilioDone: counter('twilio_requests', twilioRequests, { outcome: 'done' }),
+  twilioCallOver: counter('twilio_requests', twilioRequests, { outcome: 'call_over' }),
+  twilioStreamsFull: counter('twilio_requests', twilioRequests, { outcome: 'streams_full' }),
+  twilioUnauthenticated: counter('twilio_requests', twilioRequests, { outcome: 'unauthenticated' }),
+  twilioBusy: counter('twilio_requests', twilioRequests, { outcome: 'busy' }),
+  twilioUnavailable: counter('twilio_requests', twilioRequests, { outcome: 'unavailable' }),
+  twilioRejected: counter('twilio_requests', twilioRequests, { outcome: 'rejected' }),
+  twilioRetried: counter('twilio_requests_retried', 'Tries of requests to Twilio that were made again'),
+  detectionsAsked: counter('detections', 'Detections by what began or ended them', { event: 'asked' }),
+  detectionsOffered: counter('detections', 'Detections by what began or ended them', { event: 'offered' }),
+  detectionsFailed: counter('detections', 'Detections by what began or ended them', { event: 'failed' }),
+  detectionsUntracked: counter('detections_untracked', 'Streams that no detection stands for: too many at a time'),
+  detectionsUnwritten: counter('detections_unwritten', 'Changes of detections that the journal did not take'),
+  streamsRestarted: counter('streams_restarted', 'Streams asked for again: broken, or cut by a restart'),
+  callsNotListened: counter('calls_not_listened', 'Calls left alone because a rule says so'),
   rowsStored: counter('store_rows', storeRows, { fate: 'stored' }),
   rowsSpooled: counter('store_rows', storeRows, { fate: 'spooled' }),
   rowsRefused: counter('store_rows', storeRows, { fate: 'refused_spool_full' }),

@@ -228,7 +228,8 @@ export class Cases {
 
   #strengthen(held: Held, { signal, event, evidence }: Sighting): FraudCase {
     const { it } = held
-    it.lastSeenMs = event.timeMs
+    // What waited for the scorer comes after what did not.
+    it.lastSeenMs = Math.max(it.lastSeenMs, event.timeMs)
     held.signalCalls = Math.max(signal.calls, held.signalCalls * 0.9)
     if (signal.kind === it.kind && signal.score >= it.score * 0.98 && signal.calls >= held.reasonCalls) {
       it.reasons = signal.reasons

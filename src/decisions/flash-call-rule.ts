@@ -6,11 +6,12 @@
  * (distinct B), the calling numbers are many of one range with even tail digits, and the machine rings for the same
  * time every time.
  */
-import { type FeatureName, feature } from '../features/call-features.ts'
+import { type FeatureName, feature, featureCount } from '../features/call-features.ts'
 
+/** Judges windows of keys in batches; the rule below, or a trained model. */
 export interface FlashCallScorer {
-  /** Probability-like score of the features of one key and window, 0..1. */
-  score(features: Float32Array): number
+  /** `features`: `count` rows of `featureCount` floats. Answers a probability per row, in order. */
+  scores(features: Float32Array, count: number): Promise<Float32Array>
 }
 
 const offset = -9
@@ -29,11 +30,15 @@ const weights: readonly (readonly [FeatureName, number])[] = [
 const steadyRing = { weight: 1.2, sdMaxS: 2 }
 
 export const flashCallRule: FlashCallScorer = {
-  score(features) {
-    let sum = offset
-    for (const [name, weight] of weights) sum += weight * (features[feature[name]] ?? 0)
-    const sd = features[feature.ringSdS] ?? -1
-    if (sd >= 0) sum += steadyRing.weight * Math.max(0, 1 - sd / steadyRing.sdMaxS)
-    return 1 / (1 + Math.exp(-sum))
+  async scores(features, count) {
+    return Float32Array.from({ length: count }, (_, row) => scoreOf(features, row * featureCount))
   },
+}
+
+function scoreOf(features: Float32Array, at: number): number {
+  let sum = offset
+  for (const [name, weight] of weights) sum += weight * (features[at + feature[name]] ?? 0)
+  const sd = features[at + feature.ringSdS] ?? -1
+  if (sd >= 0) sum += steadyRing.weight * Math.max(0, 1 - sd / steadyRing.sdMaxS)
+  return 1 / (1 + Math.exp(-sum))
 }

@@ -4,12 +4,15 @@
  */
 import { kindOf } from '../features/call-windows.ts'
 import { callMarks } from '../features/recent-calls.ts'
-import { logistic, percent, type Signal } from './fraud-signal.ts'
+import { type FlashCandidate, logistic, percent, type Signal } from './fraud-signal.ts'
 import { levelFactor, oneHour, type RuleContext, tenMinutes } from './rule-context.ts'
 
-/** Blinks of many numbers of a range or a route, or of one number, to ever new people. [S] */
-export function flashCall(c: RuleContext): Signal | null {
-  const { attemptsMin, scoreMin } = c.rules.flashCall
+/**
+ * Blinks of many numbers of a range or a route, or of one number, to ever new people. [S] Whether it is one the scorer
+ * says, later and for many at once.
+ */
+export function flashCandidate(c: RuleContext): FlashCandidate | null {
+  const { attemptsMin } = c.rules.flashCall
   const attempts = c.sum('attempts')
   const broad = c.view.kind >= kindOf.route_destination ? 2 : 1
   if (attempts < attemptsMin * broad * levelFactor[c.level]! || c.of('blinkShare') < 0.5) return null
@@ -17,8 +20,6 @@ export function flashCall(c: RuleContext): Signal | null {
   if (c.of('sequentialShare') > 0.3 || c.of('callbackShare') > 0.02) return null
   // One number, or a few, cannot carry a code.
   if (c.of('distinctAShare') * attempts < 5) return null
-  const score = c.scorer.score(c.features)
-  if (score < scoreMin) return null
   const reasons = [
     c.reason(
       'blink',
@@ -28,7 +29,16 @@ export function flashCall(c: RuleContext): Signal | null {
     c.reason('spread', `${percent(c.of('distinctBShare'))} of the called numbers differ`),
   ]
   if (c.of('ringSdS') >= 0) reasons.push(c.reason('steady_ring', c.ring()))
-  return { kind: 'flash_call', score, calls: c.sum('blink'), level: c.level, marks: callMarks.blink, reasons }
+  const { level } = c
+  const signal: Signal = {
+    kind: 'flash_call',
+    score: 0,
+    calls: c.sum('blink'),
+    level,
+    marks: callMarks.blink,
+    reasons,
+  }
+  return { signal, features: c.features.slice() }
 }
 
 /**

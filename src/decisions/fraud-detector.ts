@@ -1,7 +1,11 @@
 /**
  * The whole CDR judgement behind one door: canonical records in, cases out. Orders calls by event time, updates the
  * windows, lets the rules look at keys that have moved enough, gathers signals into cases, and tells which open cases
- * each call falls under. The same object serves the live path and `replay`. Any thread, one owner.
+ * each call falls under. What only the scorer can decide waits until event time has passed a whole second and is then
+ * judged in one batch, so results depend on the order of records and never on how they were cut into batches. The same
+ * object serves the live path and `replay`. Any thread, one owner.
+ *
+ *   record() -> heap by event time -> released calls -> advance(): windows, rules, cases -> flash queue -> scorer
  */
 import type { CdrConfig } from '../config/schema.ts'
 import { type CallEvent, callEventOf } from '../features/call-event.ts'
@@ -9,10 +13,11 @@ import { CallWindows, keyKinds, kindOf, longTalkS, shortTalkS, WindowView } from
 import { ReorderBuffer, type ReorderLimits } from '../features/reorder-buffer.ts'
 import { levelTicks, panesPerWindow, tickMs } from '../features/window-panes.ts'
 import type { CdrRecord } from '../wire/cdr-record.ts'
-import { type CaseListener, Cases, type FraudCase } from './cases.ts'
+import { type CaseListener, Cases, type FraudCase, type Sighting } from './cases.ts'
 import { type FlashCallScorer, flashCallRule } from './flash-call-rule.ts'
+import { FlashQueue, type KeyAt } from './flash-queue.ts'
 import { FraudRules } from './fraud-rules.ts'
-import { type CaseKind, caseKinds, type Signal } from './fraud-signal.ts'
+import { type CaseKind, caseKinds, type FlashCandidate, type Signal } from './fraud-signal.ts'
 
 /** A key is looked at after so many calls, and the busier it is the rarer: after an eighth of its last ten minutes. */
 const lookAfterMin = 4
@@ -42,12 +47,19 @@ export class FraudDetector {
   readonly windows: CallWindows
   readonly cases: Cases
   readonly #rules: FraudRules
+  readonly #flash: FlashQueue
   readonly #reorder: ReorderBuffer
   readonly #config: CdrConfig
   readonly #onCall: (event: CallEvent, cases: readonly FraudCase[]) => void
   readonly #view = new WindowView()
   readonly #signals: Signal[] = []
+  readonly #candidates: FlashCandidate[] = []
   readonly #matched: FraudCase[] = []
+  /** Calls in event order that `advance` has not come to yet. */
+  #released: CallEvent[] = []
+  #turn: Promise<void> = Promise.resolve()
+  /** Whole seconds of event time. */
+  #second = Number.NEGATIVE_INFINITY
   /** Calls that came too late for the windows. */
   late = 0
   /** Records that are no attempt of their own: other legs, forks. */
@@ -59,17 +71,19 @@ export class FraudDetector {
     this.#config = config
     this.windows = new CallWindows({ ...config.keys, recentCallsMax: config.windows.recentCallsMax })
     this.cases = new Cases(config.cases, config.keys.destinationDigits, newCaseId, onCase)
-    this.#rules = new FraudRules(this.windows, config.rules, scorer)
+    this.#rules = new FraudRules(this.windows, config.rules)
+    this.#flash = new FlashQueue(scorer, config.rules.flashCall.scoreMin)
     this.#onCall = options.onCall ?? (() => undefined)
     this.#reorder = new ReorderBuffer(
       options.reorder ?? config.windows,
-      (event) => this.#observe(event),
+      (event) => this.#released.push(event),
       () => {
         this.late++
       },
     )
   }
 
+  /** Takes a record in; `advance` goes on with what it lets go. */
   record(record: CdrRecord): void {
     if (!record.isAttempt) {
       this.notAttempts++
@@ -78,9 +92,61 @@ export class FraudDetector {
     this.#reorder.push(callEventOf(record))
   }
 
+  /** The newest time of a call so far. */
+  get newestMs(): number {
+    return this.#reorder.newestMs
+  }
+
+  /** Calls up to this time are wholly judged, told and gone; later ones may be too. */
+  get settledMs(): number {
+    if (this.#released.length > 0 || !this.#flash.isEmpty) return Number.NEGATIVE_INFINITY
+    const held = this.#reorder.oldestHeldMs
+    return held === Number.POSITIVE_INFINITY ? this.#reorder.newestMs : held - 1
+  }
+
+  /** Calls that wait for their turn. */
+  get held(): number {
+    return this.#reorder.held
+  }
+
+  /** Goes on with every call that need not wait any longer. One at a time; the next begins when this one is done. */
+  advance(): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#advance())
+    return this.#turn
+  }
+
+  /** Calls up to this event time have waited long enough by another clock; looks are judged, too. */
+  releaseUpTo(timeMs: number): Promise<void> {
+    this.#reorder.releaseUpTo(timeMs)
+    return this.#settle()
+  }
+
   /** The input is at its end: calls that wait are let through. */
-  flush(): void {
+  flush(): Promise<void> {
     this.#reorder.flush()
+    return this.#settle()
+  }
+
+  #settle(): Promise<void> {
+    this.#turn = this.advance().then(() => this.#judge())
+    return this.#turn
+  }
+
+  async #advance(): Promise<void> {
+    const calls = this.#released
+    this.#released = []
+    for (const event of calls) {
+      const second = Math.floor(event.timeMs / 1000)
+      if (second !== this.#second || this.#flash.isFull) {
+        this.#second = second
+        if (!this.#flash.isEmpty) await this.#judge()
+      }
+      this.#observe(event)
+    }
+  }
+
+  async #judge(): Promise<void> {
+    if (!this.#flash.isEmpty) await this.#flash.judge((key, sighting) => this.#sight(key, sighting))
   }
 
   #observe(event: CallEvent): void {
@@ -109,24 +175,45 @@ export class FraudDetector {
     table.pending[slot] = lookAfterMin - wait
     if (kind === kindOf.number) windows.suspect(slot, this.#rules.isSuspect(this.#view))
     this.#signals.length = 0
-    this.#rules.evaluate(this.#view, this.#signals)
-    for (const signal of this.#signals) this.#sight(kind, slot, event, signal)
+    this.#candidates.length = 0
+    this.#rules.evaluate(this.#view, this.#signals, this.#candidates)
+    if (this.#signals.length + this.#candidates.length === 0) return
+    const key = { slot, hashLo: table.hashLo[slot]!, hashHi: table.hashHi[slot]! }
+    const waits = this.#candidates.length > 0
+    let otherwise: Sighting | null = null
+    for (const signal of this.#signals) {
+      const sighting = this.#sighting(kind, slot, event, signal)
+      if (waits && signal.kind === 'flash_call') otherwise = sighting
+      else this.#sight(key, sighting)
+    }
+    if (!waits) return
+    const slots = windows.slots.slice()
+    const candidates = this.#candidates.map(({ signal, features }) => {
+      return { sighting: { ...this.#sighting(kind, slot, event, signal), slots }, features }
+    })
+    this.#flash.add({ key, candidates, otherwise: otherwise === null ? null : { ...otherwise, slots } })
   }
 
-  #sight(kind: number, slot: number, event: CallEvent, signal: Signal): void {
+  /** A signal with the calls that led to it. */
+  #sighting(keyKind: number, slot: number, event: CallEvent, signal: Signal): Sighting {
     const { windows } = this
-    const table = windows.tables[kind]!
     const sinceMs = event.timeMs - levelTicks[signal.level]! * panesPerWindow * tickMs
-    const recent = windows.evidence(kind, slot, signal.marks, sinceMs, this.#config.cases.evidenceMax)
+    const recent = windows.evidence(keyKind, slot, signal.marks, sinceMs, this.#config.cases.evidenceMax)
     const firstSeenMs = recent.length > 0 ? windows.recent.oldestMs : event.timeMs
     // What led here may be so long ago that its ids are gone: the call that tipped the scales is there at least.
     const evidence = recent.length > 0 ? recent : [event.id]
-    const found = this.cases.sight({ keyKind: kind, event, slots: windows.slots, signal, firstSeenMs, evidence })
+    return { keyKind, event, slots: windows.slots, signal, firstSeenMs, evidence }
+  }
+
+  #sight({ slot, hashLo, hashHi }: KeyAt, sighting: Sighting): void {
+    const { keyKind, signal, event } = sighting
+    const found = this.cases.sight(sighting)
     if (found === null || found.kind !== signal.kind) return
+    const table = this.windows.tables[keyKind]!
+    if (table.hashLo[slot] !== hashLo || table.hashHi[slot] !== hashHi) return
     // Marks the key so that later calls find the case without a search.
-    if (this.cases.at(caseKinds.indexOf(signal.kind), kind, event) === found) {
-      table.caseBits[slot] = table.caseBits[slot]! | (1 << caseKinds.indexOf(signal.kind))
-    }
+    const bit = caseKinds.indexOf(signal.kind)
+    if (this.cases.at(bit, keyKind, event) === found) table.caseBits[slot] = table.caseBits[slot]! | (1 << bit)
   }
 
   /** Which open cases the call falls under, by the marks on its keys. */

@@ -8,9 +8,8 @@
 import type { FraudRulesConfig } from '../config/schema.ts'
 import { type CallWindows, kindOf, type WindowView } from '../features/call-windows.ts'
 import { isSuspect, robocall, robots, wangiri } from './bulk-rules.ts'
-import type { FlashCallScorer } from './flash-call-rule.ts'
-import { flashCall, flashInMix, spokenCode } from './flash-rules.ts'
-import type { Signal } from './fraud-signal.ts'
+import { flashCandidate, flashInMix, spokenCode } from './flash-rules.ts'
+import type { FlashCandidate, Signal } from './fraud-signal.ts'
 import { anomaly, cliSpoof, flooded, shortAnswer } from './route-rules.ts'
 import { oneDay, RuleContext, tenMinutes } from './rule-context.ts'
 import { irsf, tollNumber } from './toll-rules.ts'
@@ -21,8 +20,8 @@ const goingOn = [0, 0, 0.06, 0.02] as const
 export class FraudRules {
   readonly #context: RuleContext
 
-  constructor(windows: CallWindows, rules: FraudRulesConfig, scorer: FlashCallScorer) {
-    this.#context = new RuleContext(windows, rules, scorer)
+  constructor(windows: CallWindows, rules: FraudRulesConfig) {
+    this.#context = new RuleContext(windows, rules)
   }
 
   /** Does the number of this view behave as one of many that rotate? Its next calls are then counted as such. */
@@ -32,35 +31,42 @@ export class FraudRules {
     return isSuspect(this.#context)
   }
 
-  /** All signals of the key that the view shows; at most one a kind, from the shortest window that fires. */
-  evaluate(view: WindowView, out: Signal[]): void {
+  /**
+   * All signals of the key that the view shows; at most one a kind, from the shortest window that fires. `candidates`
+   * are flash calls of still shorter windows that wait for the scorer, shortest first.
+   */
+  evaluate(view: WindowView, out: Signal[], candidates: FlashCandidate[]): void {
     for (let level = tenMinutes; level <= oneDay; level++) {
       const attempts = view.sum(level, 'attempts')
       const lately = view.sum(level - 1, 'attempts')
       // A longer window must add something, and what it shows must go on: old news opens no case.
       if (level > tenMinutes && (lately === attempts || lately < attempts * goingOn[level]!)) continue
       this.#context.look(view, level)
-      for (const signal of signalsAt(this.#context)) {
+      const isFlash = out.some((each) => each.kind === 'flash_call')
+      for (const signal of signalsAt(this.#context, isFlash ? [] : candidates)) {
         if (signal !== null && !out.some((each) => each.kind === signal.kind)) out.push(signal)
       }
     }
   }
 }
 
-function signalsAt(c: RuleContext): (Signal | null)[] {
+function signalsAt(c: RuleContext, candidates: FlashCandidate[]): (Signal | null)[] {
   const { kind } = c.view
   if (kind === kindOf.called_number) return [shortAnswer(c), flooded(c)]
-  if (kind === kindOf.route) return [flash(c), robots(c), shortAnswer(c), cliSpoof(c), anomaly(c)]
+  if (kind === kindOf.route) return [flash(c, candidates), robots(c), shortAnswer(c), cliSpoof(c), anomaly(c)]
   if (kind === kindOf.route_destination) {
-    return [flash(c), robocall(c), irsf(c), shortAnswer(c), cliSpoof(c), anomaly(c)]
+    return [flash(c, candidates), robocall(c), irsf(c), shortAnswer(c), cliSpoof(c), anomaly(c)]
   }
   // A lure and a code look alike: what has the marks of a lure is one.
   const lure = wangiri(c)
   const short = kind === kindOf.number ? null : shortAnswer(c)
   const toll = kind === kindOf.number ? tollNumber(c) : null
-  return [lure, lure === null ? flash(c) : null, robocall(c), toll, short]
+  return [lure, lure === null ? flash(c, candidates) : null, robocall(c), toll, short]
 }
 
-function flash(c: RuleContext): Signal | null {
-  return flashCall(c) ?? flashInMix(c) ?? spokenCode(c)
+/** A candidate goes before what else is a flash call; if the scorer refuses it, that one stands. */
+function flash(c: RuleContext, candidates: FlashCandidate[]): Signal | null {
+  const candidate = flashCandidate(c)
+  if (candidate !== null) candidates.push(candidate)
+  return flashInMix(c) ?? spokenCode(c)
 }

@@ -31,6 +31,14 @@ export interface Signal {
   readonly reasons: readonly Reason[]
 }
 
+/** A flash call by all that rules can say; the scorer has the last word. */
+export interface FlashCandidate {
+  /** Its score is still open (0). */
+  readonly signal: Signal
+  /** As they were at the look. */
+  readonly features: Float32Array
+}
+
 /** 0.5 at `middle`, towards 1 above it; `width` is the step to 0.73. */
 export function logistic(value: number, middle: number, width: number): number {
   return 1 / (1 + Math.exp(-(value - middle) / width))

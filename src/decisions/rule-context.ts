@@ -6,7 +6,6 @@ import type { FraudRulesConfig } from '../config/schema.ts'
 import { callFeatures, distinctFeatures, type FeatureName, feature, featureCount } from '../features/call-features.ts'
 import { type CallWindows, WindowView } from '../features/call-windows.ts'
 import type { PaneField } from '../features/window-panes.ts'
-import type { FlashCallScorer } from './flash-call-rule.ts'
 import { percent, type Reason } from './fraud-signal.ts'
 
 export const tenMinutes = 1
@@ -19,16 +18,14 @@ export const levelFactor = [1, 1, 1.6, 2.4] as const
 
 export class RuleContext {
   readonly rules: FraudRulesConfig
-  readonly scorer: FlashCallScorer
   readonly features = new Float32Array(featureCount)
   view = new WindowView()
   level = tenMinutes
   readonly #windows: CallWindows
 
-  constructor(windows: CallWindows, rules: FraudRulesConfig, scorer: FlashCallScorer) {
+  constructor(windows: CallWindows, rules: FraudRulesConfig) {
     this.#windows = windows
     this.rules = rules
-    this.scorer = scorer
   }
 
   /** Points at a window of a key. */

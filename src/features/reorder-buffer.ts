@@ -32,6 +32,16 @@ export class ReorderBuffer {
     return this.#heap.length
   }
 
+  /** The newest time of an event seen so far. */
+  get newestMs(): number {
+    return this.#newestMs
+  }
+
+  /** The time of the oldest event that waits; Infinity: none does. */
+  get oldestHeldMs(): number {
+    return this.#heap[0]?.timeMs ?? Number.POSITIVE_INFINITY
+  }
+
   push(event: CallEvent): void {
     const { latenessMs, heldMax } = this.#limits
     if (event.timeMs < this.#newestMs - latenessMs || event.timeMs < this.#releasedMs) {
@@ -49,7 +59,12 @@ export class ReorderBuffer {
 
   /** Lets everything go, in order: the input is at its end. */
   flush(): void {
-    while (this.#heap.length > 0) this.#release(this.#heap[0]!)
+    this.releaseUpTo(Number.POSITIVE_INFINITY)
+  }
+
+  /** Lets go what is not newer than `timeMs`, in order: it has waited long enough by another clock. */
+  releaseUpTo(timeMs: number): void {
+    while (this.#heap.length > 0 && this.#heap[0]!.timeMs <= timeMs) this.#release(this.#heap[0]!)
   }
 
   #release(oldest: CallEvent): void {

@@ -6,6 +6,7 @@ import { Sessions } from '../access/sessions.ts'
 import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
 import { Calls } from '../api/calls.ts'
+import { DetectionResource } from '../api/detections.ts'
 import { eventSocketRoute } from '../api/event-socket.ts'
 import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
@@ -28,11 +29,13 @@ import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import type { Notifier } from '../notify/notifier.ts'
 import { CdrReports } from '../storage/cdr-reports.ts'
+import { CdrSelfCheck } from '../storage/cdr-self-check.ts'
 import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
 import type { VoicePool } from '../worker/pool.ts'
+import type { Control } from './detections.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
 
@@ -49,6 +52,7 @@ export interface ApiRooms {
   readonly storage: Storage
   readonly server: HttpServer
   readonly notifier: Notifier
+  readonly control: Control
 }
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
@@ -67,6 +71,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   })
   const throttle = new FailureThrottle({ clock, ...failureThrottleDefaults })
   const authenticator = new Authenticator({ keys, sessions, throttle, counters })
+  const selfCheck = new CdrSelfCheck({ store, waitingEntries: () => rooms.storage.records.drain.waiting })
   const audit = new Audit({ clock, write: (row) => void writer.write('audit', Object.values(row)) })
   const { synthetic, human } = settings
   const cdr = new CdrDoor({
@@ -101,10 +106,11 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     health,
     calls: new Calls({ live, past: new PastCalls(new Reports(store)) }),
     events: new Events(subscribers),
+    detections: new DetectionResource({ ...rooms.control, configured: config.detection.voice.enabled, audit }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     notifications: new Notifications({ view: rooms.notifier, audit }),
-    analytics: new Analytics({ reports: new CdrReports(store), clock }),
+    analytics: new Analytics({ reports: new CdrReports(store), selfCheck, clock }),
     cdr: { post: (request) => cdr.post(request), bodyBytesMax: config.cdr.doors.bodyBytesMax },
     metricsPublic: config.auth.metricsPublic,
   }

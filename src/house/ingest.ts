@@ -6,11 +6,12 @@ import type { Metrics } from '../core/metrics.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CallTable } from '../ingest/call-table.ts'
 import type { CdrIntake } from '../ingest/cdr-intake.ts'
-import { MediaSockets } from '../ingest/media-socket.ts'
+import { MediaSockets, mediaUrl } from '../ingest/media-socket.ts'
 import { StreamTokens } from '../ingest/stream-tokens.ts'
-import { voiceWebhookRoutes } from '../ingest/voice-webhook.ts'
+import { streamStatusUrl, voiceWebhookRoutes } from '../ingest/voice-webhook.ts'
 import type { TrackWatch } from '../watch/track-watch.ts'
 import type { VoicePool } from '../worker/pool.ts'
+import { type Control, toAll } from './detections.ts'
 import { random } from './options.ts'
 
 /** Timers of calls, tokens and sockets are looked at so often. */
@@ -33,25 +34,41 @@ export interface IngestRooms {
   readonly watch: TrackWatch
   readonly server: HttpServer
   readonly intake: CdrIntake
+  readonly control: Control
 }
 
 /** Twilio's doors: webhooks, media sockets, the call table, and the timer that moves them on. */
-export function openIngest({ config, log, clock, metrics, pool, watch, server, intake }: IngestRooms): Ingest {
+export function openIngest({ config, log, clock, metrics, pool, watch, server, intake, control }: IngestRooms): Ingest {
   const { counters } = metrics
   const { twilio } = config
   const { track, accounts, enforceSignature, continuation, messageBytesMax, tokenTtlMs, tokensMax } = twilio
   let publicUrl = config.server.publicUrl ?? ''
   const tokens = new StreamTokens({ clock, tokenTtlMs, tokensMax, random, counters })
   const { reconnectGraceMs, idleTimeoutMs } = config.detection.voice
-  const table = new CallTable({ sink: pool, listener: watch, clock, counters, track, reconnectGraceMs, idleTimeoutMs })
+  const { detections } = control
+  const listener = toAll(watch, detections)
+  const table = new CallTable({ sink: pool, listener, clock, counters, track, reconnectGraceMs, idleTimeoutMs })
   const shared = { publicUrl: () => publicUrl, tokens, counters, log }
-  const callEnded = (callSid: string, accountSid: string): void => table.callEnded(callSid, accountSid)
+  const callEnded = (callSid: string, accountSid: string): void => {
+    table.callEnded(callSid, accountSid)
+    detections.callEnded(callSid, accountSid)
+  }
+  control.attach({
+    streamUrl: (call) => mediaUrl(publicUrl, tokens.issue(call)),
+    statusCallback: () => streamStatusUrl(publicUrl),
+    hasRoom: () => table.size < config.detection.voice.callsMax && !server.isDraining(),
+    endTrack: (callSid, name) => void table.end(callSid, name, 'operator'),
+    endCall: (callSid, accountSid) => table.callEnded(callSid, accountSid),
+  })
   const callStatus = async (fields: object): Promise<void> =>
     void (await intake.takeBody('twilio', Buffer.from(JSON.stringify(fields)), 'json', ''))
   const webhook = {
     twilio: { accounts, enforceSignature, track, continuation },
     callEnded,
     callStatus,
+    listensTo: detections.listensTo.bind(detections),
+    streamOffered: detections.offered.bind(detections),
+    streamStatus: detections.streamStatus.bind(detections),
     random,
     ...shared,
   }
@@ -70,6 +87,7 @@ export function openIngest({ config, log, clock, metrics, pool, watch, server, i
     tokens.tick()
     sockets.tick()
     watch.tick()
+    detections.tick()
   }, tickMs)
   const slowTimer = setInterval(() => intake.tick(), slowTickMs)
   return {

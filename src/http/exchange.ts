@@ -46,7 +46,7 @@ export interface StreamWriter {
 }
 
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** uWebSockets.js pattern: literal segments and `:name`. */
   readonly pattern: string
   /** Default: server.bodyBytesMax. */

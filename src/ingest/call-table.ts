@@ -27,6 +27,8 @@ const roundingMs = 2
 /** Streams of one track that wait displaced; Twilio allows a call 4 tracks at a time. */
 const displacedStreamsMax = 4
 
+const allTracks: readonly TrackName[] = ['inbound', 'outbound']
+
 export interface CallTableOptions {
   readonly sink: TrackSink
   readonly listener: CallListener
@@ -60,10 +62,13 @@ export class CallTable {
     return this.#detections.size
   }
 
-  /** A stream's start message. The stream becomes the current one of each of its tracks that we watch. */
+  /** A stream's start message. The stream becomes the current one of each of its tracks that shall be heard. */
   start(call: CallFacts, streamSid: string, tracks: readonly TrackName[]): CallStream {
     const stream = new CallStream(call, streamSid)
-    for (const track of this.#watched) if (tracks.includes(track)) this.#attach(stream, track)
+    for (const track of allTracks) {
+      const isWatched = this.#watched.includes(track) || call.tracks?.includes(track)
+      if (isWatched && tracks.includes(track)) this.#attach(stream, track)
+    }
     return stream
   }
 
@@ -127,12 +132,13 @@ export class CallTable {
     for (const detection of this.#leave(stream)) {
       detection.stream = null
       detection.detachedAtMs = this.#options.clock.steadyMs()
+      this.#options.listener.detached?.(detection.facts)
     }
   }
 
   /** Twilio reports the call as over. `accountSid` is the account that signed the report. */
   callEnded(callSid: string, accountSid: string): void {
-    for (const track of this.#watched) {
+    for (const track of allTracks) {
       const detection = this.#detections.get(detectionKey(callSid, track))
       if (detection?.facts.call.accountSid === accountSid) this.#close(detection, 'call_status')
     }
@@ -252,7 +258,7 @@ export class CallTable {
   #leave(stream: CallStream): Detection[] {
     const sendingSinceMs = this.#options.clock.steadyMs() - this.#options.reconnectGraceMs
     const left: Detection[] = []
-    for (const track of this.#watched) {
+    for (const track of allTracks) {
       const lane = stream.lane(track)
       const { detection } = lane
       const isCurrent = lane.state === 'current'

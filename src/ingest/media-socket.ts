@@ -4,6 +4,7 @@
  * detection. Each message is scanned, not parsed, and goes on to the call table. We never send: a one-way stream must
  * stay one-way. Main thread.
  */
+import { Kernels } from '../audio/kernels.ts'
 import type { TwilioConfig } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ErrorCode } from '../core/errors.ts'
@@ -57,7 +58,7 @@ export function mediaUrl(publicUrl: string, token: string): string {
 export class MediaSockets {
   readonly route: SocketRoute<MediaSocketState>
   readonly #options: MediaSocketOptions
-  readonly #scanner = new MediaScanner()
+  readonly #scanner = new MediaScanner(Kernels.load(0))
   /** Sockets without a start message, by age. */
   readonly #waiting = new Map<MediaSocketState, Socket>()
   #open = 0

@@ -14,6 +14,8 @@ export interface CallFacts {
   readonly direction: string
   /** Twilio's StirVerstat field, or empty. */
   readonly stirVerstat: string
+  /** Tracks to be heard although `twilio.track` does not name them: somebody asked for them by REST. */
+  readonly tracks?: readonly TrackName[]
 }
 
 /** One detection: a track of a call, over all its streams. */
@@ -53,6 +55,8 @@ export interface CallListener {
   opened(track: TrackFacts): void
   /** A new stream took over within the grace. */
   resumed(track: TrackFacts, streamSid: string): void
+  /** Its socket broke and nothing else feeds it; it ends with the grace unless a new stream comes. */
+  detached?(track: TrackFacts): void
   /** Exactly once per opened track. */
   closed(trackId: number, reason: EndReason): void
 }

@@ -9,7 +9,7 @@ import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { HttpAnswer, HttpRequest, Route } from '../http/exchange.ts'
 import { checkBodySignature, checkFormSignature, type FormFields } from '../wire/twilio-signature.ts'
-import { streamTwiml } from '../wire/twiml.ts'
+import { plainTwiml, streamTwiml } from '../wire/twiml.ts'
 import { mediaUrl } from './media-socket.ts'
 import type { StreamTokens } from './stream-tokens.ts'
 import type { CallFacts } from './track.ts'
@@ -27,11 +27,25 @@ export interface VoiceWebhookOptions {
   readonly tokens: StreamTokens
   /** The call is over, says an account of ours. */
   readonly callEnded: (callSid: string, accountSid: string) => void
+  /** Whether this call shall be listened to; default: every call. */
+  readonly listensTo?: (call: CallFacts) => boolean
+  /** A call was answered with a stream of that name. */
+  readonly streamOffered?: (call: CallFacts, name: string) => void
+  readonly streamStatus?: (status: StreamStatus) => void
   /** A status callback as a call record; resolves once it is durable. */
   readonly callStatus?: (fields: Readonly<Record<string, string>>) => Promise<void>
   readonly random: (bytes: number) => Uint8Array
   readonly counters: Counters
   readonly log: Log
+}
+
+/** What Twilio says of a stream. `event`: stream-started, stream-stopped or stream-error. */
+interface StreamStatus {
+  readonly accountSid: string
+  readonly callSid: string
+  readonly name: string
+  readonly event: string
+  readonly error: string
 }
 
 /** The routes; main.ts adds them to the server. */
@@ -49,13 +63,15 @@ export function voiceWebhookRoutes(options: VoiceWebhookOptions): Route[] {
   ]
 }
 
-function streamStatus({ counters, log }: VoiceWebhookOptions, fields: SignedFields): HttpAnswer {
-  if (fields.get('StreamEvent') === 'stream-error') {
-    counters.streamErrors += 1
-    const [callSid, streamSid] = [fields.get('CallSid'), fields.get('StreamSid')]
-    const error = fields.get('StreamError').slice(0, 200)
-    log.warn('Twilio reports a stream error', { callSid, streamSid, error })
+function streamStatus(options: VoiceWebhookOptions, fields: SignedFields): HttpAnswer {
+  const [callSid, streamSid, event] = [fields.get('CallSid'), fields.get('StreamSid'), fields.get('StreamEvent')]
+  const error = fields.get('StreamError').slice(0, 200)
+  if (event === 'stream-error') {
+    options.counters.streamErrors += 1
+    options.log.warn('Twilio reports a stream error', { callSid, streamSid, error })
   }
+  const [accountSid, name] = [fields.get('AccountSid'), fields.get('StreamName')]
+  options.streamStatus?.({ accountSid, callSid, name, event, error })
   return { status: 204 }
 }
 
@@ -78,15 +94,22 @@ function voiceAnswer(options: VoiceWebhookOptions, fields: SignedFields): HttpAn
     direction: fields.get('Direction'),
     stirVerstat: fields.get('StirVerstat'),
   }
+  const { continuation, track } = options.twilio
+  if (options.listensTo?.(facts) === false) return twimlAnswer(plainTwiml(continuation))
   const publicUrl = options.publicUrl().replace(/\/+$/, '')
-  const body = streamTwiml({
-    url: mediaUrl(publicUrl, options.tokens.issue(facts)),
-    track: options.twilio.track,
-    // A call that comes here twice has two streams for a while; a name must not repeat within a call.
-    name: `voicefw-${Buffer.from(options.random(6)).toString('hex')}`,
-    statusCallback: `${publicUrl}/twilio/stream-status`,
-    continuation: options.twilio.continuation,
-  })
+  const url = mediaUrl(publicUrl, options.tokens.issue(facts))
+  // A call that comes here twice has two streams for a while; a name must not repeat within a call.
+  const name = `voicefw-${Buffer.from(options.random(6)).toString('hex')}`
+  options.streamOffered?.(facts, name)
+  return twimlAnswer(streamTwiml({ url, track, name, statusCallback: streamStatusUrl(publicUrl), continuation }))
+}
+
+/** Where Twilio reports on streams. */
+export function streamStatusUrl(publicUrl: string): string {
+  return `${publicUrl.replace(/\/+$/, '')}/twilio/stream-status`
+}
+
+function twimlAnswer(body: string): HttpAnswer {
   return { status: 200, headers: { 'Content-Type': 'text/xml; charset=utf-8' }, body }
 }
 

@@ -41,7 +41,7 @@ interface EventData {
   readonly to?: string
   readonly score?: number | null
   readonly reasons?: readonly { readonly text?: string }[]
-  readonly action?: string
+  readonly action?: { readonly action?: string; readonly state?: string; readonly text?: string }
   readonly detail?: string
   readonly code?: string
   readonly case?: EventCase
@@ -81,7 +81,7 @@ export function noticeValues(notice: Notice, wording: Wording): TemplateValues {
     action: actionOf(data),
     at: notice.at.replace(/\.\d+Z$/, 'Z'),
     reasons: reasons.slice(0, reasonsMax).map(({ text = '' }) => ({ text: seen(text) })),
-    text: seen(data.detail),
+    text: seen(data.action?.text ?? data.detail),
     link: linkOf(notice, wording.publicUrl),
   }
   return { ...values, title: titleOf(notice, values) }
@@ -121,13 +121,13 @@ function titleOf(notice: Notice, values: { readonly subject: string; readonly te
     return last === 'ended' ? `Call over: ${words} (${track}, ${callSid})` : `${words}, ${last} (${track}, ${callSid})`
   }
   if (notice.type === 'case') return `Case ${notice.stage}: ${notice.kind.replaceAll('_', ' ')}, ${values.subject}`
-  if (notice.type === 'action') return `Action ${notice.stage.replaceAll('_', ' ')}: ${notice.about}`
+  if (notice.type === 'action') return `Action: ${values.text || notice.stage.replaceAll('_', ' ')} (${notice.about})`
   return `${notice.type === 'model' ? 'Model' : 'Health'}: ${values.text || code || notice.stage}`
 }
 
 function actionOf(data: EventData): string {
   const { action } = data.case ?? {}
-  if (action === undefined || action === null) return data.action ?? ''
+  if (action === undefined || action === null) return data.action?.action ?? ''
   return action.shadow ? `${action.intended} (shadow: nothing was done)` : (action.effective ?? '')
 }
 

@@ -128,17 +128,37 @@ function openedSeverity({ kind = '', score = 0, action }: NonNullable<CaseEvent[
 }
 
 interface ActionEvent {
+  /** `hands_off` has no action. */
+  readonly change?: string
   readonly callSid?: string
   readonly caseId?: string
-  readonly action?: string
-  readonly state?: string
-  readonly shadow?: boolean
+  readonly track?: string
+  readonly action?: {
+    readonly action?: string
+    readonly rule?: string
+    readonly state?: string
+    readonly shadow?: boolean
+  }
+}
+
+/** What matters to people when it was really done. The policy's own `notify` is meant for them. */
+const actionSeverities: Readonly<Record<string, Severity>> = {
+  observe: 'info',
+  annotate: 'low',
+  secondOpinion: 'low',
+  notify: 'high',
+  redirect: 'high',
+  hangup: 'high',
 }
 
 function actionFacts(data: object): Facts {
-  const { callSid, caseId, action = 'action', state = '', shadow } = data as ActionEvent
+  const { change = 'action', callSid, caseId, track, action } = data as ActionEvent
   const about = callSid !== undefined ? `call/${callSid}` : caseId !== undefined ? `case/${caseId}` : 'action'
-  return { about, stage: state === '' ? action : `${action}/${state}`, kind: action, severity: shadow ? 'low' : 'high' }
+  if (action === undefined) return { about, stage: change, kind: '', severity: 'low' }
+  const { action: kind = 'action', rule, state, shadow = false } = action
+  const stage = [track, kind, rule, state].filter((part) => part !== undefined).join('/')
+  const severity = actionSeverities[kind] ?? 'high'
+  return { about, stage, kind, severity: shadow && severities.indexOf(severity) > 1 ? 'low' : severity }
 }
 
 /** Models and health: an event may say how much it matters. */
@@ -152,7 +172,7 @@ function otherFacts({ type, data }: BusEvent): Facts {
 /** What one receiver wants to be told. */
 export interface NoticeFilter {
   readonly types: readonly EventType[]
-  /** Labels and case kinds; empty: all. */
+  /** Of verdicts and cases: labels and kinds; empty: all. */
   readonly kinds: readonly string[]
   readonly minSeverity: Severity
 }
@@ -160,6 +180,7 @@ export interface NoticeFilter {
 export function wants(filter: NoticeFilter, notice: Notice): boolean {
   const { types, kinds, minSeverity } = filter
   if (!types.includes(notice.type)) return false
-  if (kinds.length > 0 && notice.kind !== '' && !kinds.includes(notice.kind)) return false
+  const hasKind = notice.type === 'verdict' || notice.type === 'case'
+  if (hasKind && kinds.length > 0 && !kinds.includes(notice.kind)) return false
   return severities.indexOf(notice.severity) >= severities.indexOf(minSeverity)
 }

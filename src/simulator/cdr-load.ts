@@ -1,12 +1,13 @@
 /**
  * Sends simulated CDRs to a server in real time: each record goes out when its call ends, gathered into batches, with
  * a bounded number of batches unanswered. When the server is slower than the traffic the sender falls behind and says
- * by how much; it never drops a record. Main thread.
+ * by how much; it never drops a record. When told to, it asks for decisions at an even pace beside it, about the
+ * parties of the records that went out last. Main thread.
  */
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '../core/clock.ts'
 import { cdrLine, type LabelledCdr } from './cdr-call.ts'
-import type { CdrDoor } from './cdr-door.ts'
+import type { CdrDoor, Question } from './cdr-receipt.ts'
 import { Lateness } from './lateness.ts'
 
 /** Records of one batch at most. */
@@ -24,6 +25,24 @@ export interface CdrLoadOptions {
   readonly endUs: number
   /** Told of every record when it goes out. */
   readonly sent: (cdr: LabelledCdr) => void
+  /** Decisions asked for; none when left out. */
+  readonly asksPerSecond?: number | undefined
+}
+
+export interface DecisionReport {
+  asked: number
+  answered: number
+  /** Not answered: refused, or the connection broke. */
+  failed: number
+  readonly actions: Record<string, number>
+  /** From question to answer, ms. */
+  readonly answer: Percentiles
+}
+
+export interface Percentiles {
+  readonly p50: number
+  readonly p99: number
+  readonly max: number
 }
 
 export interface CdrLoadReport {
@@ -33,11 +52,15 @@ export interface CdrLoadReport {
   rejected: number
   /** Batches that had to be sent again. */
   resent: number
+  reconnects: number
   sentPerSecond: number
+  /** From the first record to the last answer. */
+  elapsedS: number
   /** How late records went out, ms; 1000 means that or more. */
-  readonly lateness: { p50: number; p99: number; max: number }
-  /** From sending a batch to its answer, ms. */
-  readonly answer: { p50: number; p99: number; max: number }
+  readonly lateness: Percentiles
+  /** From handing a batch to the door to its answer, ms. */
+  readonly answer: Percentiles
+  readonly decisions?: DecisionReport | undefined
 }
 
 /** @throws OperatingError when the server refuses for good */
@@ -50,12 +73,15 @@ class CdrLoad {
   readonly #lateness = new Lateness()
   readonly #answers = new Lateness()
   readonly #counts = { sent: 0, accepted: 0, duplicates: 0, rejected: 0 }
+  readonly #asking: Asking | undefined
   #unanswered = 0
   #failure: unknown
   #wake: () => void = () => undefined
 
   constructor(options: CdrLoadOptions) {
     this.#options = options
+    const { asksPerSecond = 0, door, clock } = options
+    this.#asking = asksPerSecond > 0 ? new Asking(door, clock, asksPerSecond) : undefined
   }
 
   async run(): Promise<CdrLoadReport> {
@@ -73,14 +99,18 @@ class CdrLoad {
     }
     await this.#send(batch, startMs)
     while (this.#unanswered > 0 && this.#failure === undefined) await this.#answered()
+    const decisions = await this.#asking?.end()
     if (this.#failure !== undefined) throw this.#failure
     const elapsedS = Math.max(0.001, (clock.steadyMs() - startMs) / 1000)
     return {
       ...this.#counts,
       resent: door.resent,
+      reconnects: door.reconnects,
       sentPerSecond: this.#counts.sent / elapsedS,
+      elapsedS,
       lateness: summary(this.#lateness),
       answer: summary(this.#answers),
+      decisions,
     }
   }
 
@@ -96,6 +126,7 @@ class CdrLoad {
       sent(cdr)
     }
     this.#counts.sent += batch.length
+    this.#asking?.about(batch[0]!)
     this.#unanswered++
     void this.#deliver(batch.map((cdr) => cdr.line ?? cdrLine(cdr.record)))
     // A sender that is behind must still hear answers.
@@ -125,6 +156,64 @@ class CdrLoad {
   }
 }
 
-function summary(times: Lateness): { p50: number; p99: number; max: number } {
+/** Questions at an even pace, each about the record that was told last. */
+class Asking {
+  readonly #door: CdrDoor
+  readonly #clock: Clock
+  readonly #everyMs: number
+  readonly #sinceMs: number
+  readonly #times = new Lateness()
+  readonly #report = { asked: 0, answered: 0, failed: 0, actions: {} as Record<string, number> }
+  readonly #timer: NodeJS.Timeout
+  #last: LabelledCdr | undefined
+  #waiting: Promise<unknown>[] = []
+
+  constructor(door: CdrDoor, clock: Clock, perSecond: number) {
+    this.#door = door
+    this.#clock = clock
+    this.#everyMs = 1000 / perSecond
+    this.#sinceMs = clock.steadyMs()
+    this.#timer = setInterval(() => this.#catchUp(), Math.max(1, this.#everyMs / 2))
+  }
+
+  about(cdr: LabelledCdr): void {
+    this.#last = cdr
+  }
+
+  async end(): Promise<DecisionReport> {
+    clearInterval(this.#timer)
+    await Promise.all(this.#waiting)
+    return { ...this.#report, answer: summary(this.#times) }
+  }
+
+  #catchUp(): void {
+    const due = Math.floor((this.#clock.steadyMs() - this.#sinceMs) / this.#everyMs)
+    const { record } = this.#last ?? {}
+    if (record?.from === undefined || record.to === undefined) return
+    // A sender that was held up does not ask everything at once afterwards: one question a turn.
+    if (this.#report.asked >= due) return
+    this.#report.asked++
+    const asked = this.#ask({ from: record.from, to: record.to, route: record.ingress })
+    this.#waiting.push(asked)
+    if (this.#waiting.length >= waitingMax) this.#waiting = this.#waiting.slice(waitingMax / 2)
+  }
+
+  async #ask(question: Question): Promise<void> {
+    const sinceMs = this.#clock.steadyMs()
+    try {
+      const action = await this.#door.ask(question)
+      this.#times.add(this.#clock.steadyMs() - sinceMs, 1)
+      this.#report.answered++
+      this.#report.actions[action] = (this.#report.actions[action] ?? 0) + 1
+    } catch {
+      this.#report.failed++
+    }
+  }
+}
+
+/** Questions remembered until the end, so that the last ones are waited for. */
+const waitingMax = 2000
+
+function summary(times: Lateness): Percentiles {
   return { p50: times.percentileMs(0.5), p99: times.percentileMs(0.99), max: times.maxMs }
 }

@@ -65,7 +65,7 @@ const sums = `sum(attempts) AS n, sum(answered) AS ok, sum(short) AS brief, sum(
   sum(busy) AS engaged, sum(talk_ms) AS talk`
 
 /** Both halves of the traffic, in the columns of the roll-up. */
-const trafficRows = `
+export const trafficRows = `
   SELECT minute, source, ingress, egress, attempts, answered, short, cancelled, busy, talk_ms
   FROM traffic_minutes
   WHERE minute >= fromUnixTimestamp({from:Int64}) AND minute < fromUnixTimestamp({to:Int64})

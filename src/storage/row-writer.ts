@@ -39,6 +39,8 @@ export interface RowWriterOptions {
   readonly groupCommitMs?: number
   readonly retryDelayMsMin?: number
   readonly retryDelayMsMax?: number
+  /** A refusal shows in `state` for so long. */
+  readonly refusedShownMs?: number
 }
 
 interface TableSpool {
@@ -56,6 +58,7 @@ const chunkBytesMax = 131_072
 const chunkRowsMax = 10_000
 const quarantineBytesMax = 67_108_864
 const logRetryMs = 1000
+const refusedShownMsDefault = 5000
 const closePollMs = 20
 
 export class RowWriter {
@@ -69,6 +72,8 @@ export class RowWriter {
   #stuck = false
   #closed = false
   #rowBytes = 256
+  /** When a row was refused last. */
+  #refusedMs = Number.NEGATIVE_INFINITY
 
   constructor(options: RowWriterOptions) {
     this.#options = options
@@ -107,6 +112,7 @@ export class RowWriter {
     if (spool === undefined) throw new OperatingError('internal', `no table ${table}`)
     if (this.#closed || this.#stuck || !spool.rows.hasRoom(this.#pendingBytes + this.#rowBytes)) {
       this.#options.counters.rowsRefused += 1
+      this.#refusedMs = this.#options.clock.steadyMs()
       return false
     }
     let line: string
@@ -168,12 +174,16 @@ export class RowWriter {
       () => {},
     )
     const until = this.#options.clock.steadyMs() + waitMs
-    while (!flushed && this.state() === 'up' && this.#options.clock.steadyMs() < until) {
+    const failing = (): boolean => [...this.#spools.values()].some((spool) => spool.drain.failing)
+    while (!flushed && !this.#stuck && !failing() && this.#options.clock.steadyMs() < until) {
       await Promise.race([flushing, sleep(closePollMs)])
     }
   }
 
+  /** `full` also while rows were refused a moment ago: between commits there may be room that the next one fills. */
   state(): WriterState {
+    const { clock, refusedShownMs = refusedShownMsDefault } = this.#options
+    if (clock.steadyMs() - this.#refusedMs < refusedShownMs) return 'full'
     const spools = [...this.#spools.values()]
     if (this.#stuck || spools.some((spool) => !spool.rows.hasRoom(this.#pendingBytes + this.#rowBytes))) return 'full'
     return spools.some((spool) => spool.drain.failing) ? 'spooling' : 'up'

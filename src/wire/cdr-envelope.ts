@@ -7,7 +7,7 @@
  *   text    {"seq":1,"events":[{}]}
  */
 import { Buffer } from 'node:buffer'
-import { encode } from '@msgpack/msgpack'
+import { decode, encode } from '@msgpack/msgpack'
 import { MsgpackDecoder, valueEnd } from './cdr-decode-msgpack.ts'
 import { decodeText, type RawSink } from './cdr-raw.ts'
 
@@ -121,4 +121,14 @@ function wholeNumber(bytes: Uint8Array, at: number): number | null {
 
 export function encodeAck(ack: object, isBinary: boolean): string | Uint8Array {
   return isBinary ? encode(ack, { ignoreUndefined: true }) : JSON.stringify(ack)
+}
+
+/** An answer as its sender reads it; null when it is none. */
+export function readAck(bytes: Uint8Array, isBinary: boolean): Readonly<Record<string, unknown>> | null {
+  try {
+    const value: unknown = isBinary ? decode(bytes) : JSON.parse(Buffer.from(bytes).toString('utf8'))
+    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : null
+  } catch {
+    return null
+  }
 }

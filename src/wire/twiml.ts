@@ -33,8 +33,12 @@ export function streamTwiml(stream: StreamTwiml): string {
   const attributes = Object.entries({ url, track, name, statusCallback })
     .map(([key, value]) => ` ${key}="${escapeXml(value)}"`)
     .join('')
-  const start = `<Start><Stream${attributes}/></Start>`
-  return `<?xml version="1.0" encoding="UTF-8"?><Response>${start}${stream.continuation}</Response>`
+  return plainTwiml(`<Start><Stream${attributes}/></Start>${stream.continuation}`)
+}
+
+/** The call goes on as configured and nobody listens. `continuation`: TwiML verbs, verbatim. */
+export function plainTwiml(continuation: string): string {
+  return `<?xml version="1.0" encoding="UTF-8"?><Response>${continuation}</Response>`
 }
 
 /** Text for an attribute or an element. Characters that XML 1.0 cannot carry become U+FFFD. */

@@ -16,7 +16,14 @@ const reports = {
   },
   quality: async () => [],
 }
-const analytics = new Analytics({ reports, clock: new ManualClock(now) })
+let checked: Pick<Span, 'fromMs' | 'toMs'> | null = null
+const selfCheck = {
+  check: async (span: Pick<Span, 'fromMs' | 'toMs'>) => {
+    checked = span
+    return { agrees: true, waitingEntries: 0, days: [], arrivals: [] }
+  },
+}
+const analytics = new Analytics({ reports, selfCheck, clock: new ManualClock(now) })
 
 async function ask(report: string, query = ''): Promise<Record<string, unknown>> {
   const answer = await analytics.report(request(`/v1/analytics/${report}?${query}`, { params: { report } }))
@@ -37,6 +44,12 @@ describe('GET /v1/analytics', () => {
     assert.deepEqual([body['from'], body['to']], ['2026-03-01T11:00:00.000Z', '2026-03-01T12:00:00.000Z'])
     await ask('traffic', `from=2026-03-01T00:00:00Z&to=${now}&step=3600`)
     assert.deepEqual(asked, { fromMs: Date.UTC(2026, 2, 1), toMs: now, stepSeconds: 3600 })
+  })
+
+  it('checks the last seven days against themselves, unless told otherwise', async () => {
+    const body = await ask('selfcheck')
+    assert.deepEqual([checked?.fromMs, checked?.toMs], [now - 7 * 86_400_000, now])
+    assert.equal(body['agrees'], true)
   })
 
   it('refuses other reports, spans that end before they begin, and steps that give too many points', async () => {

@@ -36,3 +36,27 @@ test('calls of others and data that is no verdict leave no line', () => {
   demo.verdict(null)
   assert.deepEqual(lines, [])
 })
+
+test('a fraud case leaves one line when it opens, with what would be done about it', () => {
+  const lines: string[] = []
+  const clock = new ManualClock()
+  const demo = new DemoLines({ print: (line) => lines.push(line.replaceAll(/ +/g, ' ').trim()), clock })
+  const it = {
+    id: 'c1',
+    kind: 'wangiri',
+    subject: { type: 'number', value: '21610195460' },
+    score: 0.981,
+    calls: 94,
+    reasons: [{ code: 'missed', text: '97 % of 94 attempts within 10 min given up while ringing' }],
+    action: { intended: 'block', effective: 'allow', shadow: true, expiresAt: null },
+  }
+  clock.advance(31_000)
+  demo.caseChanged({ change: 'opened', case: it })
+  demo.caseChanged({ change: 'strengthened', case: it })
+  demo.caseChanged({ change: 'opened', case: { kind: 'wangiri' } })
+  demo.caseChanged(null)
+  assert.deepEqual(lines, [
+    '0:31 fraud case wangiri number 21610195460 0.98 94 calls block (shadow) ' +
+      '97 % of 94 attempts within 10 min given up while ringing',
+  ])
+})

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { demoConfig, demoLog, welcomeLines } from '../../src/cli/demo.ts'
+import { ApiKeys } from '../../src/access/api-keys.ts'
+import { demoConfig, demoIngestKey, demoLog, welcomeLines } from '../../src/cli/demo.ts'
 import { readDemoAccount } from '../../src/cli/demo-account.ts'
 import { loadConfig } from '../../src/config/load.ts'
+import { ManualClock } from '../../src/core/clock.ts'
 import { capturedTerminal } from '../fakes/captured-terminal.ts'
 
 test('without a Twilio account the demo makes one for its run, with one it changes nothing', () => {
@@ -31,4 +34,26 @@ test('demo logs are lines for people, and only those somebody should look at', (
 
 test('the dashboard address carries the key behind #, where no server log sees it', () => {
   assert.match(welcomeLines('http://127.0.0.1:8080', 'vf_1_2').join('\n'), / http:\/\/127\.0\.0\.1:8080\/#key=vf_1_2\n/)
+})
+
+test('the demo sends records with a key of its own, one at a time, that ends with it', () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'voicefw-demo-'))
+  try {
+    const clock = new ManualClock()
+    const keys = new ApiKeys({ dataDir, clock, random: randomBytes })
+    keys.create('ingest', 'carrier-a')
+    demoIngestKey(dataDir, clock)
+    const second = demoIngestKey(dataDir, clock)
+    const standing = () =>
+      keys
+        .list()
+        .filter(({ revokedAt }) => revokedAt === null)
+        .map(({ name, role }) => `${name} ${role}`)
+    assert.deepEqual(standing(), ['carrier-a ingest', 'demo switch ingest'])
+    assert.equal(keys.verify(second.key)?.role, 'ingest')
+    second.revoke()
+    assert.deepEqual(standing(), ['carrier-a ingest'])
+  } finally {
+    rmSync(dataDir, { recursive: true })
+  }
 })

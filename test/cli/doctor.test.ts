@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -67,6 +68,36 @@ test('each thing that would stop or spoil a start fails with how to mend it', as
   } finally {
     taken.close()
   }
+})
+
+test('a server that runs with this data is asked whether its counts of call records agree', async () => {
+  const noon = { day: '2026-03-01', source: 'pbx', records: 7, table: {}, report: {}, differs: [] as string[] }
+  const lost = { day: '2026-03-01', source: 'pbx', accepted: 9, stored: 7, state: 'fewer_stored' }
+  const answers = [
+    { agrees: true, waitingEntries: 0, days: [noon], arrivals: [] },
+    { agrees: false, waitingEntries: 0, days: [{ ...noon, differs: ['busy', 'cancelled'] }], arrivals: [] },
+    { agrees: false, waitingEntries: 4, days: [noon], arrivals: [lost] },
+  ]
+  const lines: string[] = []
+  for (const answer of answers) {
+    const running = createHttpServer((request, response) => {
+      const known = request.url === '/healthz' || request.headers.authorization === 'Bearer vf_admin'
+      response.writeHead(known ? 200 : 401).end(JSON.stringify(answer))
+    })
+    await new Promise<void>((resolve) => running.listen(0, '127.0.0.1', resolve))
+    const { port } = running.address() as AddressInfo
+    const seen = await examine({ server: { port }, storage: { url: 'http://127.0.0.1:9' } }, (folder) => {
+      writeFileSync(join(folder, 'admin.key'), 'vf_admin\n')
+    })
+    running.closeAllConnections()
+    running.close()
+    lines.push(seen.line('call records').replaceAll(/ +/g, ' '))
+  }
+  assert.deepEqual(lines, [
+    'ok call records 7 of 7 days: table, reports and what was accepted agree',
+    'warn call records 2026-03-01 pbx: busy, cancelled differ -> look at GET /v1/analytics/selfcheck',
+    'warn call records 2 records accepted and not stored, 4 log entries wait -> look at GET /v1/analytics/selfcheck',
+  ])
 })
 
 test('a bad configuration is told problem by problem, and the rest is still examined', async () => {

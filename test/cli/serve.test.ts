@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { projectRoot } from '../../src/core/project.ts'
 import { childrenOf } from '../fakes/process-tree.ts'
+import { eventually } from '../fakes/server-process.ts'
 import { until } from '../fakes/until.ts'
 
 interface Serving {
@@ -52,11 +53,17 @@ test('serve prints JSON log lines on stdout, the new admin key on stderr, and le
   })
 })
 
-test('the demo shows the dashboard address with its key, plays calls and prints verdicts; all of it ends', async () => {
+test('the demo shows its address with its key, plays calls and records, tells verdicts, and all ends', async () => {
   await withServe(['--demo'], async (serving) => {
     await until(() => / {2}Dashboard {3}http:\/\/127\.0\.0\.1:\d+\/#key=vf_/.test(serving.out), 60_000)
     await until(() => /truth \w+ .*(likely_synthetic|likely_human|inconclusive) /.test(serving.out), 60_000)
     assert.ok(existsSync(join(serving.dataDir, 'demo-account.json')))
+    const url = /Dashboard {3}(http:\/\/127\.0\.0\.1:\d+)\//.exec(serving.out)?.[1]
+    await eventually('call records', async () => {
+      const metrics = await (await fetch(`${url}/metrics`)).text()
+      const accepted = Number(/voicefw_cdr_records_total\{fate="accepted"\} (\d+)/.exec(metrics)?.[1])
+      return accepted > 2000 ? accepted : undefined
+    })
     const started = childrenOf(serving.child.pid ?? 0)
     assert.ok(started.length >= 2, 'the engine and the player are processes of their own')
     serving.child.kill('SIGTERM')

@@ -2,6 +2,7 @@
 import { Analytics } from '../../src/api/analytics.ts'
 import { Audit, type AuditRow } from '../../src/api/audit.ts'
 import { Calls } from '../../src/api/calls.ts'
+import { DetectionResource, type DetectionResourceOptions } from '../../src/api/detections.ts'
 import { EventSubscribers } from '../../src/api/event-subscribers.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
@@ -22,6 +23,23 @@ export interface ApiOptions {
   readonly keepMax?: number
   readonly storageBatch?: number
   readonly notifications?: NotificationsView
+  readonly detections?: Omit<DetectionResourceOptions, 'audit'>
+}
+
+const nothing = (): never => {
+  throw new OperatingError('not_found', 'no detections here')
+}
+
+const noDetections: Omit<DetectionResourceOptions, 'audit'> = {
+  detections: {
+    start: async () => nothing(),
+    stop: async () => nothing(),
+    find: nothing,
+    list: () => [],
+    view: nothing,
+  },
+  overrides: { state: { revision: 0, changedAt: null, changedBy: null, rules: [] }, replace: nothing },
+  configured: { default: true, timeZone: 'UTC', rules: [] },
 }
 
 const noNotifications: NotificationsView = {
@@ -46,6 +64,7 @@ export function fakeApi(options: ApiOptions = {}) {
   const routes = apiRoutes({
     authenticator,
     audit,
+    detections: new DetectionResource({ ...(options.detections ?? noDetections), audit }),
     events,
     calls: new Calls({ live, past, storageBatch: options.storageBatch ?? 250 }),
     health: new Health({
@@ -61,6 +80,7 @@ export function fakeApi(options: ApiOptions = {}) {
     analytics: new Analytics({
       clock,
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
+      selfCheck: { check: async () => ({ agrees: true, waitingEntries: 0, days: [], arrivals: [] }) },
     }),
     cdr: { bodyBytesMax: 1000, post: async () => ({ status: 200, body: '{}' }) },
     metricsPublic: options.metricsPublic ?? true,

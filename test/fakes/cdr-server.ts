@@ -1,10 +1,12 @@
 /**
  * A server with the doors for CDRs of the contract and a memory of ids: accepts a record once, rejects what the
- * canonical parser rejects. Can be told to refuse for a while, and to break connections.
+ * canonical parser rejects, answers questions. Can be told to refuse for a while, to break connections, and to answer
+ * late; notes how much its socket clients had unanswered.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { WebSocketServer } from 'ws'
+import { decode, encode } from '@msgpack/msgpack'
+import { type WebSocket, WebSocketServer } from 'ws'
 import { isProblem, parseCdr } from '../../src/wire/cdr-record.ts'
 
 export interface CdrServer {
@@ -15,6 +17,12 @@ export interface CdrServer {
   readonly refusals: number[]
   /** So many messages are taken in and then the connection breaks before the answer. */
   breaks: number
+  /** Before a message of a socket is answered. */
+  answerMs: number
+  /** The most that one socket had unanswered. */
+  readonly unanswered: { messages: number; bytes: number }
+  /** Whether each message of a socket was binary. */
+  readonly binary: boolean[]
   close(): void
 }
 
@@ -29,6 +37,9 @@ export async function cdrServer(): Promise<CdrServer> {
     requests: [],
     refusals: [],
     breaks: 0,
+    answerMs: 0,
+    unanswered: { messages: 0, bytes: 0 },
+    binary: [],
     close() {
       for (const client of sockets.clients) client.terminate()
       http.closeAllConnections()
@@ -37,15 +48,34 @@ export async function cdrServer(): Promise<CdrServer> {
   }
   sockets.on('connection', (socket, request) => {
     state.requests.push({ path: request.url ?? '', authorization: request.headers.authorization })
-    socket.on('message', (data) => {
-      const { seq, events } = JSON.parse(String(data)) as { seq: number; events: unknown[] }
-      const receipt = take(state, events)
-      if (state.breaks-- > 0) socket.terminate()
-      else socket.send(JSON.stringify({ ack: seq, ...receipt }))
-    })
+    serveSocket(state, socket)
   })
   await new Promise<void>((done) => http.listen(0, '127.0.0.1', done))
   return state
+}
+
+function serveSocket(state: CdrServer, socket: WebSocket): void {
+  const held = { messages: 0, bytes: 0 }
+  socket.on('message', (data: Buffer, isBinary) => {
+    const message = (isBinary ? decode(data) : JSON.parse(String(data))) as Record<string, unknown>
+    const answer = (it: object) => socket.send(isBinary ? encode(it) : JSON.stringify(it))
+    state.binary.push(isBinary)
+    if ('ask' in message) {
+      answer({ answer: message['ask'], action: 'allow', reasons: [] })
+      return
+    }
+    held.messages++
+    held.bytes += data.length
+    state.unanswered.messages = Math.max(state.unanswered.messages, held.messages)
+    state.unanswered.bytes = Math.max(state.unanswered.bytes, held.bytes)
+    const receipt = take(state, message['events'] as unknown[])
+    if (state.breaks-- > 0) return socket.terminate()
+    setTimeout(() => {
+      held.messages--
+      held.bytes -= data.length
+      answer({ ack: message['seq'], ...receipt })
+    }, state.answerMs)
+  })
 }
 
 async function answerPost(state: CdrServer, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -34,10 +34,12 @@ export interface ServerChoices {
 export async function startServer(choices: ServerChoices = {}): Promise<ServerProcess> {
   const dataDir = choices.dataDir ?? mkdtempSync(join(tmpdir(), 'voicefw-e2e-'))
   const file = join(dataDir, 'test.yaml')
+  const account = { sid: testAccount.sid, authTokens: [testAccount.token] }
   const base = {
     dataDir,
     server: { port: 0, publicUrl: testPublicUrl },
-    twilio: { accounts: [{ sid: testAccount.sid, authTokens: [testAccount.token] }], track: 'both_tracks' },
+    // Nothing of a test goes out to Twilio: the discard port, where nobody listens.
+    twilio: { accounts: [{ ...account, apiBaseUrl: 'http://127.0.0.1:9' }], track: 'both_tracks' },
     storage: { flushMs: 100 },
   }
   writeFileSync(file, JSON.stringify(merge(base, choices.config ?? {})))

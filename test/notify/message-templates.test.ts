@@ -48,6 +48,18 @@ describe('messages', () => {
     )
   })
 
+  it('say of an action what the policy says of it', () => {
+    const text = 'the call was hung up (rule sure): confidence 0.91, at least 0.9'
+    const acted = noticeOf(4, 'call/CA1', {
+      type: 'action',
+      stage: 'inbound/hangup/sure/done',
+      kind: 'hangup',
+      data: { callSid: 'CA1', action: { action: 'hangup', state: 'done', text } },
+    })
+    const said = slackText(readMessageTemplates(null).slack, message(acted), wording)
+    assert.equal(said.split('\n').slice(0, 2).join(' | '), `*high* Action: ${text} (call/CA1) | Action: hangup`)
+  })
+
   it('say in a mail the same, with a subject of one line', () => {
     const { mail } = readMessageTemplates(null)
     const { subject, text } = mailText(mail, message(verdict), { numbers: 'full', publicUrl: null })

@@ -72,11 +72,17 @@ describe('notices', () => {
 
   it('tell of actions with their call or case, of health and models with the severity they bring', () => {
     const sieve = new NoticeSieve()
-    const action = sieve.take(event('action', { callSid: 'CA1', action: 'hangup', state: 'done' }), nowMs)
-    assert.deepEqual([action?.about, action?.stage, action?.severity], ['call/CA1', 'hangup/done', 'high'])
-    assert.equal(action?.at, '2026-01-01T00:00:00.000Z')
-    const shadow = sieve.take(event('action', { caseId: 'c1', action: 'block', shadow: true }), nowMs)
-    assert.deepEqual([shadow?.about, shadow?.severity], ['case/c1', 'low'])
+    const acted = (action: object) => sieve.take(event('action', { callSid: 'CA1', track: 'inbound', action }), nowMs)
+    const hangup = acted({ action: 'hangup', rule: 'sure', state: 'done', shadow: false })
+    assert.deepEqual(
+      [hangup?.about, hangup?.stage, hangup?.kind, hangup?.severity],
+      ['call/CA1', 'inbound/hangup/sure/done', 'hangup', 'high'],
+    )
+    assert.equal(hangup?.at, '2026-01-01T00:00:00.000Z')
+    assert.equal(acted({ action: 'notify', rule: 'tell', state: 'shadow', shadow: true })?.severity, 'low')
+    assert.equal(acted({ action: 'observe', rule: 'see', state: 'done' })?.severity, 'info')
+    const handsOff = sieve.take(event('action', { change: 'hands_off', callSid: 'CA1' }), nowMs)
+    assert.deepEqual([handsOff?.stage, handsOff?.severity], ['hands_off', 'low'])
     const health = sieve.take(event('health', { code: 'storage_down', severity: 'critical' }), nowMs)
     assert.deepEqual([health?.about, health?.stage, health?.severity], ['health', 'storage_down', 'critical'])
   })
@@ -88,5 +94,7 @@ describe('notices', () => {
     assert.equal(wants(all, noticeOf(1, 'a', { severity: 'low' })), false)
     assert.equal(wants({ ...all, kinds: ['irsf'] }, noticeOf(1)), false)
     assert.equal(wants({ ...all, kinds: ['irsf'] }, noticeOf(1, 'a', { type: 'health', kind: '' })), true)
+    const hangup = noticeOf(1, 'a', { type: 'action', kind: 'hangup' })
+    assert.equal(wants({ types: ['action'], kinds: ['irsf'], minSeverity: 'info' }, hangup), true)
   })
 })

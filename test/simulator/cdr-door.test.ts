@@ -2,14 +2,21 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { OperatingError } from '../../src/core/errors.ts'
-import { cdrDoor, triesMax } from '../../src/simulator/cdr-door.ts'
+import { cdrDoor } from '../../src/simulator/cdr-door.ts'
+import { type CdrEncoding, triesMax } from '../../src/simulator/cdr-receipt.ts'
+import type { CreditWindow } from '../../src/simulator/cdr-socket-door.ts'
 import { cdrServer } from '../fakes/cdr-server.ts'
 
 const line = (id: string) => `{"id":"${id}","startUs":1767600000000000,"to":"444155501234"}`
 
-async function opened(context: TestContext, scheme: 'http' | 'ws') {
+interface Choices {
+  readonly encoding?: CdrEncoding
+  readonly window?: CreditWindow
+}
+
+async function opened(context: TestContext, scheme: 'http' | 'ws', choices: Choices = {}) {
   const server = await cdrServer()
-  const door = cdrDoor({ url: `${scheme}://127.0.0.1:${server.port}`, key: 'vf_ingest' })
+  const door = cdrDoor({ url: `${scheme}://127.0.0.1:${server.port}`, key: 'vf_ingest', retryMs: 10, ...choices })
   context.after(() => {
     door.close()
     server.close()
@@ -86,4 +93,60 @@ test('batches on a socket are answered each by its own number', async (context) 
       [0, 1],
     ],
   )
+})
+
+for (const encoding of ['msgpack', 'json'] as const) {
+  test(`messages over a socket are ${encoding} when that is asked for, and so are the answers`, async (context) => {
+    const { server, door } = await opened(context, 'ws', { encoding })
+    const receipt = await door.send([line('a'), '{"id":"d","sta', '{"id":"e"}'])
+    assert.deepEqual(receipt, { accepted: 1, duplicates: 0, rejected: 2 })
+    assert.equal(await door.ask({ from: '12025550123', to: '444155501234', route: 'access-1' }), 'allow')
+    assert.deepEqual(server.binary, encoding === 'msgpack' ? [true, true] : [false, false])
+  })
+}
+
+test('a socket speaks msgpack unless told otherwise', async (context) => {
+  const { server, door } = await opened(context, 'ws')
+  await door.send([line('a')])
+  assert.deepEqual(server.binary, [true])
+})
+
+test('no more messages are unanswered than the server gives credit for', async (context) => {
+  const { server, door } = await opened(context, 'ws', { window: { messagesMax: 3, bytesMax: 1_000_000 } })
+  server.answerMs = 20
+  await Promise.all(Array.from({ length: 12 }, (_, index) => door.send([line(`m${index}`)])))
+  assert.equal(server.unanswered.messages, 3)
+  assert.equal(server.ids.size, 12)
+})
+
+test('no more bytes are unanswered than the server gives credit for', async (context) => {
+  // {"seq":1,"events":[{"id":"m0","startUs":1767600000000000,"to":"444155501234"}]}: 79 bytes of JSON, 10 of them once.
+  const { server, door } = await opened(context, 'ws', {
+    encoding: 'json',
+    window: { messagesMax: 256, bytesMax: 200 },
+  })
+  server.answerMs = 20
+  await Promise.all(Array.from({ length: 9 }, (_, index) => door.send([line(`m${index}`)])))
+  assert.ok(server.unanswered.bytes > 100 && server.unanswered.bytes <= 200, `${server.unanswered.bytes} bytes`)
+  assert.equal(server.ids.size, 9)
+})
+
+test('a message larger than the credit goes out when nothing else is unanswered', async (context) => {
+  const { server, door } = await opened(context, 'ws', { window: { messagesMax: 4, bytesMax: 60 } })
+  server.answerMs = 5
+  await Promise.all([door.send([line('a'), line('b')]), door.send([line('c'), line('d')])])
+  assert.equal(server.unanswered.messages, 1)
+  assert.equal(server.ids.size, 4)
+})
+
+test('what waited for credit when the connection broke is sent once, what was unanswered twice', async (context) => {
+  const { server, door } = await opened(context, 'ws', { window: { messagesMax: 2, bytesMax: 1_000_000 } })
+  server.breaks = 1
+  const receipts = await Promise.all(['a', 'b', 'c', 'd'].map((id) => door.send([line(id)])))
+  const sum = (name: 'accepted' | 'duplicates') => receipts.reduce((total, receipt) => total + receipt[name], 0)
+  assert.equal(sum('accepted') + sum('duplicates'), 4)
+  assert.ok(sum('duplicates') >= 1)
+  assert.equal(door.resent, 2)
+  assert.equal(door.reconnects, 1)
+  assert.equal(server.ids.size, 4)
 })

@@ -3,14 +3,16 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../src/core/clock.ts'
 import type { LabelledCdr } from '../../src/simulator/cdr-call.ts'
-import type { CdrDoor, Receipt } from '../../src/simulator/cdr-door.ts'
 import { batchRecordsMax, runCdrLoad } from '../../src/simulator/cdr-load.ts'
+import type { CdrDoor, Question, Receipt } from '../../src/simulator/cdr-receipt.ts'
 import { CdrTraffic } from '../../src/simulator/cdr-traffic.ts'
 
 /** A door that notes when batches came and how many waited. */
 class SlowDoor implements CdrDoor {
   readonly windowMax = 4
   readonly resent = 0
+  readonly reconnects = 0
+  readonly questions: { readonly atMs: number; readonly from: string; readonly to: string }[] = []
   readonly batches: { readonly atMs: number; readonly records: number }[] = []
   readonly #answerMs: number
   waiting = 0
@@ -28,13 +30,21 @@ class SlowDoor implements CdrDoor {
     return { accepted: lines.length, duplicates: 0, rejected: 0 }
   }
 
+  async ask({ from, to }: Question): Promise<string> {
+    this.questions.push({ atMs: systemClock.steadyMs(), from, to })
+    await sleep(3)
+    if (this.questions.length === 5) throw new Error('no answer')
+    return this.questions.length % 2 === 0 ? 'allow' : 'block'
+  }
+
   close(): void {}
 }
 
-function load(door: CdrDoor, attempts: number, seconds: number) {
+function load(door: CdrDoor, attempts: number, seconds: number, asksPerSecond?: number) {
   const source = new CdrTraffic({ plan: 'train', seed: 1, attempts, seconds })
   const sent: LabelledCdr[] = []
-  const report = runCdrLoad({ source, door, clock: systemClock, ...source.span, sent: (cdr) => void sent.push(cdr) })
+  const note = (cdr: LabelledCdr) => void sent.push(cdr)
+  const report = runCdrLoad({ source, door, clock: systemClock, ...source.span, sent: note, asksPerSecond })
   return { sent, report, span: source.span }
 }
 
@@ -68,8 +78,25 @@ test('a refusal ends the run', async () => {
   const door: CdrDoor = {
     windowMax: 4,
     resent: 0,
+    reconnects: 0,
+    ask: () => Promise.reject(new Error('refused')),
     send: () => Promise.reject(new Error('refused')),
     close: () => undefined,
   }
   await assert.rejects(load(door, 1000, 0.5).report, /refused/)
+})
+
+test('decisions are asked for at an even pace about the calls that go out, and counted by action', async () => {
+  const door = new SlowDoor(1)
+  const { report, sent } = load(door, 2000, 1, 50)
+  const { decisions } = await report
+  assert.ok(decisions !== undefined)
+  assert.ok(decisions.asked > 35 && decisions.asked <= 50, `${decisions.asked} asked`)
+  assert.equal(decisions.asked, door.questions.length)
+  assert.ok(decisions.failed >= 1)
+  assert.equal(decisions.answered + decisions.failed, decisions.asked)
+  assert.equal((decisions.actions['allow'] ?? 0) + (decisions.actions['block'] ?? 0), decisions.answered)
+  assert.ok(decisions.answer.p50 >= 3)
+  const parties = new Set(sent.map(({ record }) => `${record.from}>${record.to}`))
+  assert.ok(door.questions.every(({ from, to }) => parties.has(`${from}>${to}`)))
 })

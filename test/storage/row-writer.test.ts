@@ -196,7 +196,7 @@ describe('the row writer', () => {
   })
 
   it('refuses rows when the spool is full, counts them, and takes rows again when there is room', async (t) => {
-    const it = bench(t, { spoolBytesMax: 60_000 })
+    const it = bench(t, { spoolBytesMax: 60_000, refusedShownMs: 1000 })
     it.store.down = true
     it.writer.begin()
     let taken = 0
@@ -210,7 +210,8 @@ describe('the row writer', () => {
     assert.equal(it.store.lines.length, taken)
     assert.equal(it.writer.write('audit', auditRow('again')), true)
     await it.writer.flush()
-    assert.equal(it.writer.state(), 'up')
+    assert.equal(it.writer.state(), 'full', 'there is room again, but rows were refused a moment ago')
+    await eventually(() => it.writer.state() === 'up')
     await end(it)
   })
 

@@ -2,10 +2,11 @@
 import { strict as assert } from 'node:assert'
 import { it } from 'node:test'
 import fc from 'fast-check'
+import { Kernels } from '../../src/audio/kernels.ts'
 import { type MediaMessage, parseTwilioMessage } from '../../src/wire/twilio-media.ts'
 import { MediaScanner } from '../../src/wire/twilio-media-scanner.ts'
 
-const scanner = new MediaScanner()
+const scanner = new MediaScanner(Kernels.load(0))
 const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'utf8')
 
 /** What a media message says, in a form that can be compared. */
