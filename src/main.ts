@@ -13,12 +13,15 @@ import { registerGauges } from './house/gauges.ts'
 import { type Ingest, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
 import { openNotify } from './house/notify.ts'
+import { openOpinions } from './house/opinions.ts'
 import type { FirewallOptions } from './house/options.ts'
 import { openStorage, type Storage } from './house/storage.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
+import { AudioTaps } from './ingest/audio-tap.ts'
 import { EventBus } from './notify/event-bus.ts'
 import type { Notifier } from './notify/notifier.ts'
+import type { SecondOpinions } from './opinions/second-opinions.ts'
 import { TrackWatch } from './watch/track-watch.ts'
 import { VoicePool } from './worker/pool.ts'
 
@@ -57,7 +60,9 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
   const control = openControl(options, { metrics, logs: storage.logs, live })
   const { intake } = storage.records
-  const ingest = openIngest({ config, log, clock, metrics, pool, watch, server, intake, control })
+  const taps = new AudioTaps(pool, counters)
+  const opinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
+  const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
   const rooms: ApiRooms = {
     config,
     log,
@@ -85,7 +90,7 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
     url,
     port,
     pool,
-    close: () => closeHouse(options, { server, ingest, pool, watch, storage, control, notifier }),
+    close: () => closeHouse(options, { server, ingest, pool, watch, storage, control, notifier, opinions }),
   }
 }
 
@@ -99,10 +104,11 @@ interface House {
   readonly storage: Storage
   readonly notifier: Notifier
   readonly control: Control
+  readonly opinions: SecondOpinions
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, control, notifier } = house
+  const { server, ingest, pool, watch, storage, control, notifier, opinions } = house
   const { writer, records, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -112,6 +118,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   ingest.table.endAll('interrupted')
+  opinions.close()
   await pool.drain()
   watch.endAll()
   ingest.stop()

@@ -8,6 +8,7 @@ import { parse } from 'yaml'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import { projectRoot } from '../core/project.ts'
 import { notifyProblems } from './notify-schema.ts'
+import { opinionsProblems } from './opinions-schema.ts'
 import { type Config, configSchema } from './schema.ts'
 
 type Tree = { [key: string]: unknown }
@@ -189,6 +190,6 @@ function crossFieldProblems(config: Config): string[] {
   if (!config.twilio.enforceSignature && !isLoopback(config.server.host)) {
     problems.push(`twilio.enforceSignature: false is allowed on loopback only, server.host is ${config.server.host}`)
   }
-  problems.push(...notifyProblems(config.notify))
+  problems.push(...notifyProblems(config.notify), ...opinionsProblems(config.opinions))
   return problems
 }

@@ -22,6 +22,7 @@ const httpRefused = 'HTTP requests refused before their route'
 const workerLost = 'Workers replaced'
 const storeRows = 'Rows by fate'
 const cdrRecords = 'Call records by fate'
+const opinions = 'Second opinions of other detectors, by fate'
 const noticeDeliveries = 'Tries to hand a notice to one receiver, by fate'
 const twilioRequests = 'Requests to Twilio by outcome, after the last try'
 const cdrSocketsClosed = 'Sockets for call records closed by us'
@@ -111,6 +112,12 @@ export const counterTable = {
   eventsPublished: counter('events_published', 'Events put on the bus'),
   eventSubscribersSlow: counter('event_subscribers_closed', 'Event subscribers closed', { reason: 'slow' }),
   eventSubscribersRefused: counter('event_subscribers_refused', 'Event subscribers refused: too many at a time'),
+  opinionsAsked: counter('opinions', opinions, { fate: 'asked' }),
+  opinionsHeard: counter('opinions', opinions, { fate: 'heard' }),
+  opinionsAbstained: counter('opinions', opinions, { fate: 'abstained' }),
+  opinionsFailed: counter('opinions', opinions, { fate: 'failed' }),
+  opinionsRefused: counter('opinions', opinions, { fate: 'refused' }),
+  audioTapsThrew: counter('audio_taps_threw', 'Listeners on a track that threw and were removed'),
   noticesQueued: counter('notices', 'Notices for receivers, by fate', { fate: 'queued' }),
   noticesRefused: counter('notices', 'Notices for receivers, by fate', { fate: 'refused' }),
   noticesDelivered: counter('notice_deliveries', noticeDeliveries, { fate: 'delivered' }),
