@@ -9,6 +9,7 @@ import { LiveCalls } from './decisions/live-calls.ts'
 import { verdictSettings } from './decisions/voice-verdict.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
 import { type Control, openControl } from './house/detections.ts'
+import { type Fraud, openFraud } from './house/fraud.ts'
 import { registerGauges } from './house/gauges.ts'
 import { type Ingest, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
@@ -63,21 +64,9 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const taps = new AudioTaps(pool, counters)
   const opinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
   const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
-  const rooms: ApiRooms = {
-    config,
-    log,
-    clock,
-    keys,
-    metrics,
-    live,
-    bus,
-    pool,
-    settings,
-    storage,
-    server,
-    control,
-    notifier,
-  }
+  const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults })
+  const common = { config, log, clock, keys, metrics, live, bus, pool, settings }
+  const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier }
   for (const route of apiRoutes(openApi(rooms))) server.route(route)
   registerGauges(rooms, ingest.table)
 
@@ -86,12 +75,8 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   control.detections.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  return {
-    url,
-    port,
-    pool,
-    close: () => closeHouse(options, { server, ingest, pool, watch, storage, control, notifier, opinions }),
-  }
+  const house: House = { server, ingest, pool, watch, storage, fraud, control, notifier, opinions }
+  return { url, port, pool, close: () => closeHouse(options, house) }
 }
 
 const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2, 5]
@@ -105,10 +90,11 @@ interface House {
   readonly notifier: Notifier
   readonly control: Control
   readonly opinions: SecondOpinions
+  readonly fraud: Fraud
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, control, notifier, opinions } = house
+  const { server, ingest, pool, watch, storage, fraud, control, notifier, opinions } = house
   const { writer, records, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -122,12 +108,13 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   await pool.drain()
   watch.endAll()
   ingest.stop()
-  await notifier.close()
   control.rest.close()
   await records.intake.close()
+  await fraud.feed.stop()
+  await notifier.close()
   await upkeep.stop()
   await writer.close()
-  await records.drain.close()
+  await Promise.all([records.drain.close(), records.scoresDrain.close()])
   await Promise.all([store.close(), pool.stop()])
   server.close()
   await logs.close()

@@ -20,7 +20,7 @@ const ranks: Readonly<Record<string, number>> = {
   features: 3,
   inference: 4,
   decisions: 5,
-  worker: 5,
+  worker: 6,
   storage: 6,
   notify: 6,
   actions: 6,

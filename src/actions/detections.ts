@@ -90,7 +90,7 @@ export class Detections implements CallListener {
   }
 
   /** @throws OperatingError bad_request, account_unknown, detection_disabled, capacity_full, and those of TwilioRest */
-  start(order: DetectionOrder): Promise<{ detection: Detection; isNew: boolean }> {
+  async start(order: DetectionOrder): Promise<{ detection: Detection; isNew: boolean }> {
     const { callSid } = order
     const track = order.track ?? (this.#options.watched === 'outbound_track' ? 'outbound' : 'inbound')
     const accountSid = this.#accountOf(callSid, order.accountSid)

@@ -1,7 +1,7 @@
 /**
  * `GET /v1/analytics/{report}?from&to&step`: reports over a span of time. `from` and `to` are ISO 8601 or ms since
- * the epoch (default: the last hour of traffic, the last day of quality), `step` is seconds. Here: `traffic` and
- * `quality` of call records, and `selfcheck`: whether their counts agree with one another. Main thread.
+ * the epoch (default: the last hour of traffic, the last day of the others), `step` is seconds. Here: `traffic` and
+ * `quality` of call records, `fraud`, and `selfcheck`: whether their counts agree with one another. Main thread.
  */
 import { z } from 'zod'
 import type { Clock } from '../core/clock.ts'
@@ -9,11 +9,13 @@ import { OperatingError } from '../core/errors.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 import type { CdrReports, Span } from '../storage/cdr-reports.ts'
 import type { CdrSelfCheck } from '../storage/cdr-self-check.ts'
+import type { FraudReports } from '../storage/fraud-reports.ts'
 import { json } from './problem.ts'
 
 export interface AnalyticsOptions {
   readonly reports: Pick<CdrReports, 'traffic' | 'quality'>
   readonly selfCheck: Pick<CdrSelfCheck, 'check'>
+  readonly fraud: Pick<FraudReports, 'report'>
   readonly clock: Clock
 }
 
@@ -44,7 +46,8 @@ export class Analytics {
     if (name === 'traffic') return this.#traffic(request)
     if (name === 'quality') return this.#quality(request)
     if (name === 'selfcheck') return this.#selfCheck(request)
-    throw new OperatingError('not_found', 'no such report; there are traffic, quality and selfcheck')
+    if (name === 'fraud') return this.#fraud(request)
+    throw new OperatingError('not_found', 'no such report; there are traffic, quality, fraud and selfcheck')
   }
 
   async #traffic(request: HttpRequest): Promise<HttpAnswer> {
@@ -64,6 +67,12 @@ export class Analytics {
   async #selfCheck(request: HttpRequest): Promise<HttpAnswer> {
     const span = this.#span(parsed(request.query), 7 * 86_400_000)
     return json(200, { ...told(span), ...(await this.#options.selfCheck.check(span)) })
+  }
+
+  async #fraud(request: HttpRequest): Promise<HttpAnswer> {
+    const span = this.#span(parsed(request.query), 86_400_000)
+    const report = await this.#options.fraud.report(span)
+    return json(200, { ...told(span), stepSeconds: span.stepSeconds, ...report })
   }
 
   #span(query: z.infer<typeof shape>, defaultMs: number): Span {

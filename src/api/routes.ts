@@ -11,6 +11,7 @@ import type { Audit } from './audit.ts'
 import type { Calls } from './calls.ts'
 import type { DetectionResource } from './detections.ts'
 import type { Events } from './events.ts'
+import { type FraudParts, fraudRoutes } from './fraud-routes.ts'
 import type { Health } from './health.ts'
 import type { Notifications } from './notifications.ts'
 import { type Page, pagePaths } from './page.ts'
@@ -28,6 +29,7 @@ export interface ApiParts {
   readonly page: Page
   readonly analytics: Analytics
   readonly notifications: Notifications
+  readonly fraud: FraudParts
   /** `POST /v1/cdr`. */
   readonly cdr: { post(request: HttpRequest): Promise<HttpAnswer>; readonly bodyBytesMax: number }
   /** config auth.metricsPublic. */
@@ -62,6 +64,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
     },
     ...notificationRoutes(gate, parts.notifications),
     ...detectionRoutes(parts.detections, gate),
+    ...fraudRoutes(gate, parts.fraud),
     { method: 'GET', pattern: '/v1/status', answer: gate.role('viewer', () => health.status()) },
     { method: 'GET', pattern: '/v1/session', answer: gate.open((request) => session.show(request)) },
     { method: 'POST', pattern: '/v1/session', answer: gate.open((request) => session.signIn(request)), ...small },

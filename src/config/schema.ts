@@ -43,7 +43,7 @@ const twilio = z.strictObject({
     totalMs: z.number().int().min(100).max(600_000),
     triesMax: z.number().int().min(1).max(10),
     backoffMs: z.number().int().min(1).max(60_000),
-    atOnce: z.number().int().min(1).max(100),
+    atOnce: z.number().int().min(1).max(500),
     waitingMax: count,
   }),
 })
@@ -161,7 +161,13 @@ const cdr = z.strictObject({
     shortAnswer: z.strictObject({ shortMin: calls, shortShareMin: share }),
     anomaly: z.strictObject({ attemptsMin: calls, timesUsual: z.number().min(1).max(1000), hoursMin: calls }),
   }),
-  cases: z.strictObject({ casesMax: count, coolMs: ms, closeMs: ms, evidenceMax: z.number().int().min(1).max(1000) }),
+  cases: z.strictObject({
+    casesMax: count,
+    coolMs: ms,
+    closeMs: ms,
+    evidenceMax: z.number().int().min(1).max(1000),
+    dismissMs: z.number().int().min(0).max(31_536_000_000),
+  }),
   policy: z.strictObject({
     shadow: z.boolean(),
     ttlMs: ms,
@@ -198,6 +204,8 @@ export const configSchema = z.strictObject({
     auditDays: days,
     cdrsDays: days,
     trafficDays: days,
+    casesDays: days,
+    cdrScoresDays: days,
     qualityDays: days,
   }),
 })

@@ -25,6 +25,8 @@ const cdrRecords = 'Call records by fate'
 const opinions = 'Second opinions of other detectors, by fate'
 const noticeDeliveries = 'Tries to hand a notice to one receiver, by fate'
 const twilioRequests = 'Requests to Twilio by outcome, after the last try'
+const fraudWorkerLost = 'Fraud workers replaced'
+const cdrNotInWindows = 'Calls whose time did not fit the windows'
 const cdrSocketsClosed = 'Sockets for call records closed by us'
 
 /** Key in code -> what Prometheus sees. Keys that share a name differ by label. */
@@ -109,6 +111,20 @@ export const counterTable = {
   cdrSocketsRefused: counter('cdr_sockets_refused', 'Sockets for call records refused at the upgrade'),
   cdrSocketsWindow: counter('cdr_sockets_closed', cdrSocketsClosed, { reason: 'window' }),
   cdrSocketsFull: counter('cdr_sockets_closed', cdrSocketsClosed, { reason: 'full' }),
+  cdrLate: counter('cdr_window_time', cdrNotInWindows, { fate: 'late' }),
+  cdrAhead: counter('cdr_window_time', cdrNotInWindows, { fate: 'ahead' }),
+  keysEvicted: counter('cdr_keys_evicted', 'Keys that left full tables of sliding windows'),
+  fraudCalls: counter('fraud_calls', 'Calls judged by the fraud worker, rebuilt windows included'),
+  fraudUnreadable: counter('fraud_unreadable', 'Rows or entries of the log that the fraud worker could not read'),
+  fraudScores: counter('fraud_scores', 'Rows for calls under an open case'),
+  fraudWorkerThrew: counter('fraud_workers_replaced', fraudWorkerLost, { reason: 'threw' }),
+  fraudWorkerHung: counter('fraud_workers_replaced', fraudWorkerLost, { reason: 'hung' }),
+  casesOpened: counter('cases_opened', 'Cases opened'),
+  casesRefused: counter('cases_refused', 'Signals that opened no case because there were too many'),
+  casesForgotten: counter('cases_forgotten', 'Closed cases that left memory; the table has them'),
+  decisionsAsked: counter('decisions_asked', 'Decisions asked for, over HTTP and WebSocket'),
+  decisionsActed: counter('decisions_acted', 'Decisions that were not allow'),
+  decisionsShadowed: counter('decisions_shadowed', 'Decisions that were allow in shadow mode only'),
   eventsPublished: counter('events_published', 'Events put on the bus'),
   eventSubscribersSlow: counter('event_subscribers_closed', 'Event subscribers closed', { reason: 'slow' }),
   eventSubscribersRefused: counter('event_subscribers_refused', 'Event subscribers refused: too many at a time'),

@@ -1,8 +1,11 @@
 /**
- * Says label changes aloud to screen readers, politely: at most one sentence every two seconds, the worst of those that
- * happened, with how many more there were. Browser.
+ * Says label changes and new fraud cases aloud to screen readers, politely: at most one sentence every two seconds, the
+ * worst of what happened, with how much more there was. Browser.
  */
 import { useEffect, useState } from 'preact/hooks'
+import type { CaseView } from '../decisions/case-view.ts'
+import { kindWords, subjectText } from './fraud-wording.ts'
+import type { House } from './house.ts'
 import type { LabelChange, LiveStore } from './live-store.ts'
 import { useTold } from './told.ts'
 import { labelOrder, labelWords, scoreText, shortSid } from './wording.ts'
@@ -22,26 +25,38 @@ export function TitleCount({ store }: { store: LiveStore }) {
   return null
 }
 
-export function Announcer({ store }: { store: LiveStore }) {
+interface Announcement {
+  /** Lower is said first. */
+  readonly rank: number
+  readonly text: string
+}
+
+export function Announcer({ house }: { house: House }) {
   const [sentence, say] = useState('')
   useEffect(() => {
-    let waiting: LabelChange[] = []
+    let waiting: Announcement[] = []
     let timer: ReturnType<typeof setTimeout> | undefined
     const speak = () => {
       timer = undefined
-      const [worst] = waiting.sort((a, b) => labelOrder.indexOf(a.label) - labelOrder.indexOf(b.label))
-      if (worst) say(sentenceOf(worst, waiting.length - 1))
+      const [worst] = waiting.sort((a, b) => a.rank - b.rank)
+      if (worst) say(`${worst.text}${othersText(waiting.length - 1)}`)
       waiting = []
     }
-    store.onLabelChange = (change) => {
-      waiting.push(change)
+    const queue = (announcement: Announcement) => {
+      waiting.push(announcement)
       timer ??= setTimeout(speak, speakEveryMs)
     }
+    house.store.onLabelChange = (change) => {
+      queue({ rank: labelOrder.indexOf(change.label), text: labelSentence(change) })
+    }
+    // A new case is news before any label.
+    house.cases.onOpened = (it) => queue({ rank: -it.score, text: caseSentence(it) })
     return () => {
-      store.onLabelChange = () => {}
+      house.store.onLabelChange = () => {}
+      house.cases.onOpened = () => {}
       clearTimeout(timer)
     }
-  }, [store])
+  }, [house])
   return (
     <p class="unseen" aria-live="polite" data-test="announcer">
       {sentence}
@@ -49,8 +64,16 @@ export function Announcer({ store }: { store: LiveStore }) {
   )
 }
 
-function sentenceOf(change: LabelChange, others: number): string {
-  const more = others === 0 ? '' : ` ${others} more ${others === 1 ? 'verdict' : 'verdicts'} changed.`
+function othersText(others: number): string {
+  return others === 0 ? '' : ` ${others} more ${others === 1 ? 'change' : 'changes'}.`
+}
+
+function labelSentence(change: LabelChange): string {
   const name = labelWords[change.label].name.toLowerCase()
-  return `Call ${shortSid(change.callSid)} ${change.track}: now ${name}, score ${scoreText(change.score)}.${more}`
+  return `Call ${shortSid(change.callSid)} ${change.track}: now ${name}, score ${scoreText(change.score)}.`
+}
+
+function caseSentence({ kind, subject, score }: CaseView): string {
+  const name = kindWords[kind].name.toLowerCase()
+  return `New fraud case: ${name}, ${subjectText(subject, false)}, score ${scoreText(score)}.`
 }

@@ -2,7 +2,11 @@
  * The page's requests to its own server: same origin, cookie, JSON. A refusal becomes an `ApiProblem` with the server's
  * words. Browser.
  */
+
+import type { CaseAct } from '../decisions/case-book.ts'
+import type { CaseView } from '../decisions/case-view.ts'
 import type { CallView, TrackVerdict } from '../decisions/verdict-view.ts'
+import type { CaseDetail, CasePage, FraudAnswer, NumberView, QualityAnswer, TrafficAnswer } from './fraud-shapes.ts'
 
 export class ApiProblem extends Error {
   readonly status: number
@@ -60,14 +64,29 @@ async function request<T>(method: string, path: string, body?: object): Promise<
   return answer as T
 }
 
+type Query = Readonly<Record<string, string>>
+
+/** With only what was said. */
+function queryText(query: Query): string {
+  const said = Object.entries(query).filter(([, value]) => value !== '')
+  return said.length === 0 ? '' : `?${new URLSearchParams(said).toString()}`
+}
+
 export const api = {
   who: () => request<Who>('GET', '/v1/session'),
   signIn: (key: string) => request<Who>('POST', '/v1/session', { key }),
   signOut: () => request<object>('DELETE', '/v1/session'),
   status: () => request<Status>('GET', '/v1/status'),
-  calls: (query: Readonly<Record<string, string>>) =>
-    request<CallPage>('GET', `/v1/calls?${new URLSearchParams(query).toString()}`),
+  calls: (query: Query) => request<CallPage>('GET', `/v1/calls${queryText(query)}`),
   call: (callSid: string) => request<CallView>('GET', `/v1/calls/${encodeURIComponent(callSid)}`),
+  cases: (query: Query) => request<CasePage>('GET', `/v1/cases${queryText(query)}`),
+  case: (id: string) => request<CaseDetail>('GET', `/v1/cases/${encodeURIComponent(id)}`),
+  decide: (id: string, decision: CaseAct, note: string) =>
+    request<CaseView>('POST', `/v1/cases/${encodeURIComponent(id)}/${decision}`, note === '' ? {} : { note }),
+  number: (number: string) => request<NumberView>('GET', `/v1/numbers/${encodeURIComponent(number)}`),
+  traffic: (query: Query) => request<TrafficAnswer>('GET', `/v1/analytics/traffic${queryText(query)}`),
+  fraud: (query: Query) => request<FraudAnswer>('GET', `/v1/analytics/fraud${queryText(query)}`),
+  quality: (query: Query) => request<QualityAnswer>('GET', `/v1/analytics/quality${queryText(query)}`),
 }
 
 export function problemText(thrown: unknown): string {

@@ -23,6 +23,11 @@ const names = [
   'flag-dtmf',
   'flag-clipped',
   'flag-gap',
+  'line-1',
+  'line-2',
+  'line-3',
+  'line-4',
+  'line-5',
 ] as const
 
 export type ColourName = (typeof names)[number]

@@ -3,6 +3,7 @@
  * connection; after a refusal (full house, signed out) it does not, so we ask why and try again. Browser.
  */
 import type { Label, Reason, WindowView } from '../decisions/verdict-view.ts'
+import type { CaseEvent } from './fraud-shapes.ts'
 
 /** Data of a `verdict` event. */
 export interface VerdictEvent {
@@ -25,6 +26,7 @@ export type ConnectionState = 'connecting' | 'live' | 'reconnecting'
 
 export interface EventStreamListener {
   verdict(event: VerdictEvent): void
+  fraudCase(event: CaseEvent): void
   /** Something about the house changed, or events were missed: ask again. */
   health(code: string | undefined): void
   state(state: ConnectionState): void
@@ -43,6 +45,7 @@ export function openEventStream(listener: EventStreamListener): () => void {
     source = new EventSource('/v1/events')
     source.addEventListener('open', () => listener.state('live'))
     source.addEventListener('verdict', (event) => listener.verdict(JSON.parse(event.data) as VerdictEvent))
+    source.addEventListener('case', (event) => listener.fraudCase(JSON.parse(event.data) as CaseEvent))
     for (const type of ['health', 'model'] as const) {
       source.addEventListener(type, (event) => listener.health((JSON.parse(event.data) as { code?: string }).code))
     }

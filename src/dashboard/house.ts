@@ -1,17 +1,26 @@
 /**
- * What the page knows of the house: live tracks, connection, status; kept fresh by events and, where events cannot
- * tell, by asking again (never more often than `askEveryMs`). Components subscribe and draw. Browser.
+ * What the page knows of the house: live tracks and cases, connection, status, who is signed in; kept fresh by events
+ * and, where events cannot tell, by asking again (never more often than `askEveryMs`). Components subscribe and draw.
+ * Browser.
  */
-import { ApiProblem, api, type Status } from './api-client.ts'
+
+import type { CaseView } from '../decisions/case-view.ts'
+import { ApiProblem, api, problemText, type Status, type Who } from './api-client.ts'
+import { CaseStore, casesMax } from './case-store.ts'
 import { type ConnectionState, openEventStream, type VerdictEvent } from './event-stream.ts'
+import type { CaseEvent } from './fraud-shapes.ts'
 import { LiveStore } from './live-store.ts'
 
 const askEveryMs = 1500
 const statusEveryMs = 10_000
 const livePollMs = 30_000
+const casePollMs = 60_000
+const casesAPage = 200
 
 export class House {
   readonly store = new LiveStore()
+  readonly cases = new CaseStore()
+  readonly who: Who
   connection: ConnectionState = 'connecting'
   status: Status | null = null
   loaded = false
@@ -21,18 +30,24 @@ export class House {
   onSignedOut: () => void = () => {}
   readonly #listeners = new Set<() => void>()
   readonly #verdictListeners = new Set<(event: VerdictEvent) => void>()
+  readonly #caseListeners = new Set<(event: CaseEvent) => void>()
   readonly #pastListeners = new Set<() => void>()
   #stops: (() => void)[] = []
   #askTimer: ReturnType<typeof setTimeout> | undefined
   #askedAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(who: Who) {
+    this.who = who
+  }
 
   start(): void {
     this.store.onUnknown = () => this.#askSoon()
     this.store.onEnded = () => this.#tellPast()
     const closeStream = openEventStream({
       verdict: (event) => this.#verdict(event),
+      fraudCase: (event) => this.tellCase(event),
       health: (code) => {
-        if (code === 'events_missed') this.#askSoon()
+        if (code === 'events_missed') this.#askAll()
         void this.#askStatus()
       },
       state: (state) => this.#connected(state),
@@ -40,9 +55,12 @@ export class House {
     })
     const statusTimer = setInterval(() => void this.#askStatus(), statusEveryMs)
     const liveTimer = setInterval(() => this.#askSoon(), livePollMs)
-    this.#stops = [closeStream, () => clearInterval(statusTimer), () => clearInterval(liveTimer)]
+    const caseTimer = setInterval(() => void this.#askCases(), casePollMs)
+    const timers = [statusTimer, liveTimer, caseTimer]
+    this.#stops = [closeStream, () => timers.forEach(clearInterval)]
     void this.#askStatus()
     void this.#ask()
+    void this.#askCases()
   }
 
   stop(): void {
@@ -59,6 +77,17 @@ export class House {
   onVerdict(listener: (event: VerdictEvent) => void): () => void {
     this.#verdictListeners.add(listener)
     return () => void this.#verdictListeners.delete(listener)
+  }
+
+  /** Told of every case event, and of what this page decided itself. */
+  onCase(listener: (event: CaseEvent) => void): () => void {
+    this.#caseListeners.add(listener)
+    return () => void this.#caseListeners.delete(listener)
+  }
+
+  tellCase(event: CaseEvent): void {
+    this.cases.apply(event)
+    for (const listener of this.#caseListeners) listener(event)
   }
 
   /** Told when a call has ended, so that lists of past calls ask again. */
@@ -78,9 +107,14 @@ export class House {
   }
 
   #connected(state: ConnectionState): void {
-    if (state === 'live' && this.connection === 'reconnecting') this.#askSoon()
+    if (state === 'live' && this.connection === 'reconnecting') this.#askAll()
     this.connection = state
     this.#tell()
+  }
+
+  #askAll(): void {
+    this.#askSoon()
+    void this.#askCases()
   }
 
   #askSoon(): void {
@@ -101,6 +135,23 @@ export class House {
       this.loaded = true
       this.#tell()
     } catch (thrown) {
+      this.#failed(thrown)
+    }
+  }
+
+  async #askCases(): Promise<void> {
+    const askedAtMs = performance.now()
+    const live: CaseView[] = []
+    try {
+      for (let before = ''; live.length < casesMax; ) {
+        const page = await api.cases({ state: 'live', limit: String(casesAPage), before })
+        live.push(...page.cases)
+        if (!page.next) break
+        before = page.next
+      }
+      this.cases.load(live, askedAtMs)
+    } catch (thrown) {
+      this.cases.failed(problemText(thrown))
       this.#failed(thrown)
     }
   }

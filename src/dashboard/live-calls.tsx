@@ -9,12 +9,12 @@ import type { House } from './house.ts'
 import { LabelPicture, toneOf } from './label-badge.tsx'
 import { type LiveTrack, worstFirst } from './live-store.ts'
 import { RowList } from './row-list.tsx'
+import { useSteadyOrder } from './steady-order.ts'
 import { useEverySecond, useTold } from './told.ts'
 import { RowHeads, TrackRow } from './track-row.tsx'
 import { clockTime, flagWords, labelOrder, labelWords } from './wording.ts'
 
 const shownStep = 50
-const reorderMs = 2000
 
 export function LiveCalls({ house, numbersClear }: { house: House; numbersClear: boolean }) {
   useTold(house.store.subscribe)
@@ -24,7 +24,8 @@ export function LiveCalls({ house, numbersClear }: { house: House; numbersClear:
   const [shown, setShown] = useState(shownStep)
   const [tabKey, setTabKey] = useState<string | null>(null)
   const busy = useRef(false)
-  const ordered = useOrder(house, busy)
+  const { tracks } = house.store
+  const ordered = useSteadyOrder(tracks, () => worstFirst(tracks.values()).map(({ key }) => key), busy)
   const wanted = filter === null ? ordered : ordered.filter((track) => track.label === filter)
   const visible = wanted.slice(0, shown)
   const stopKey = visible.some((track) => track.key === tabKey) ? tabKey : visible[0]?.key
@@ -65,20 +66,6 @@ export function LiveCalls({ house, numbersClear }: { house: House; numbersClear:
       ) : null}
     </section>
   )
-}
-
-/** Worst first, held still while busy; newcomers go to the end meanwhile. */
-function useOrder(house: House, busy: { current: boolean }): LiveTrack[] {
-  const order = useRef<{ atMs: number; keys: string[] }>({ atMs: Number.NEGATIVE_INFINITY, keys: [] })
-  const { tracks } = house.store
-  const due = performance.now() - order.current.atMs >= reorderMs || order.current.keys.length === 0
-  if (due && !busy.current && tracks.size > 0) {
-    order.current = { atMs: performance.now(), keys: worstFirst(tracks.values()).map((track) => track.key) }
-  }
-  const known = new Set(order.current.keys)
-  const newcomers = [...tracks.values()].filter((track) => !known.has(track.key))
-  order.current.keys.push(...newcomers.map((track) => track.key))
-  return order.current.keys.flatMap((key) => tracks.get(key) ?? [])
 }
 
 interface LiveRowProps {

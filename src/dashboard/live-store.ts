@@ -1,12 +1,12 @@
 /**
  * The live tracks as this page knows them: loaded from `/v1/calls`, moved by events. Events only touch plain objects;
- * those who draw are told at most every `drawMs`, at an animation frame, so 500 tracks at two hops a second cost one
- * render. Bounded: at most `tracksMax` tracks, `scoresMax` scores each; ended tracks leave after `endedShownMs`.
- * Browser.
+ * those who draw are told at a pace, so 500 tracks at two hops a second cost one render a frame. Bounded: at most
+ * `tracksMax` tracks, `scoresMax` scores each; ended tracks leave after `endedShownMs`. Browser.
  */
 import type { Label } from '../decisions/verdict-view.ts'
 import type { ListedCall } from './api-client.ts'
 import type { VerdictEvent } from './event-stream.ts'
+import { Paced } from './paced.ts'
 import { labelOrder } from './wording.ts'
 
 export interface LiveTrack {
@@ -45,7 +45,6 @@ export interface LabelChange {
 
 export const scoresMax = 60
 const tracksMax = 4000
-const drawMs = 200
 const endedShownMs = 8000
 
 export class LiveStore {
@@ -55,9 +54,9 @@ export class LiveStore {
   /** Called when a call ended. */
   onEnded: () => void = () => {}
   onLabelChange: (change: LabelChange) => void = () => {}
-  readonly #listeners = new Set<() => void>()
-  #drawnAtMs = 0
-  #scheduled = false
+  readonly #paced = new Paced()
+
+  readonly subscribe = this.#paced.subscribe
 
   /**
    * Takes the list of live calls as the truth about which tracks there are; but a track that an event spoke of after
@@ -89,7 +88,7 @@ export class LiveStore {
     for (const track of this.tracks.values()) {
       if (!present.has(track.key) && track.heardAtMs < askedAtMs) this.#end(track)
     }
-    this.#changed()
+    this.#paced.changed()
   }
 
   apply(event: VerdictEvent): void {
@@ -114,12 +113,7 @@ export class LiveStore {
     else this.#end(track)
     track.heardAtMs = performance.now()
     track.version += 1
-    this.#changed()
-  }
-
-  readonly subscribe = (listener: () => void): (() => void) => {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
+    this.#paced.changed()
   }
 
   /** Live tracks by label. */
@@ -141,22 +135,9 @@ export class LiveStore {
     setTimeout(() => {
       if (track.endedAtMs === null) return
       this.tracks.delete(track.key)
-      this.#changed()
+      this.#paced.changed()
     }, endedShownMs)
     this.onEnded()
-  }
-
-  #changed(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    const waitMs = Math.max(0, this.#drawnAtMs + drawMs - performance.now())
-    setTimeout(() => requestAnimationFrame(() => this.#draw()), waitMs)
-  }
-
-  #draw(): void {
-    this.#scheduled = false
-    this.#drawnAtMs = performance.now()
-    for (const listener of this.#listeners) listener()
   }
 }
 

@@ -1,10 +1,11 @@
-/** The bar at the top: connection, health of the parts, model, and the page's own switches. Browser. */
+/** The bar at the top: the pages, connection, health of the parts, model, and the page's own switches. Browser. */
 import { useState } from 'preact/hooks'
 import type { Status } from './api-client.ts'
 import { readTheme, setTheme, type Theme } from './colours.ts'
 import type { ConnectionState } from './event-stream.ts'
 import type { House } from './house.ts'
 import { Picture } from './label-badge.tsx'
+import type { Place } from './place.ts'
 import { useTold } from './told.ts'
 
 const connectionWords: Readonly<Record<ConnectionState, string>> = {
@@ -15,16 +16,18 @@ const connectionWords: Readonly<Record<ConnectionState, string>> = {
 
 interface PageHeaderProps {
   readonly house: House
+  readonly place: Place
   readonly numbersClear: boolean
   readonly onNumbersClear: (clear: boolean) => void
   readonly onSignOut: () => void
 }
 
-export function PageHeader({ house, numbersClear, onNumbersClear, onSignOut }: PageHeaderProps) {
+export function PageHeader({ house, place, numbersClear, onNumbersClear, onSignOut }: PageHeaderProps) {
   useTold(house.subscribe)
   return (
     <header class="page-header">
       <Brand />
+      <Pages house={house} place={place} />
       <div class="header-facts">
         <span class={`connection connection-${house.connection}`} role="status">
           <span class="dot" aria-hidden="true" />
@@ -59,6 +62,32 @@ export function PageHeader({ house, numbersClear, onNumbersClear, onSignOut }: P
         </button>
       </div>
     </header>
+  )
+}
+
+const pages = [
+  { name: 'Calls', href: '#/', holds: ['calls', 'call'] },
+  { name: 'Fraud', href: '#/fraud', holds: ['fraud', 'case', 'number'] },
+  { name: 'Traffic', href: '#/traffic', holds: ['traffic'] },
+] as const
+
+function Pages({ house, place }: { house: House; place: Place }) {
+  useTold(house.cases.subscribe)
+  const open = [...house.cases.cases.values()].filter(({ state }) => state === 'open').length
+  return (
+    <nav class="pages" aria-label="Pages">
+      {pages.map(({ name, href, holds }) => (
+        <a key={name} href={href} aria-current={(holds as readonly string[]).includes(place.page) ? 'page' : undefined}>
+          {name}
+          {name === 'Fraud' && open > 0 ? (
+            <span class="pages-count">
+              {open}
+              <span class="unseen"> open {open === 1 ? 'case' : 'cases'}</span>
+            </span>
+          ) : null}
+        </a>
+      ))}
+    </nav>
   )
 }
 

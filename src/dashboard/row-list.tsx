@@ -21,7 +21,7 @@ export function RowList({ name, children, onBusy, onFocusRow }: RowListProps) {
     onBusy?.(busy.current.pointer || busy.current.focus)
   }
   const move = (event: KeyboardEvent) => {
-    const rows = [...(list.current?.querySelectorAll<HTMLElement>('.track-row') ?? [])]
+    const rows = [...(list.current?.querySelectorAll<HTMLElement>('[data-key]') ?? [])]
     const at = rows.indexOf(document.activeElement as HTMLElement)
     const steps: Record<string, number> = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }
     const target = rows[steps[event.key] ?? -1]

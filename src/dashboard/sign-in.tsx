@@ -1,8 +1,8 @@
 /** The form that exchanges an API key for a session. The key goes into a password field and nowhere else. Browser. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { ApiProblem, api, problemText } from './api-client.ts'
+import { ApiProblem, api, problemText, type Who } from './api-client.ts'
 
-export function SignIn({ problem, onSignedIn }: { problem: string | null; onSignedIn: () => void }) {
+export function SignIn({ problem, onSignedIn }: { problem: string | null; onSignedIn: (who: Who) => void }) {
   const [message, setMessage] = useState(problem)
   const [waiting, setWaiting] = useState(false)
   const field = useRef<HTMLInputElement>(null)
@@ -12,8 +12,7 @@ export function SignIn({ problem, onSignedIn }: { problem: string | null; onSign
     setWaiting(true)
     setMessage(null)
     try {
-      await api.signIn(field.current?.value.trim() ?? '')
-      onSignedIn()
+      onSignedIn(await api.signIn(field.current?.value.trim() ?? ''))
     } catch (thrown) {
       setMessage(signInProblem(thrown))
       setWaiting(false)

@@ -7,12 +7,15 @@
  *   number 447700900123 --.
  *   number 447700900456 ---> range 447700900 ---> route_destination trunk-a>49151 ---> route trunk-a
  */
+import assert from 'node:assert/strict'
 import type { CallEvent } from '../features/call-event.ts'
 import { keyKinds } from '../features/call-windows.ts'
 import { breadth, broaderSubjects, type Subject, subjectKey, subjectOf } from './case-subjects.ts'
 import { type CaseKind, caseKinds, type Reason, type Signal } from './fraud-signal.ts'
 
-export type CaseState = 'open' | 'cooled' | 'closed' | 'merged'
+export const caseStates = ['open', 'cooled', 'closed', 'merged'] as const
+export type CaseState = (typeof caseStates)[number]
+export type Verdict = 'confirmed' | 'dismissed'
 
 export interface FraudCase {
   readonly id: string
@@ -34,6 +37,19 @@ export interface FraudCase {
   mergedInto: string | null
   /** Cases that this one took in. */
   absorbed: number
+  /** What a person said of it. */
+  verdict: Verdict | null
+}
+
+/** A case as it stood at one moment, with what is needed to go on from there in another run. */
+export interface CaseSeed {
+  readonly it: FraudCase
+  readonly keyKind: number
+  readonly broader: readonly string[]
+  readonly signalCalls: number
+  readonly reasonCalls: number
+  /** Event time: calls up to here are in it. */
+  readonly asOfMs: number
 }
 
 export interface CaseLimits {
@@ -43,10 +59,9 @@ export interface CaseLimits {
   readonly evidenceMax: number
 }
 
-export type CaseListener = (
-  change: 'opened' | 'strengthened' | 'cooled' | 'closed' | 'merged',
-  fraudCase: FraudCase,
-) => void
+export type CaseChange = 'opened' | 'strengthened' | 'cooled' | 'closed' | 'merged'
+
+export type CaseListener = (change: CaseChange, fraudCase: FraudCase) => void
 
 /** A signal with the call that brought it. */
 export interface Sighting {
@@ -66,7 +81,9 @@ const campaignCases = 3
 
 interface Held {
   readonly it: FraudCase
-  readonly bit: number
+  readonly keyKind: number
+  /** From a seed: what came up to here, in event time, is in it already. */
+  readonly asOfMs: number
   readonly broader: readonly string[]
   /** Calls of its last signal. */
   signalCalls: number
@@ -83,6 +100,13 @@ export class Cases {
   readonly #live = new Map<string, Held>()
   /** `kind broader subject` -> live cases within it. */
   readonly #within = new Map<string, Set<Held>>()
+  /**
+   * `kind subject` -> a case that a person ended: its subject opens no other up to this event time. It still explains
+   * signals of broader subjects, so that the same calls do not come back as their range's.
+   */
+  readonly #quiet = new Map<string, { readonly held: Held; readonly untilMs: number }>()
+  readonly #heldOf = new WeakMap<FraudCase, Held>()
+  #nowMs = Number.NEGATIVE_INFINITY
   #sweptMs = Number.NEGATIVE_INFINITY
   /** Signals that opened no case because there were too many. */
   refused = 0
@@ -98,8 +122,47 @@ export class Cases {
     return this.#live.size
   }
 
+  /** Event time. */
+  get nowMs(): number {
+    return this.#nowMs
+  }
+
   live(): FraudCase[] {
     return [...this.#live.values()].map((held) => held.it)
+  }
+
+  /** A case goes on where another run left it. It replaces what is live on its subject. */
+  restore(seed: CaseSeed): void {
+    const { kind, subject } = seed.it
+    const known = this.#live.get(`${kind} ${subjectKey(subject)}`)
+    if (known !== undefined) this.#end(known, 'closed')
+    this.quiet(seed, 0)
+    this.#hold(heldFrom(seed))
+  }
+
+  /** The case as it stands now; also of one that has just ended. */
+  seedOf(it: FraudCase): CaseSeed {
+    const held = this.#heldOf.get(it)
+    assert(held !== undefined, 'a case of ours')
+    return heldSeed(held, Math.max(held.asOfMs, this.#nowMs))
+  }
+
+  /** A person ended the case: its subject opens no other of the kind up to this event time; 0 takes it back. */
+  quiet(seed: CaseSeed, untilMs: number): void {
+    const { kind, subject } = seed.it
+    const key = `${kind} ${subjectKey(subject)}`
+    const known = this.#quiet.get(key)
+    if (known !== undefined) this.#leaveFamilies(known.held)
+    this.#quiet.delete(key)
+    if (untilMs <= 0) return
+    const held = heldFrom(seed)
+    this.#quiet.set(key, { held, untilMs })
+    this.#joinFamilies(held)
+  }
+
+  /** Is a call of this time new to the case? */
+  isNews(it: FraudCase, timeMs: number): boolean {
+    return timeMs > (this.#heldOf.get(it)?.asOfMs ?? Number.NEGATIVE_INFINITY)
   }
 
   find(kind: CaseKind, subject: Subject): FraudCase | undefined {
@@ -115,7 +178,13 @@ export class Cases {
   sight(sighting: Sighting): FraudCase | null {
     const { keyKind, event, signal } = sighting
     const subject = subjectOf(keyKind, event, this.#digits)
-    const own = this.#live.get(`${signal.kind} ${subjectKey(subject)}`)
+    const ownKey = `${signal.kind} ${subjectKey(subject)}`
+    const quiet = this.#quiet.get(ownKey)
+    if (quiet !== undefined && event.timeMs <= quiet.untilMs) {
+      quiet.held.signalCalls = Math.max(signal.calls, quiet.held.signalCalls * 0.9)
+      return null
+    }
+    const own = this.#live.get(ownKey)
     if (own !== undefined) return this.#strengthen(own, sighting)
     const broader = broaderSubjects(keyKind, event, sighting.slots, this.#digits)
     for (const key of broader) {
@@ -128,7 +197,8 @@ export class Cases {
     let explained = 0
     for (const held of narrower) explained += held.signalCalls
     if (narrower.size > 0 && narrower.size < campaignCases && explained >= explainedShare * signal.calls) return null
-    return this.#open(sighting, subject, broader, [...narrower])
+    const open = [...narrower].filter((each) => !isOver(each.it))
+    return this.#open(sighting, subject, broader, open)
   }
 
   /** The same campaign seen from another side: toll fraud by who calls and by where to; an anomaly that has a name. */
@@ -146,8 +216,7 @@ export class Cases {
     }
     const subject = subjectKey(subjectOf(keyKind, event, this.#digits))
     for (const each of named) {
-      const inside = this.#within.get(`${each} ${subject}`)?.values().next().value
-      if (inside !== undefined) return inside
+      for (const inside of this.#within.get(`${each} ${subject}`) ?? []) if (!isOver(inside.it)) return inside
       for (const key of keys) {
         const held = this.#live.get(`${each} ${key}`)
         if (held !== undefined) return held
@@ -158,8 +227,17 @@ export class Cases {
 
   /** Lets cases cool and close as event time goes by. */
   tick(nowMs: number): void {
+    this.#nowMs = Math.max(this.#nowMs, nowMs)
+    this.sweep(nowMs)
+  }
+
+  /** The same by a clock that goes on while no calls come. */
+  sweep(nowMs: number): void {
     if (nowMs < this.#sweptMs + 60_000) return
     this.#sweptMs = nowMs
+    for (const { held, untilMs } of this.#quiet.values()) {
+      if (nowMs > untilMs) this.quiet(heldSeed(held, nowMs), 0)
+    }
     for (const held of this.#live.values()) {
       const quietMs = nowMs - held.it.lastSeenMs
       if (quietMs >= this.#limits.closeMs) this.#end(held, 'closed')
@@ -195,16 +273,11 @@ export class Cases {
       lastSeenMs: event.timeMs,
       mergedInto: null,
       absorbed: narrower.length,
+      verdict: null,
     }
-    const held: Held = {
-      it,
-      bit: 1 << caseKinds.indexOf(signal.kind),
-      broader,
-      signalCalls: signal.calls,
-      reasonCalls: signal.calls,
-    }
-    this.#live.set(`${signal.kind} ${subjectKey(subject)}`, held)
-    for (const key of broader) this.#family(`${signal.kind} ${key}`).add(held)
+    const { calls } = signal
+    const asOfMs = Number.NEGATIVE_INFINITY
+    this.#hold({ it, keyKind: sighting.keyKind, broader, signalCalls: calls, reasonCalls: calls, asOfMs })
     for (const each of narrower) {
       it.firstSeenMs = Math.min(it.firstSeenMs, each.it.firstSeenMs)
       it.openedMs = Math.min(it.openedMs, each.it.openedMs)
@@ -218,6 +291,25 @@ export class Cases {
     return it
   }
 
+  #hold(held: Held): void {
+    const { kind, subject } = held.it
+    this.#heldOf.set(held.it, held)
+    this.#live.set(`${kind} ${subjectKey(subject)}`, held)
+    this.#joinFamilies(held)
+  }
+
+  #joinFamilies(held: Held): void {
+    for (const key of held.broader) this.#family(`${held.it.kind} ${key}`).add(held)
+  }
+
+  #leaveFamilies(held: Held): void {
+    for (const key of held.broader) {
+      const family = this.#within.get(`${held.it.kind} ${key}`)
+      family?.delete(held)
+      if (family?.size === 0) this.#within.delete(`${held.it.kind} ${key}`)
+    }
+  }
+
   #family(key: string): Set<Held> {
     const known = this.#within.get(key)
     if (known !== undefined) return known
@@ -228,6 +320,7 @@ export class Cases {
 
   #strengthen(held: Held, { signal, event, evidence }: Sighting): FraudCase {
     const { it } = held
+    if (event.timeMs <= held.asOfMs) return it
     // What waited for the scorer comes after what did not.
     it.lastSeenMs = Math.max(it.lastSeenMs, event.timeMs)
     held.signalCalls = Math.max(signal.calls, held.signalCalls * 0.9)
@@ -258,11 +351,19 @@ export class Cases {
     held.it.state = state
     const { kind, subject } = held.it
     this.#live.delete(`${kind} ${subjectKey(subject)}`)
-    for (const key of held.broader) {
-      const family = this.#within.get(`${kind} ${key}`)
-      family?.delete(held)
-      if (family?.size === 0) this.#within.delete(`${kind} ${key}`)
-    }
+    this.#leaveFamilies(held)
     this.#listener(state, held.it)
   }
+}
+
+function isOver(it: FraudCase): boolean {
+  return it.state === 'closed' || it.state === 'merged'
+}
+
+function heldFrom({ it, keyKind, broader, signalCalls, reasonCalls, asOfMs }: CaseSeed): Held {
+  return { it: { ...it, evidence: [...it.evidence] }, keyKind, broader, signalCalls, reasonCalls, asOfMs }
+}
+
+function heldSeed({ it, keyKind, broader, signalCalls, reasonCalls }: Held, asOfMs: number): CaseSeed {
+  return { it: { ...it, evidence: [...it.evidence] }, keyKind, broader, signalCalls, reasonCalls, asOfMs }
 }

@@ -13,7 +13,7 @@ import { CallWindows, keyKinds, kindOf, longTalkS, shortTalkS, WindowView } from
 import { ReorderBuffer, type ReorderLimits } from '../features/reorder-buffer.ts'
 import { levelTicks, panesPerWindow, tickMs } from '../features/window-panes.ts'
 import type { CdrRecord } from '../wire/cdr-record.ts'
-import { type CaseListener, Cases, type FraudCase, type Sighting } from './cases.ts'
+import { type CaseListener, type CaseSeed, Cases, type FraudCase, type Sighting } from './cases.ts'
 import { type FlashCallScorer, flashCallRule } from './flash-call-rule.ts'
 import { FlashQueue, type KeyAt } from './flash-queue.ts'
 import { FraudRules } from './fraud-rules.ts'
@@ -24,7 +24,7 @@ const lookAfterMin = 4
 const lookShare = 1 / 8
 
 /** Is a call on a case's subject one of those the case is about? */
-function isOfKind(kind: CaseKind, event: CallEvent): boolean {
+export function isOfKind(kind: CaseKind, event: CallEvent): boolean {
   if (kind === 'flash_call') return event.blink
   if (kind === 'wangiri') return !event.answered
   if (kind === 'short_answer_burst') return event.answered && event.talkS <= shortTalkS
@@ -62,6 +62,8 @@ export class FraudDetector {
   #second = Number.NEGATIVE_INFINITY
   /** Calls that came too late for the windows. */
   late = 0
+  /** Calls whose end lay in the future when they came; their time of arrival was taken instead. */
+  ahead = 0
   /** Records that are no attempt of their own: other legs, forks. */
   notAttempts = 0
   events = 0
@@ -83,13 +85,30 @@ export class FraudDetector {
     )
   }
 
-  /** Takes a record in; `advance` goes on with what it lets go. */
-  record(record: CdrRecord): void {
+  /** Takes a record in, `receivedMs` when it came (files have none); `advance` goes on with what it lets go. */
+  record(record: CdrRecord, receivedMs = Number.POSITIVE_INFINITY): void {
     if (!record.isAttempt) {
       this.notAttempts++
       return
     }
-    this.#reorder.push(callEventOf(record))
+    const event = callEventOf(record)
+    if (event.timeMs <= receivedMs + this.#config.windows.latenessMs) this.#reorder.push(event)
+    else {
+      // A clock that is ahead would make the calls of all others late.
+      this.ahead++
+      this.#reorder.push({ ...event, timeMs: receivedMs })
+    }
+  }
+
+  /** Goes on with cases of another run: later calls find them as if they had opened here. */
+  restore(seeds: readonly CaseSeed[]): void {
+    for (const seed of seeds) {
+      const { kind, subject, firstSeenMs } = seed.it
+      this.cases.restore(seed)
+      const { caseBits } = this.windows.tables[seed.keyKind]!
+      const slot = this.windows.slotOf(seed.keyKind, subject.value, firstSeenMs)
+      caseBits[slot] = caseBits[slot]! | (1 << caseKinds.indexOf(kind))
+    }
   }
 
   /** The newest time of a call so far. */
@@ -230,7 +249,7 @@ export class FraudDetector {
         if (found === undefined) tables[kind]!.caseBits[slot] = tables[kind]!.caseBits[slot]! & ~(1 << bit)
         else {
           this.#matched.push(found)
-          if (isOfKind(caseKinds[bit]!, event)) found.calls++
+          if (isOfKind(caseKinds[bit]!, event) && this.cases.isNews(found, event.timeMs)) found.calls++
         }
       }
     }

@@ -7,6 +7,7 @@ import type { CdrRecord } from '../wire/cdr-record.ts'
 
 export interface CallEvent {
   readonly id: string
+  readonly source: string
   /** Event time: the end of the call, ms since the epoch. */
   readonly timeMs: number
   readonly startMs: number
@@ -88,6 +89,7 @@ export function callEventOf(record: CdrRecord): CallEvent {
   const alike = countryOf(record.from ?? '') === countryOf(record.to ?? '')
   return {
     id: record.id,
+    source: record.source,
     timeMs,
     startMs,
     from: record.from ?? '',

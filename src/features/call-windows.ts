@@ -244,6 +244,32 @@ export class CallWindows {
     bump(sums, at + field.blinkRingSquares, ringS * ringS)
   }
 
+  /**
+   * The slot of a key that a subject names, made when it has none; `text` is the digits of a number or range, a route,
+   * or `route>digits`.
+   */
+  slotOf(kind: number, text: string, nowMs: number): number {
+    const table = this.tables[kind]!
+    const [lo, hi] = this.#hashOf(kind, text)
+    const slot = table.find(lo, hi)
+    return slot >= 0 ? slot : table.touch(lo, hi, nowMs)
+  }
+
+  /** As `slotOf`; -1 when the key is not known. */
+  find(kind: number, text: string): number {
+    const [lo, hi] = this.#hashOf(kind, text)
+    return this.tables[kind]!.find(lo, hi)
+  }
+
+  #hashOf(kind: number, text: string): readonly [number, number] {
+    const at = kind === kindOf.route_destination ? text.lastIndexOf('>') : text.length
+    hashText(text, at, this.#hashes)
+    const [lo, hi] = [this.#hashes[0]!, this.#hashes[1]!]
+    if (kind !== kindOf.route_destination) return [lo, hi]
+    hashText(text.slice(at + 1), text.length - at - 1, this.#hashes)
+    return [mixed(lo ^ this.#hashes[0]!), mixed(hi + this.#hashes[1]!)]
+  }
+
   /** Marks a number by what it has done so far: its next calls count as `suspectA` on its ranges and routes. */
   suspect(slot: number, is: boolean): void {
     const { caseBits } = this.tables[kindOf.number]!

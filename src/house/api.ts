@@ -30,12 +30,14 @@ import type { EventBus } from '../notify/event-bus.ts'
 import type { Notifier } from '../notify/notifier.ts'
 import { CdrReports } from '../storage/cdr-reports.ts'
 import { CdrSelfCheck } from '../storage/cdr-self-check.ts'
+import { FraudReports } from '../storage/fraud-reports.ts'
 import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
 import type { VoicePool } from '../worker/pool.ts'
 import type { Control } from './detections.ts'
+import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
 
@@ -50,6 +52,7 @@ export interface ApiRooms {
   readonly pool: VoicePool
   readonly settings: VerdictSettings
   readonly storage: Storage
+  readonly fraud: Fraud
   readonly server: HttpServer
   readonly notifier: Notifier
   readonly control: Control
@@ -77,6 +80,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const cdr = new CdrDoor({
     intake,
     limits: config.cdr.doors,
+    decide: (call) => rooms.fraud.decisions.decide(call),
     authorize: (request) => void authenticator.authorize(request, 'ingest'),
     isDraining: () => rooms.server.isDraining(),
     counters,
@@ -97,6 +101,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
         pool.ready() ? { state: 'ok' } : { state: 'degraded', detail: 'a voice worker is being replaced' },
       storage: () => storageCheck(writer, upkeep),
       records: () => intake.check(),
+      fraud: () => fraudCheck(rooms.fraud),
     },
     metricsText: () => metrics.text(),
   })
@@ -110,7 +115,8 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     notifications: new Notifications({ view: rooms.notifier, audit }),
-    analytics: new Analytics({ reports: new CdrReports(store), selfCheck, clock }),
+    analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), selfCheck, clock }),
+    fraud: fraudParts(rooms, audit),
     cdr: { post: (request) => cdr.post(request), bodyBytesMax: config.cdr.doors.bodyBytesMax },
     metricsPublic: config.auth.metricsPublic,
   }

@@ -29,7 +29,10 @@ export function openStorage({ config, log, clock }: FirewallOptions, counters: M
   const writer = new RowWriter({ logs, store, counters, clock, log, ...limits })
   const records = openRecords({ config, log, clock, counters, logs, store, writer })
   const { retention } = config
-  const begin = (): void => records.drain.begin()
+  const begin = (): void => {
+    records.drain.begin()
+    records.scoresDrain.begin()
+  }
   const upkeep = keepStore({ store, writer, begin, retention, serverId: logs.id, runId, clock, log })
   return { logs, runId, store, writer, records, upkeep }
 }

@@ -1,8 +1,8 @@
 /**
  * The doors for call records: `POST /v1/cdr?source=NAME` and `WS /v1/cdr?source=NAME`. An answer means that every
  * accepted record is on disk. A WebSocket is answered in the order of its messages and may have so many messages and
- * bytes unanswered: over it the socket closes 1008; when the log is full or memory is, 1013 (try again later). Main
- * thread.
+ * bytes unanswered: over it the socket closes 1008; when the log is full or memory is, 1013 (try again later). On the
+ * same socket a switch asks what to do with a call, and is answered at once. Main thread.
  */
 import { Buffer } from 'node:buffer'
 import { type ErrorCode, messageOf, OperatingError } from '../core/errors.ts'
@@ -10,7 +10,7 @@ import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { HttpAnswer, HttpRequest, Socket, SocketRoute, UpgradeRequest } from '../http/exchange.ts'
 import { formatOfContentType } from '../wire/cdr-decode.ts'
-import { encodeAck } from '../wire/cdr-envelope.ts'
+import { type Ask, type Envelope, encodeAck, readEnvelope } from '../wire/cdr-envelope.ts'
 import type { CdrIntake } from './cdr-intake.ts'
 import type { CdrAnswer } from './cdr-lane.ts'
 
@@ -22,6 +22,8 @@ export interface CdrDoorOptions {
     readonly unackedBytesMax: number
     readonly socketsMax: number
   }
+  /** What to do with a call that is to be set up; from memory. */
+  readonly decide: (call: { from: string; to: string; route?: string | undefined }) => object
   /** Who may send records. @throws OperatingError */
   readonly authorize: (request: UpgradeRequest) => void
   readonly isDraining: () => boolean
@@ -106,8 +108,11 @@ export class CdrDoor {
   }
 
   #message(socket: Socket, state: CdrSocketState, message: Uint8Array, isBinary: boolean): void {
-    const { counters, intake, limits } = this.#options
+    const { counters, limits } = this.#options
     if (state.isOver) return
+    // The library takes its memory back after this call.
+    const envelope = readEnvelope(Buffer.from(message), isBinary)
+    if ('ask' in envelope) return this.#decide(socket, state, envelope, isBinary)
     state.unackedMessages += 1
     state.unackedBytes += message.length
     if (state.unackedMessages > limits.unackedMessagesMax || state.unackedBytes > limits.unackedBytesMax) {
@@ -115,16 +120,25 @@ export class CdrDoor {
       this.#end(socket, state, 1008, 'more than the credit window is unacknowledged')
       return
     }
-    const { length } = message
+    if ('fault' in envelope) this.#fail(socket, state, new OperatingError('bad_request', envelope.fault))
+    else this.#take(socket, state, envelope, message.length, isBinary)
+  }
+
+  #take(socket: Socket, state: CdrSocketState, envelope: Envelope, bytes: number, isBinary: boolean): void {
     try {
-      // The library takes its memory back after this call.
-      const { seq, answer } = intake.takeMessage(state.source, Buffer.from(message), isBinary)
+      const answer = this.#options.intake.takeEnvelope(state.source, envelope, bytes)
       const before = state.answered
       answer.catch(() => undefined)
-      state.answered = before.then(() => this.#answer(socket, state, seq, answer, length, isBinary))
+      state.answered = before.then(() => this.#answer(socket, state, envelope.seq, answer, bytes, isBinary))
     } catch (thrown) {
       this.#fail(socket, state, thrown)
     }
+  }
+
+  /** At once, whatever waits for the disk before it. */
+  #decide(socket: Socket, state: CdrSocketState, { ask, ...call }: Ask, isBinary: boolean): void {
+    const sent = socket.send(encodeAck({ answer: ask, ...this.#options.decide(call) }, isBinary))
+    if (sent === 2) this.#end(socket, state, 1013, 'answers are not read')
   }
 
   async #answer(

@@ -14,7 +14,7 @@ import type { Counters } from '../core/metrics.ts'
 import { ByteBudget, type DurableLog } from '../log/durable-log.ts'
 import { RetainedLog } from '../log/retained-log.ts'
 import type { CdrFormat } from '../wire/cdr-decode.ts'
-import { readEnvelope } from '../wire/cdr-envelope.ts'
+import type { Envelope } from '../wire/cdr-envelope.ts'
 import type { RawRecord } from '../wire/cdr-raw.ts'
 import type { CdrRecord } from '../wire/cdr-record.ts'
 import { type Feed, feedOf, inflatedBody } from './cdr-body.ts'
@@ -130,13 +130,10 @@ export class CdrIntake {
     })
   }
 
-  /** A message of a WebSocket, its bytes our own. @throws OperatingError bad_request when it is no envelope. */
-  takeMessage(source: string, bytes: Uint8Array, isBinary: boolean): { seq: number; answer: Promise<CdrAnswer> } {
+  /** The envelope of a WebSocket's message, its bytes our own. Resolves once durable. */
+  takeEnvelope(source: string, envelope: Envelope, bytes: number): Promise<CdrAnswer> {
     const lane = this.lane(source)
-    const envelope = readEnvelope(bytes, isBinary)
-    if ('fault' in envelope) throw new OperatingError('bad_request', envelope.fault)
-    const answer = this.#bounded(bytes.length, () => this.#take(lane, (sink) => envelope.next(sink)))
-    return { seq: envelope.seq, answer }
+    return this.#bounded(bytes, () => this.#take(lane, (sink) => envelope.next(sink)))
   }
 
   /** Call it about once a second. */

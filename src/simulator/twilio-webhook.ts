@@ -30,6 +30,12 @@ export interface StreamTwiml {
   readonly parameters: Readonly<Record<string, string>>
 }
 
+/** With what Twilio needs to report on it; `name` may be empty. */
+export interface NamedStream extends StreamTwiml {
+  readonly name: string
+  readonly statusCallback: string | undefined
+}
+
 const answerTimeoutMs = 15_000
 
 /** base64(HMAC-SHA1(token, url + name + value of every field, sorted by name)). */
@@ -41,6 +47,11 @@ export function twilioSignature(authToken: string, url: string, fields: Readonly
 
 /** Posts an incoming call. @throws OperatingError when the server does not answer with a stream */
 export async function postIncomingCall(target: TwilioTarget, call: CallIdentity): Promise<StreamTwiml> {
+  return readStreamTwiml(await postIncomingCallForTwiml(target, call))
+}
+
+/** Posts an incoming call and answers the TwiML. @throws OperatingError when the server does not answer with 200 */
+export async function postIncomingCallForTwiml(target: TwilioTarget, call: CallIdentity): Promise<string> {
   const fields = {
     AccountSid: target.accountSid,
     ApiVersion: '2010-04-01',
@@ -57,7 +68,16 @@ export async function postIncomingCall(target: TwilioTarget, call: CallIdentity)
   if (answer.status !== 200) {
     throw new OperatingError('bad_request', `POST /twilio/voice was answered ${answer.status}`, { got: answer.text })
   }
-  return readStreamTwiml(answer.text)
+  return answer.text
+}
+
+/** Posts a status callback. @throws OperatingError when nobody answers */
+export async function postCallback(
+  target: TwilioTarget,
+  path: string,
+  fields: Readonly<Record<string, string>>,
+): Promise<number> {
+  return (await post(target, path, fields)).status
 }
 
 async function post(
@@ -100,6 +120,13 @@ export function readStreamTwiml(twiml: string): StreamTwiml {
     parameters[attribute(attributes ?? '', 'name') ?? ''] = attribute(attributes ?? '', 'value') ?? ''
   }
   return { url, tracks: tracksOf[track] ?? tracksOf.inbound_track, parameters }
+}
+
+/** The same with its name and where its status goes. */
+export function readNamedStream(twiml: string): NamedStream {
+  const attributes = /<Stream\b([^>]*)>/.exec(twiml)?.[1] ?? ''
+  const [name = '', statusCallback] = [attribute(attributes, 'name'), attribute(attributes, 'statusCallback')]
+  return { ...readStreamTwiml(twiml), name, statusCallback }
 }
 
 function attribute(attributes: string, name: string): string | undefined {

@@ -100,6 +100,8 @@ export async function applyRetention(store: Store, retention: Config['retention'
     { table: 'audit', column: 'at', days: retention.auditDays },
     { table: 'cdrs', column: 'start_at', days: retention.cdrsDays },
     { table: 'traffic_minutes', column: 'minute', days: retention.trafficDays },
+    { table: 'cases', column: 'opened_at', days: retention.casesDays },
+    { table: 'cdr_scores', column: 'start_at', days: retention.cdrScoresDays },
     { table: 'source_quality', column: 'hour', days: retention.qualityDays },
     { table: 'source_quality_examples', column: 'at', days: retention.qualityDays },
   ]

@@ -1,7 +1,8 @@
 /**
  * The messages of `WS /v1/cdr`: `{seq, events: [...]}` in MessagePack (binary) or JSON (text), and their answer
  * `{ack, accepted, duplicates, rejected}` in the same encoding. An envelope whose own shape is broken has no sequence
- * number to answer to and is a fault of the protocol; a broken event inside it is one rejection. Any thread.
+ * number to answer to and is a fault of the protocol; a broken event inside it is one rejection. A switch may also ask
+ * on the same socket what to do with a call: `{ask, from, to, route?}`. Any thread.
  *
  *   binary  82 | a3 seq | 01 | a6 events | 91 80          { seq: 1, events: [ {} ] }
  *   text    {"seq":1,"events":[{}]}
@@ -18,6 +19,14 @@ export interface Envelope {
   next(sink: RawSink): boolean
 }
 
+/** A question about a call that is to be set up: `{ask: n, from, to, route?}`; answered out of turn. */
+export interface Ask {
+  readonly ask: number
+  readonly from: string
+  readonly to: string
+  readonly route: string | undefined
+}
+
 export interface EnvelopeFault {
   readonly fault: string
 }
@@ -26,12 +35,14 @@ export interface EnvelopeFault {
 const eventsAtOnce = 100
 const bytesAtOnce = 32_768
 const keysMax = 8
+const numberLengthMax = 64
+const routeLengthMax = 512
 
-export function readEnvelope(bytes: Uint8Array, isBinary: boolean): Envelope | EnvelopeFault {
+export function readEnvelope(bytes: Uint8Array, isBinary: boolean): Envelope | Ask | EnvelopeFault {
   return isBinary ? readBinary(bytes) : readText(bytes)
 }
 
-function readText(bytes: Uint8Array): Envelope | EnvelopeFault {
+function readText(bytes: Uint8Array): Envelope | Ask | EnvelopeFault {
   const { text, badUtf8 } = decodeText(bytes)
   let value: unknown
   try {
@@ -39,7 +50,9 @@ function readText(bytes: Uint8Array): Envelope | EnvelopeFault {
   } catch {
     return { fault: 'a text message must be JSON' }
   }
-  const { seq, events } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
+  const fields = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>
+  const { seq, events } = fields
+  if (fields['ask'] !== undefined) return askOf(fields)
   if (!isSeq(seq) || !Array.isArray(events)) return { fault: 'expected {seq, events: [...]}' }
   let at = 0
   return {
@@ -52,12 +65,22 @@ function readText(bytes: Uint8Array): Envelope | EnvelopeFault {
   }
 }
 
+function askOf(fields: Readonly<Record<string, unknown>>): Ask | EnvelopeFault {
+  const { ask, from = '', to, route } = fields
+  const isText = (text: unknown, most: number): text is string => typeof text === 'string' && text.length <= most
+  const isRoute = route === undefined || route === null || isText(route, routeLengthMax)
+  if (!isSeq(ask) || !isText(from, numberLengthMax) || !isText(to, numberLengthMax) || !isRoute) {
+    return { fault: 'expected {ask, from, to, route?}' }
+  }
+  return { ask, from, to, route: route ?? undefined }
+}
+
 function isSeq(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
 }
 
 /** Walks the map's keys; the events are not looked at where they are the last of them, as senders write it. */
-function readBinary(bytes: Uint8Array): Envelope | EnvelopeFault {
+function readBinary(bytes: Uint8Array): Envelope | Ask | EnvelopeFault {
   const type = bytes[0] ?? 0
   const fault = { fault: 'expected a map {seq, events: [...]} in MessagePack' }
   if ((type & 0xf0) !== 0x80 || (type & 0x0f) > keysMax) return fault
@@ -73,12 +96,21 @@ function readBinary(bytes: Uint8Array): Envelope | EnvelopeFault {
     const isLast = keys === 1 && name === 'events'
     const end = isLast ? bytes.length : valueEnd(bytes, at, 0)
     if (end < 0) return fault
+    if (name === 'ask') return askOfBytes(bytes)
     if (name === 'seq') seq = wholeNumber(bytes, at)
     if (name === 'events') events = bytes.subarray(at, end)
     at = end
   }
   if (!isSeq(seq) || events === null || !isArray(events[0] ?? 0)) return fault
   return slicesOf(seq, events)
+}
+
+function askOfBytes(bytes: Uint8Array): Ask | EnvelopeFault {
+  try {
+    return askOf(decode(bytes) as Record<string, unknown>)
+  } catch {
+    return { fault: 'expected {ask, from, to, route?}' }
+  }
 }
 
 function isArray(type: number): boolean {

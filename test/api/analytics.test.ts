@@ -23,7 +23,12 @@ const selfCheck = {
     return { agrees: true, waitingEntries: 0, days: [], arrivals: [] }
   },
 }
-const analytics = new Analytics({ reports, selfCheck, clock: new ManualClock(now) })
+const analytics = new Analytics({
+  reports,
+  selfCheck,
+  fraud: { report: async () => ({ points: [], kinds: [] }) },
+  clock: new ManualClock(now),
+})
 
 async function ask(report: string, query = ''): Promise<Record<string, unknown>> {
   const answer = await analytics.report(request(`/v1/analytics/${report}?${query}`, { params: { report } }))

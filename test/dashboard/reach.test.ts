@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { openBrowser, openScreen, type Screen, type ScreenOptions } from '../fakes/browser.ts'
+import { fillDesk } from '../fakes/fraud-story.ts'
 import { eventfulCall, storyLive, storyPast } from '../fakes/story.ts'
 
 /**
@@ -44,6 +45,11 @@ const faintTexts = `(() => {
   return { checked, faint: [...new Set(faint)] }
 })()`
 
+/** Texts of rows that are wider than their place. */
+const cutTexts = `[...document.querySelectorAll('.track-row, .case-row, .track-row > *, .case-row > *, .row-heads > *')]
+  .filter((element) => element.scrollWidth > element.clientWidth && element.clientWidth > 0)
+  .map((element) => element.textContent)`
+
 const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 
 describe('the page can be reached by everybody', () => {
@@ -60,7 +66,7 @@ describe('the page can be reached by everybody', () => {
   after(() => browser.close())
 
   const on = async (options: ScreenOptions, look: (screen: Screen) => Promise<void>) => {
-    const screen = await openScreen(browser, { prepare, ...options })
+    const screen = await openScreen(browser, { prepare, fraud: fillDesk, ...options })
     try {
       await screen.page.waitForSelector('[aria-label="Past calls, newest first"] .track-row')
       await look(screen)
@@ -78,9 +84,17 @@ describe('the page can be reached by everybody', () => {
           storage: () => ({ state: 'degraded' as const, detail: 'spooling' }),
         }
         await on({ width, colorScheme, checks }, async ({ page, server }) => {
-          for (const path of ['/', `/#/calls/${eventful.callSid}`]) {
+          const paths: [string, string][] = [
+            ['/', '.track-row'],
+            [`/#/calls/${eventful.callSid}`, '.timeline canvas'],
+            ['/#/fraud', '.case-row'],
+            ['/#/fraud/case-flash_call', '.line-chart canvas'],
+            ['/#/numbers/447700900123', '.figures-table'],
+            ['/#/traffic', '.charts canvas'],
+          ]
+          for (const [path, shown] of paths) {
             await page.goto(server.url + path)
-            await page.waitForSelector(path === '/' ? '.track-row' : '.timeline canvas')
+            await page.waitForSelector(shown)
             assert.equal(await page.evaluate(overflow), 0, `${path} scrolls sideways`)
             const { checked, faint } = (await page.evaluate(faintTexts)) as { checked: number; faint: string[] }
             assert.ok(checked > 40, `${checked} texts were looked at`)
@@ -95,10 +109,19 @@ describe('the page can be reached by everybody', () => {
     await on({}, async ({ page }) => {
       for (const width of [320, 700, 1000, 1180, 1220, 1221, 1280, 1366, 1401, 1920]) {
         await page.setViewportSize({ width, height: 800 })
-        const cut = `[...document.querySelectorAll('.track-row, .track-row > *, .row-heads > *')]
-          .filter((element) => element.scrollWidth > element.clientWidth && element.clientWidth > 0)
-          .map((element) => element.textContent)`
-        assert.deepEqual(await page.evaluate(cut), [], `cut at ${width} px`)
+        assert.deepEqual(await page.evaluate(cutTexts), [], `cut at ${width} px`)
+        assert.equal(await page.evaluate(overflow), 0, `${width} px scrolls sideways`)
+      }
+    })
+  })
+
+  it('with every column of a case in full at every width between, but for the end of a long reason', async () => {
+    await on({}, async ({ page, server }) => {
+      await page.goto(`${server.url}/#/fraud`)
+      await page.waitForSelector('.case-row')
+      for (const width of [320, 700, 1000, 1180, 1220, 1221, 1280, 1366, 1401, 1920]) {
+        await page.setViewportSize({ width, height: 800 })
+        assert.deepEqual(await page.evaluate(cutTexts), [], `cut at ${width} px`)
         assert.equal(await page.evaluate(overflow), 0, `${width} px scrolls sideways`)
       }
     })
@@ -136,12 +159,21 @@ describe('the page can be reached by everybody', () => {
   })
 
   it('with a name on everything that can be pressed or filled in', async () => {
-    await on({}, async ({ page }) => {
-      const nameless = await page.evaluate(`[...document.querySelectorAll('button, a, input, select')]
-        .filter((element) => !element.getAttribute('aria-label') && !element.textContent.trim())
-        .filter((element) => !element.labels?.length)
-        .map((element) => element.outerHTML)`)
-      assert.deepEqual(nameless, [])
+    await on({ role: 'operator' }, async ({ page, server }) => {
+      for (const [path, shown] of [
+        ['/', '.track-row'],
+        ['/#/fraud', '.case-row'],
+        ['/#/fraud/case-flash_call', '.decision textarea'],
+        ['/#/traffic', '.routes'],
+      ]) {
+        await page.goto(`${server.url}${path}`)
+        await page.waitForSelector(shown ?? '')
+        const nameless = await page.evaluate(`[...document.querySelectorAll('button, a, input, select, textarea')]
+          .filter((element) => !element.getAttribute('aria-label') && !element.textContent.trim())
+          .filter((element) => !element.labels?.length)
+          .map((element) => element.outerHTML)`)
+        assert.deepEqual(nameless, [], path)
+      }
     })
   })
 

@@ -22,6 +22,7 @@ function caseOf(over: Partial<FraudCase>): FraudCase {
     lastSeenMs: nowMs,
     mergedInto: null,
     absorbed: 0,
+    verdict: null,
     ...over,
   }
 }

@@ -14,6 +14,7 @@ import { OperatingError } from '../../src/core/errors.ts'
 import { projectRoot } from '../../src/core/project.ts'
 import { EventBus } from '../../src/notify/event-bus.ts'
 import { FakeLiveCalls, FakePastCalls } from './calls.ts'
+import { fakeFraud } from './fraud.ts'
 import { house } from './people.ts'
 
 export interface ApiOptions {
@@ -61,6 +62,7 @@ export function fakeApi(options: ApiOptions = {}) {
   const subscribers = new EventSubscribers({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
   const events = new Events(subscribers)
   const checks: Record<string, Check> = { ...options.checks }
+  const fraud = fakeFraud(clock)
   const routes = apiRoutes({
     authenticator,
     audit,
@@ -81,11 +83,13 @@ export function fakeApi(options: ApiOptions = {}) {
       clock,
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
       selfCheck: { check: async () => ({ agrees: true, waitingEntries: 0, days: [], arrivals: [] }) },
+      fraud: { report: async () => ({ points: [], kinds: [] }) },
     }),
+    fraud: fraud.parts(audit),
     cdr: { bodyBytesMax: 1000, post: async () => ({ status: 200, body: '{}' }) },
     metricsPublic: options.metricsPublic ?? true,
   })
   const { key } = people.keys.create('viewer', 'screen')
   const header = { authorization: `Bearer ${key}` }
-  return { ...people, rows, live, past, bus, subscribers, checks, routes, key, header }
+  return { ...people, rows, fraud, live, past, bus, subscribers, checks, routes, key, header }
 }

@@ -5,7 +5,9 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
+import type { Role } from '../../src/access/roles.ts'
 import { type ApiOptions, fakeApi } from './api.ts'
+import { FraudDesk, withDesk } from './fraud-desk.ts'
 import { type PageServer, serveRoutes } from './page-server.ts'
 
 const executablePath = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
@@ -31,6 +33,7 @@ export async function openBrowser(): Promise<Browser> {
 
 export interface Screen {
   readonly api: ReturnType<typeof fakeApi>
+  readonly desk: FraudDesk
   readonly server: PageServer
   readonly page: Page
   /** Console errors, exceptions and policy violations so far. */
@@ -45,6 +48,12 @@ export interface ScreenOptions extends ApiOptions {
   readonly reducedMotion?: 'reduce' | 'no-preference'
   /** What stands in memory and storage before the page comes. */
   readonly prepare?: (api: ReturnType<typeof fakeApi>) => void
+  /** The same for cases, numbers and reports. */
+  readonly fraud?: (desk: FraudDesk) => void
+  /** Who signs in; default: a viewer. */
+  readonly role?: Role
+  /** Where to go after signing in, like `#/fraud`. */
+  readonly hash?: string
   /** Part of the address after the server's; default: signs in by fragment. */
   readonly path?: string
 }
@@ -52,7 +61,9 @@ export interface ScreenOptions extends ApiOptions {
 export async function openScreen(browser: Browser, options: ScreenOptions = {}): Promise<Screen> {
   const api = fakeApi(options)
   options.prepare?.(api)
-  const server = await serveRoutes(api.routes)
+  const desk = new FraudDesk(api.bus)
+  options.fraud?.(desk)
+  const server = await serveRoutes(withDesk(api, desk))
   const context = await browser.newContext({
     viewport: { width: options.width ?? 1440, height: options.height ?? 900 },
     colorScheme: options.colorScheme ?? 'light',
@@ -69,12 +80,17 @@ export async function openScreen(browser: Browser, options: ScreenOptions = {}):
   page.on('pageerror', (error) => complaints.push(error.message))
   await page.addInitScript(`document.addEventListener('securitypolicyviolation',
     (event) => console.error('policy: ' + event.violatedDirective + ' ' + event.blockedURI))`)
-  await page.goto(`${server.url}${options.path ?? `/#key=${api.key}`}`)
+  const { key } = options.role === undefined ? api : api.keys.create(options.role, 'screen')
+  await page.goto(`${server.url}${options.path ?? `/#key=${key}`}`)
+  if (options.hash !== undefined) {
+    await page.waitForSelector('.connection-live')
+    await page.goto(`${server.url}/${options.hash}`)
+  }
   const close = async () => {
     await context.close()
     server.close()
   }
-  return { api, server, page, complaints, close }
+  return { api, desk, server, page, complaints, close }
 }
 
 /** Waits until there are `count` of them (the page's policy forbids waiting by a function handed over as text). */

@@ -106,6 +106,7 @@ async function serve(
     intake,
     limits: config,
     authorize: (request) => assertKey(request.headers.get('authorization')),
+    decide: () => ({ action: 'allow' }),
     isDraining: () => server.isDraining(),
     counters,
     log: silentLog,

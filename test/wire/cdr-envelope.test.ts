@@ -7,6 +7,7 @@ import { encodeAck, readEnvelope } from '../../src/wire/cdr-envelope.ts'
 
 function eventsOf(bytes: Uint8Array, isBinary: boolean): { seq: number; events: unknown[]; problems: string[] } {
   const envelope = readEnvelope(bytes, isBinary)
+  assert.ok(!('ask' in envelope))
   if ('fault' in envelope) throw new Error(envelope.fault)
   const events: unknown[] = []
   const problems: string[] = []
@@ -77,12 +78,31 @@ describe('an envelope', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), fc.boolean(), (bytes, isBinary) => {
         const envelope = readEnvelope(bytes, isBinary)
-        if ('fault' in envelope) return
+        if ('fault' in envelope || 'ask' in envelope) return
         const sink = { record: () => undefined, undecodable: () => undefined }
         while (envelope.next(sink));
       }),
       { numRuns: 2000 },
     )
+  })
+
+  it('that ask about a call give its numbers and route, in either encoding, and nothing else', () => {
+    const ask = { ask: 7, from: '+12025550123', to: '442079460123', route: 'carrier-a' }
+    for (const bare of [ask, { ask: 0, to: '1' }]) {
+      const told = { from: '', route: undefined, ...bare }
+      assert.deepEqual(readEnvelope(encode(bare), true), told)
+      assert.deepEqual(readEnvelope(Buffer.from(JSON.stringify(bare)), false), told)
+    }
+    for (const bad of [
+      { ask: -1, to: '1' },
+      { ask: 1 },
+      { ask: 1, to: 5 },
+      { ask: 1, to: '1', route: {} },
+      { ask: 'x' },
+    ]) {
+      assert.ok('fault' in readEnvelope(encode(bad), true), JSON.stringify(bad))
+      assert.ok('fault' in readEnvelope(Buffer.from(JSON.stringify(bad)), false), JSON.stringify(bad))
+    }
   })
 
   it('of which the end is missing gives the events that are whole, and says that one is not', () => {

@@ -1,0 +1,296 @@
+/**
+ * Feeds the fraud worker from the log of call records, in order: reads on from where it stands whenever the worker is
+ * idle, one message in flight, so a slow worker only lags and nothing is dropped. What the worker tells is made durable
+ * (states of cases, rows of scores) and only then the cursor `fraud` moves on, up to where no call waits any more. At a
+ * start, and when a worker was lost, a new one is fed from the oldest entry that is kept, muted up to the cursor. Main
+ * thread.
+ *
+ *   oldest kept          cursor `fraud`       next          end
+ *   | muted: windows only | told, scored, stored | not read yet |
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CdrConfig } from '../config/schema.ts'
+import type { Clock } from '../core/clock.ts'
+import { messageOf, OperatingError } from '../core/errors.ts'
+import type { Log } from '../core/log.ts'
+import type { Counters } from '../core/metrics.ts'
+import type { CaseBook, Ruling } from '../decisions/case-book.ts'
+import type { BookedCase } from '../decisions/case-journal.ts'
+import type { DurableLog, LogEntry } from '../log/durable-log.ts'
+import type { FraudDone, FraudQuestion } from './fraud-protocol.ts'
+import { FraudThread } from './fraud-thread.ts'
+
+export interface FraudFeedOptions {
+  readonly cdr: CdrConfig
+  readonly rows: DurableLog
+  readonly book: Pick<CaseBook, 'apply' | 'write' | 'seeds' | 'quiet'>
+  /** Resolves once the rows are on disk. */
+  readonly storeScores: (chunks: readonly Uint8Array[], rows: number) => Promise<void>
+  readonly clock: Clock
+  readonly log: Log
+  readonly counters: Pick<
+    Counters,
+    | 'cdrLate'
+    | 'cdrAhead'
+    | 'keysEvicted'
+    | 'casesRefused'
+    | 'fraudCalls'
+    | 'fraudUnreadable'
+    | 'fraudScores'
+    | 'fraudWorkerThrew'
+    | 'fraudWorkerHung'
+  >
+  readonly faults: boolean
+}
+
+const reader = 'fraud'
+const messageBytesMax = 262_144
+const entriesMax = 256
+/** Answers of the worker that are not durable yet; with so many the worker waits. */
+const unwrittenMax = 4
+/** The cursor moves on at most so often: each time costs a flush. */
+const advanceMs = 200
+const tickMs = 500
+const watchMs = 200
+/** Pauses before another worker is tried: doubles while they are lost before they have done anything. */
+const respawnMsMin = 100
+const respawnMsMax = 30_000
+const diskRetryMs = 1000
+
+export class FraudFeed {
+  readonly #options: FraudFeedOptions
+  #thread: FraudThread | null = null
+  #timers: NodeJS.Timeout[] = []
+  #respawnMs = respawnMsMin
+  #inFlight = false
+  #next = 0
+  #liveFrom = 0
+  #isLive = false
+  #waits = false
+  #unwritten = 0
+  #writing: Promise<void> = Promise.resolve()
+  #doneSeq = 0
+  #advancedMs = Number.NEGATIVE_INFINITY
+  #stopped = false
+  #watchedMs = 0
+  #busyMs = 0
+  #keys = 0
+  #held = 0
+  #scorer = ''
+
+  constructor(options: FraudFeedOptions) {
+    this.#options = options
+    // Asking registers the reader: nothing leaves before it.
+    options.rows.cursor(reader)
+  }
+
+  start(): void {
+    this.#watchedMs = this.#options.clock.steadyMs()
+    this.#spawn()
+    this.#timers = [setInterval(() => this.#tick(), tickMs), setInterval(() => this.#watch(), watchMs)]
+    for (const timer of this.#timers) timer.unref()
+  }
+
+  /** Entries have come. */
+  arrived(): void {
+    this.#pump()
+  }
+
+  ruled(ruling: Ruling): void {
+    this.#thread?.send({ kind: 'decided', ...ruling })
+  }
+
+  /** @throws OperatingError worker_lost, capacity_full, bad_request */
+  async ask(question: FraudQuestion): Promise<unknown> {
+    const thread = this.#thread
+    if (thread === null) throw new OperatingError('worker_lost', 'the fraud worker is being replaced')
+    return thread.ask(question)
+  }
+
+  /** `rebuilding`: windows are being read from the log again. */
+  state(): 'live' | 'rebuilding' | 'starting' {
+    if (this.#thread?.isReady !== true) return 'starting'
+    return this.#isLive ? 'live' : 'rebuilding'
+  }
+
+  /** For gauges. */
+  stats() {
+    const { rows } = this.#options
+    return {
+      lagEntries: rows.end() - Math.max(this.#next, 1),
+      // What a new worker holds of entries that were settled before counts too.
+      unsettledEntries: Math.max(rows.end() - rows.cursor(reader), this.#waits ? 1 : 0),
+      busyMs: this.#busyMs,
+      keys: this.#keys,
+      held: this.#held,
+      scorer: this.#scorer,
+    }
+  }
+
+  /** What the worker has answered becomes durable; the rest is read again at the next start. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    for (const timer of this.#timers) clearInterval(timer)
+    await this.#thread?.stop()
+    await this.#writing
+  }
+
+  /** For tests, when started with `faults`. */
+  fault(fault: 'throw' | 'hang'): void {
+    this.#thread?.send({ kind: 'fault', fault })
+  }
+
+  #spawn(): void {
+    if (this.#stopped) return
+    const { cdr, faults } = this.#options
+    this.#thread = new FraudThread({
+      cdr,
+      faults,
+      ready: (thread, scorer) => this.#begin(thread, scorer),
+      done: (thread, done) => this.#done(thread, done),
+      lost: (thread, reason, detail) => this.#lost(thread, reason, detail),
+    })
+  }
+
+  #begin(thread: FraudThread, scorer: string): void {
+    const { book, rows, log } = this.#options
+    const [seeds, quiet] = [book.seeds(), book.quiet()]
+    thread.send({ kind: 'begin', seeds, quiet })
+    this.#scorer = scorer
+    this.#next = 0
+    this.#liveFrom = rows.cursor(reader)
+    this.#doneSeq = this.#liveFrom
+    this.#isLive = false
+    this.#waits = true
+    log.info('fraud worker begins', { scorer, cases: seeds.length, entries: rows.end() - this.#liveFrom })
+    this.#pump()
+  }
+
+  #pump(): void {
+    const thread = this.#thread
+    if (thread?.isReady !== true || this.#inFlight || this.#stopped || this.#unwritten >= unwrittenMax) return
+    const { rows } = this.#options
+    const end = rows.end()
+    if (this.#next >= end && this.#isLive) return
+    const entries = this.#next < end ? rows.read(this.#next, entriesMax, messageBytesMax) : []
+    const muted = entries.filter((entry) => entry.seq < this.#liveFrom)
+    if (muted.length > 0) this.#post(thread, muted, true)
+    else {
+      // Entries that could not be read are gone: there is nothing to come back to.
+      if (entries.length === 0) this.#next = end
+      this.#post(thread, entries, false)
+    }
+  }
+
+  #post(thread: FraudThread, entries: readonly LogEntry[], muted: boolean): void {
+    const bytes = new Uint8Array(entries.reduce((sum, entry) => sum + entry.bytes.length, 0))
+    const ends: number[] = []
+    let at = 0
+    for (const entry of entries) {
+      bytes.set(entry.bytes, at)
+      at += entry.bytes.length
+      ends.push(at)
+      this.#next = entry.seq + 1
+    }
+    this.#inFlight = true
+    this.#isLive = !muted
+    thread.send({ kind: 'rows', bytes, ends, toSeq: this.#next, muted }, [bytes.buffer])
+  }
+
+  /** Lets time pass in the worker: calls that wait are let go, changes told. */
+  #tick(): void {
+    this.#pump()
+    const thread = this.#thread
+    if (this.#waits && thread?.isReady === true && !this.#inFlight && this.#isLive && !this.#stopped) {
+      this.#post(thread, [], false)
+    }
+  }
+
+  #watch(): void {
+    const nowMs = this.#options.clock.steadyMs()
+    const elapsedMs = Math.min(nowMs - this.#watchedMs, 2 * watchMs)
+    this.#watchedMs = nowMs
+    this.#thread?.watch(elapsedMs)
+  }
+
+  #done(thread: FraudThread, done: FraudDone): void {
+    if (thread !== this.#thread) return
+    this.#inFlight = false
+    this.#respawnMs = respawnMsMin
+    this.#waits = done.waits
+    this.#count(done)
+    this.#doneSeq = Math.max(this.#doneSeq, done.doneSeq)
+    const states = this.#options.book.apply(done.changes)
+    this.#unwritten += 1
+    const toSeq = this.#doneSeq
+    this.#writing = this.#writing.then(async () => {
+      const isWritten = await this.#untilWritten(states, done)
+      this.#unwritten -= 1
+      if (isWritten) await this.#advance(toSeq)
+      this.#pump()
+    })
+    this.#pump()
+  }
+
+  #count({ counts, scoreRows, busyMs }: FraudDone): void {
+    const { counters } = this.#options
+    counters.fraudCalls += counts.calls
+    counters.fraudScores += scoreRows
+    counters.fraudUnreadable += counts.unreadable
+    counters.keysEvicted += counts.keysEvicted
+    counters.casesRefused += counts.casesRefused
+    this.#busyMs += busyMs
+    this.#keys = counts.keys
+    this.#held = counts.held
+    // Rows that are read again were counted by the run that saw them first.
+    if (!this.#isLive) return
+    counters.cdrLate += counts.late
+    counters.cdrAhead += counts.ahead
+  }
+
+  /** Tried until the disk takes it; false: a stop leaves it to the next start. */
+  async #untilWritten(states: readonly BookedCase[], { scores, scoreRows }: FraudDone): Promise<boolean> {
+    const { book, storeScores, log } = this.#options
+    let left = states
+    for (;;) {
+      try {
+        if (left.length > 0) await book.write(left)
+        left = []
+        if (scoreRows > 0) await storeScores(scores, scoreRows)
+        return true
+      } catch (thrown) {
+        log.error('what the fraud worker found is not on disk yet; tried again', { reason: messageOf(thrown) })
+        if (this.#stopped) return false
+        await sleep(diskRetryMs)
+      }
+    }
+  }
+
+  async #advance(toSeq: number): Promise<void> {
+    const { rows, clock, log } = this.#options
+    const nowMs = clock.steadyMs()
+    const isBusy = this.#next < rows.end() && nowMs - this.#advancedMs < advanceMs
+    if (toSeq <= rows.cursor(reader) || (isBusy && !this.#stopped)) return
+    this.#advancedMs = nowMs
+    try {
+      await rows.advance(reader, toSeq)
+    } catch (thrown) {
+      log.warn('the cursor of the fraud worker was not moved; tried again', { reason: messageOf(thrown) })
+    }
+  }
+
+  #lost(thread: FraudThread, reason: 'threw' | 'hung', detail: string): void {
+    if (thread !== this.#thread || this.#stopped) return
+    const { counters, log } = this.#options
+    if (reason === 'hung') counters.fraudWorkerHung += 1
+    else counters.fraudWorkerThrew += 1
+    log.error('fraud worker lost', { reason, detail })
+    this.#thread = null
+    this.#inFlight = false
+    this.#isLive = false
+    const pauseMs = this.#respawnMs
+    this.#respawnMs = Math.min(respawnMsMax, pauseMs * 2)
+    // What the lost one had told is written first: the new one begins where that ends.
+    void this.#writing.then(() => setTimeout(() => this.#spawn(), pauseMs).unref())
+  }
+}
