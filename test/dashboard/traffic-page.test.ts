@@ -30,7 +30,7 @@ describe('the traffic page', () => {
     })
   })
 
-  it('draws the routes that are ticked beside all traffic, attempts without it, and keeps them in the address', async () => {
+  it('draws ticked routes beside all traffic, attempts without it, and keeps them in the address', async () => {
     const asked: string[] = []
     const fraud: ScreenOptions['fraud'] = (desk) => {
       fillDesk(desk)
