@@ -6,6 +6,7 @@
 import { AccessRefused, type Authenticator, type Identity } from '../access/authenticate.ts'
 import type { Role } from '../access/roles.ts'
 import type { HttpAnswer, HttpRequest, HttpStream, Route } from '../http/exchange.ts'
+import type { CallActionsResource } from './actions.ts'
 import type { Analytics } from './analytics.ts'
 import type { Audit } from './audit.ts'
 import type { Calls } from './calls.ts'
@@ -13,6 +14,7 @@ import type { DetectionResource } from './detections.ts'
 import type { Events } from './events.ts'
 import { type FraudParts, fraudRoutes } from './fraud-routes.ts'
 import type { Health } from './health.ts'
+import type { Notifications } from './notifications.ts'
 import { type Page, pagePaths } from './page.ts'
 import { problemOf } from './problem.ts'
 import type { SessionResource } from './session.ts'
@@ -22,11 +24,13 @@ export interface ApiParts {
   readonly audit: Audit
   readonly health: Health
   readonly calls: Calls
+  readonly actions: CallActionsResource
   readonly detections: DetectionResource
   readonly events: Events
   readonly session: SessionResource
   readonly page: Page
   readonly analytics: Analytics
+  readonly notifications: Notifications
   readonly fraud: FraudParts
   /** `POST /v1/cdr`. */
   readonly cdr: { post(request: HttpRequest): Promise<HttpAnswer>; readonly bodyBytesMax: number }
@@ -39,7 +43,7 @@ type Open = (request: HttpRequest) => Answer
 type Guarded = (request: HttpRequest, identity: Identity) => Answer
 
 export function apiRoutes(parts: ApiParts): Route[] {
-  const { health, calls, events, session, page, analytics, cdr, metricsPublic } = parts
+  const { health, calls, actions, events, session, page, analytics, cdr, metricsPublic } = parts
   const gate = new Gate(parts)
   const metrics = () => health.metrics()
   return [
@@ -48,6 +52,18 @@ export function apiRoutes(parts: ApiParts): Route[] {
     { method: 'GET', pattern: '/metrics', answer: metricsPublic ? gate.open(metrics) : gate.role('viewer', metrics) },
     { method: 'GET', pattern: '/v1/calls', answer: gate.role('viewer', (request) => calls.list(request)) },
     { method: 'GET', pattern: '/v1/calls/:callSid', answer: gate.role('viewer', (request) => calls.get(request)) },
+    {
+      method: 'POST',
+      pattern: '/v1/calls/:callSid/actions/:id/undo',
+      answer: gate.role('operator', (request, who) => actions.undo(request, who)),
+      ...small,
+    },
+    {
+      method: 'POST',
+      pattern: '/v1/calls/:callSid/hands-off',
+      answer: gate.role('operator', (request, who) => actions.handsOff(request, who)),
+      ...small,
+    },
     { method: 'GET', pattern: '/v1/events', answer: gate.role('viewer', (request) => events.stream(request)) },
     {
       method: 'GET',
@@ -60,6 +76,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
       bodyBytesMax: cdr.bodyBytesMax,
       answer: gate.role('ingest', (request) => cdr.post(request)),
     },
+    ...notificationRoutes(gate, parts.notifications),
     ...detectionRoutes(parts.detections, gate),
     ...fraudRoutes(gate, parts.fraud),
     { method: 'GET', pattern: '/v1/status', answer: gate.role('viewer', () => health.status()) },
@@ -71,6 +88,20 @@ export function apiRoutes(parts: ApiParts): Route[] {
       pattern: path,
       answer: gate.open((request) => page.answer(request)),
     })),
+  ]
+}
+
+function notificationRoutes(gate: Gate, notifications: Notifications): Route[] {
+  const path = '/v1/notifications'
+  return [
+    { method: 'GET', pattern: path, answer: gate.role('viewer', () => notifications.list()) },
+    { method: 'GET', pattern: `${path}/dead`, answer: gate.role('operator', () => notifications.dead()) },
+    {
+      method: 'POST',
+      pattern: `${path}/dead/:id/resend`,
+      answer: gate.role('operator', (request, who) => notifications.resend(request, who)),
+      ...small,
+    },
   ]
 }
 

@@ -3,6 +3,9 @@
  * which is both the documentation and the bottom layer. Unknown keys are refused. Any thread.
  */
 import { z } from 'zod'
+import { actionsSchema } from './actions-schema.ts'
+import { notifySchema } from './notify-schema.ts'
+import { opinionsSchema } from './opinions-schema.ts'
 
 const ms = z.number().int().min(0).max(86_400_000)
 const count = z.number().int().min(1).max(10_000_000)
@@ -41,7 +44,7 @@ const twilio = z.strictObject({
     totalMs: z.number().int().min(100).max(600_000),
     triesMax: z.number().int().min(1).max(10),
     backoffMs: z.number().int().min(1).max(60_000),
-    atOnce: z.number().int().min(1).max(100),
+    atOnce: z.number().int().min(1).max(500),
     waitingMax: count,
   }),
 })
@@ -192,7 +195,10 @@ export const configSchema = z.strictObject({
   auth: z.strictObject({ sessionTtlMs: ms, sessionsMax: count, metricsPublic: z.boolean() }),
   twilio,
   detection: z.strictObject({ voice }),
+  actions: actionsSchema,
   cdr,
+  notify: notifySchema,
+  opinions: opinionsSchema,
   storage,
   retention: z.strictObject({
     callsDays: days,
@@ -203,6 +209,7 @@ export const configSchema = z.strictObject({
     casesDays: days,
     cdrScoresDays: days,
     qualityDays: days,
+    actionsDays: days,
   }),
 })
 

@@ -22,6 +22,9 @@ const httpRefused = 'HTTP requests refused before their route'
 const workerLost = 'Workers replaced'
 const storeRows = 'Rows by fate'
 const cdrRecords = 'Call records by fate'
+const callActions = 'Redirects and hang-ups by outcome'
+const opinions = 'Second opinions of other detectors, by fate'
+const noticeDeliveries = 'Tries to hand a notice to one receiver, by fate'
 const twilioRequests = 'Requests to Twilio by outcome, after the last try'
 const fraudWorkerLost = 'Fraud workers replaced'
 const cdrNotInWindows = 'Calls whose time did not fit the windows'
@@ -75,6 +78,12 @@ export const counterTable = {
   hopsScored: counter('hops_scored', 'Hops scored by the model'),
   inferenceRuns: counter('inference_runs', 'Runs of the voice model (batches)'),
   verdictsChanged: counter('verdicts_changed', 'Label changes'),
+  actionsDecided: counter('actions_decided', 'Rules of the policy on calls that fired, in force or in shadow'),
+  actionsDone: counter('call_actions', callActions, { outcome: 'done' }),
+  actionsFailed: counter('call_actions', callActions, { outcome: 'failed' }),
+  actionsRefused: counter('call_actions', callActions, { outcome: 'queue_full' }),
+  policyThrew: counter('policy_threw', 'Looks of the policy that ended in a bug; the verdict stands, nothing was done'),
+  callersUnknown: counter('caller_look_ups_given_up', "Look-ups of a caller's records that failed or were too many"),
   workerThrew: counter('workers_replaced', workerLost, { reason: 'threw' }),
   workerHung: counter('workers_replaced', workerLost, { reason: 'hung' }),
   twilioDone: counter('twilio_requests', twilioRequests, { outcome: 'done' }),
@@ -126,6 +135,19 @@ export const counterTable = {
   eventsPublished: counter('events_published', 'Events put on the bus'),
   eventSubscribersSlow: counter('event_subscribers_closed', 'Event subscribers closed', { reason: 'slow' }),
   eventSubscribersRefused: counter('event_subscribers_refused', 'Event subscribers refused: too many at a time'),
+  opinionsAsked: counter('opinions', opinions, { fate: 'asked' }),
+  opinionsHeard: counter('opinions', opinions, { fate: 'heard' }),
+  opinionsAbstained: counter('opinions', opinions, { fate: 'abstained' }),
+  opinionsFailed: counter('opinions', opinions, { fate: 'failed' }),
+  opinionsRefused: counter('opinions', opinions, { fate: 'refused' }),
+  audioTapsThrew: counter('audio_taps_threw', 'Listeners on a track that threw and were removed'),
+  noticesQueued: counter('notices', 'Notices for receivers, by fate', { fate: 'queued' }),
+  noticesRefused: counter('notices', 'Notices for receivers, by fate', { fate: 'refused' }),
+  noticesDelivered: counter('notice_deliveries', noticeDeliveries, { fate: 'delivered' }),
+  noticesFailed: counter('notice_deliveries', noticeDeliveries, { fate: 'failed' }),
+  noticesDead: counter('notice_deliveries', noticeDeliveries, { fate: 'dead' }),
+  noticesRepeated: counter('notice_deliveries', noticeDeliveries, { fate: 'repeated_stage' }),
+  deadLettersEvicted: counter('dead_letters_evicted', 'Dead letters dropped because there were too many'),
   authDenied: counter('auth_denied', 'Requests without a valid credential or role'),
   authThrottled: counter('auth_throttled', 'Wrong credentials answered 429: too many from one address'),
   sessionsEvicted: counter('sessions_evicted', 'Dashboard sessions ended early because there were too many'),

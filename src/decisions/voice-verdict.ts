@@ -9,6 +9,7 @@ import { hopFlag } from '../features/hop.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import type { TrackName } from '../ingest/track.ts'
 import { Evidence } from './evidence.ts'
+import { type Opinion, opinionReasons } from './opinion-agreement.ts'
 import { describeReasons, type ReasonFacts } from './reasons.ts'
 import type { GapView, Label, TrackVerdict } from './verdict-view.ts'
 import { roundScore, WindowHistory } from './window-history.ts'
@@ -26,6 +27,18 @@ export interface VerdictSettings {
   readonly human: number
   /** name/version of the model. */
   readonly model: string
+  /** This track's voice may be a machine: what the exception says, and the media time until which it counts. */
+  readonly benign?: { readonly text: string; readonly untilMs: number | null } | null
+}
+
+/** A verdict in figures, without its windows. */
+export interface VerdictFigures {
+  readonly label: Label
+  readonly score: number | null
+  readonly confidence: number
+  readonly netSpeechMs: number
+  /** Media time heard or lost so far. */
+  readonly mediaMs: number
 }
 
 /** Configured thresholds go before the manifest's. */
@@ -44,6 +57,8 @@ export function verdictSettings(
 
 /** Gaps kept per track for the timeline; later ones are only counted. */
 export const gapsKeptMax = 200
+/** Opinions kept per track; each vendor is asked once. */
+const opinionsKeptMax = 8
 /** Weight of a hop with filled or clipped audio: its features are partly not the caller's voice. */
 const qualityGap = 0.4
 const qualityClipped = 0.6
@@ -67,6 +82,7 @@ export class VoiceVerdict {
   #duplicates = 0
   #maskedMs = { music: 0, tone: 0, dtmf: 0, clipped: 0 }
   #voiceChangedAtMs: number | null = null
+  #opinions: readonly Opinion[] = []
   #updatedAtMs: number
 
   constructor(track: TrackName, settings: VerdictSettings, nowMs: number) {
@@ -78,6 +94,11 @@ export class VoiceVerdict {
 
   get label(): Label {
     return this.#label
+  }
+
+  /** What another detector said; it changes neither label nor score. */
+  heard(opinion: Opinion): void {
+    if (this.#opinions.length < opinionsKeptMax) this.#opinions = [...this.#opinions, opinion]
   }
 
   /** @returns true when the label changed. */
@@ -136,11 +157,18 @@ export class VoiceVerdict {
     if (this.#netSpeechMs < provisionalNetSpeechMs || this.#judgedHops === 0) return 'insufficient_speech'
     if (this.#lossShare() > lossShareMax) return 'inconclusive'
     const score = this.#evidence.probability()
-    const leaveSynthetic = this.#label === 'likely_synthetic' ? hysteresis : 0
+    const isSynthetic = this.#label === 'likely_synthetic' || this.#label === 'benign_automation'
+    const leaveSynthetic = isSynthetic ? hysteresis : 0
     const leaveHuman = this.#label === 'likely_human' ? hysteresis : 0
-    if (score >= synthetic - leaveSynthetic) return 'likely_synthetic'
+    if (score >= synthetic - leaveSynthetic) return this.#isBenign() ? 'benign_automation' : 'likely_synthetic'
     if (score <= human + leaveHuman) return 'likely_human'
     return 'inconclusive'
+  }
+
+  #isBenign(): boolean {
+    const { benign } = this.#settings
+    if (benign === undefined || benign === null) return false
+    return benign.untilMs === null || this.#audioMs + this.#lostMs <= benign.untilMs
   }
 
   #lossShare(): number {
@@ -159,6 +187,17 @@ export class VoiceVerdict {
     const speech = Math.min(1, this.#netSpeechMs / this.#settings.firmNetSpeechMs)
     const clean = Math.max(0, 1 - this.#lossShare() / Math.max(this.#settings.lossShareMax, 0.01))
     return roundScore(decided * speech * clean)
+  }
+
+  /** What rules look at after every hop; cheaper than a snapshot. */
+  figures(): VerdictFigures {
+    return {
+      label: this.#label,
+      score: this.score(),
+      confidence: this.#confidence(),
+      netSpeechMs: this.#netSpeechMs,
+      mediaMs: this.#audioMs + this.#lostMs,
+    }
   }
 
   /** @param windowsMax newest windows to include */
@@ -189,7 +228,8 @@ export class VoiceVerdict {
       duplicates: this.#duplicates,
       windows: this.#windows.newest(windowsMax),
       gaps: [...this.#gaps],
-      reasons: describeReasons(facts),
+      reasons: [...describeReasons(facts), ...opinionReasons(this.#label, this.#opinions)],
+      ...(this.#opinions.length === 0 ? {} : { opinions: this.#opinions }),
       model: this.#settings.model,
       updatedAtMs: this.#updatedAtMs,
     }

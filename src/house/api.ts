@@ -3,6 +3,7 @@ import type { ApiKeys } from '../access/api-keys.ts'
 import { Authenticator } from '../access/authenticate.ts'
 import { FailureThrottle, failureThrottleDefaults } from '../access/failure-throttle.ts'
 import { Sessions } from '../access/sessions.ts'
+import { CallActionsResource } from '../api/actions.ts'
 import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
 import { Calls } from '../api/calls.ts'
@@ -11,6 +12,7 @@ import { eventSocketRoute } from '../api/event-socket.ts'
 import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
+import { Notifications } from '../api/notifications.ts'
 import { Page } from '../api/page.ts'
 import type { apiRoutes } from '../api/routes.ts'
 import { SessionResource } from '../api/session.ts'
@@ -26,6 +28,7 @@ import type { UpgradeRequest } from '../http/exchange.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
+import type { Notifier } from '../notify/notifier.ts'
 import { CdrReports } from '../storage/cdr-reports.ts'
 import { CdrSelfCheck } from '../storage/cdr-self-check.ts'
 import { FraudReports } from '../storage/fraud-reports.ts'
@@ -33,6 +36,7 @@ import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
+import type { PolicyWatch } from '../watch/policy-watch.ts'
 import type { VoicePool } from '../worker/pool.ts'
 import type { Control } from './detections.ts'
 import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
@@ -49,14 +53,16 @@ export interface ApiRooms {
   readonly bus: EventBus
   readonly pool: VoicePool
   readonly settings: VerdictSettings
+  readonly policy: PolicyWatch
   readonly storage: Storage
   readonly fraud: Fraud
   readonly server: HttpServer
+  readonly notifier: Notifier
   readonly control: Control
 }
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
-  const { config, clock, keys, metrics, live, bus, pool, settings } = rooms
+  const { config, clock, keys, metrics, live, bus, pool, settings, policy } = rooms
   const { store, writer, upkeep } = rooms.storage
   const { intake } = rooms.storage.records
   const { counters } = metrics
@@ -106,11 +112,13 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     authenticator,
     audit,
     health,
-    calls: new Calls({ live, past: new PastCalls(new Reports(store)) }),
+    calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy }),
+    actions: new CallActionsResource({ policy, audit, clock }),
     events: new Events(subscribers),
     detections: new DetectionResource({ ...rooms.control, configured: config.detection.voice.enabled, audit }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
+    notifications: new Notifications({ view: rooms.notifier, audit }),
     analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), selfCheck, clock }),
     fraud: fraudParts(rooms, audit),
     cdr: { post: (request) => cdr.post(request), bodyBytesMax: config.cdr.doors.bodyBytesMax },
