@@ -2,12 +2,15 @@
  * Composition: builds every room and hands each the callbacks it needs. Read it from `startFirewall` down and you
  * have the way of a call: webhook and socket -> call table -> voice pool -> verdict -> events and rows. Main thread.
  */
+import type { ApiKeys } from './access/api-keys.ts'
+import type { Audit } from './api/audit.ts'
 import { apiRoutes } from './api/routes.ts'
 import { makeDataDir } from './config/data-dir.ts'
 import { createMetrics } from './core/metrics.ts'
 import { LiveCalls } from './decisions/live-calls.ts'
 import { verdictSettings } from './decisions/voice-verdict.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
+import { keepCertificate } from './house/certificate.ts'
 import { registerGauges } from './house/gauges.ts'
 import { type Ingest, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
@@ -23,6 +26,10 @@ export interface Firewall {
   readonly url: string
   readonly port: number
   readonly pool: VoicePool
+  /** Every route and socket: `GET /healthz`, `WS /v1/cdr`. */
+  patterns(): string[]
+  /** Takes over a new certificate. */
+  reload(): Promise<void>
   /** Refuses new work, lets live calls go on for `server.drainMs`, ends the rest as interrupted, stores, and stops. */
   close(): Promise<void>
 }
@@ -53,14 +60,24 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
   const ingest = openIngest({ config, log, clock, metrics, pool, watch, server, intake: storage.records.intake })
   const rooms: ApiRooms = { config, log, clock, keys, metrics, live, bus, pool, settings, storage, server }
-  for (const route of apiRoutes(openApi(rooms))) server.route(route)
+  const api = openApi(rooms)
+  const { routes, sockets } = apiRoutes(api)
+  for (const route of routes) server.route(route)
+  for (const socket of sockets) server.socket(socket)
   registerGauges(rooms, ingest.table)
 
+  const certificate = keepCertificate({ tls: config.server.tls, server, log, counters })
   const port = await server.listen(config.server.host, config.server.port)
   ingest.listening(port)
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  return { url, port, pool, close: () => closeHouse(options, { server, ingest, pool, watch, storage }) }
+  return {
+    ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
+    async close() {
+      certificate.stop()
+      await closeHouse(options, { server, ingest, pool, watch, storage, audit: api.audit, keys })
+    },
+  }
 }
 
 const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2, 5]
@@ -71,11 +88,13 @@ interface House {
   readonly pool: VoicePool
   readonly watch: TrackWatch
   readonly storage: Storage
+  readonly audit: Audit
+  readonly keys: ApiKeys
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
   const { server, ingest, pool, watch, storage } = house
-  const { writer, records, store, logs, upkeep } = storage
+  const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
   const deadlineMs = clock.steadyMs() + config.server.drainMs
@@ -89,6 +108,9 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   await records.intake.close()
   await upkeep.stop()
   await writer.close()
+  house.audit.sweep(true)
+  await trail.close()
+  house.keys.writeUsed()
   await records.drain.close()
   await Promise.all([store.close(), pool.stop()])
   server.close()

@@ -25,7 +25,7 @@ const catchUpBytes = 65_536
 /** How often it is looked whether the last chunk has left. */
 const catchUpMs = 10
 
-const eventsQuery = z.strictObject({
+export const eventsQuery = z.strictObject({
   types: z
     .string()
     .transform((text) => text.split(',').map((type) => type.trim()))

@@ -1,19 +1,26 @@
 /** The API: its parts over what the other rooms offer. Main thread. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiKeys } from '../access/api-keys.ts'
 import { Authenticator } from '../access/authenticate.ts'
 import { FailureThrottle, failureThrottleDefaults } from '../access/failure-throttle.ts'
+import { JwtVerifier } from '../access/jwt.ts'
+import { Origins } from '../access/origins.ts'
+import { RateLimits } from '../access/rate-limits.ts'
 import { Sessions } from '../access/sessions.ts'
 import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
+import { AuditLog } from '../api/audit-log.ts'
 import { Calls } from '../api/calls.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
+import { KeysResource } from '../api/keys.ts'
 import { Page } from '../api/page.ts'
 import type { apiRoutes } from '../api/routes.ts'
 import { SessionResource } from '../api/session.ts'
 import { isLoopback } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
+import { OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { projectRoot, version } from '../core/project.ts'
@@ -22,6 +29,8 @@ import type { VerdictSettings } from '../decisions/voice-verdict.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
+import type { ChainHead } from '../storage/audit-chain.ts'
+import { AuditRows } from '../storage/audit-rows.ts'
 import { CdrReports } from '../storage/cdr-reports.ts'
 import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
@@ -30,6 +39,9 @@ import type { Upkeep } from '../storage/upkeep.ts'
 import type { VoicePool } from '../worker/pool.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
+
+/** How long a reader of the audit waits for rows on their way to ClickHouse. */
+const auditWaitMs = 5000
 
 export interface ApiRooms {
   readonly config: Config
@@ -47,7 +59,7 @@ export interface ApiRooms {
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const { config, clock, keys, metrics, live, bus, pool, settings } = rooms
-  const { store, writer, upkeep } = rooms.storage
+  const { store, writer, upkeep, trail } = rooms.storage
   const { intake } = rooms.storage.records
   const { counters } = metrics
   const sessions = new Sessions({
@@ -59,19 +71,23 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     keyStands: (id) => keys.stands(id),
     counters,
   })
-  const throttle = new FailureThrottle({ clock, ...failureThrottleDefaults })
-  const authenticator = new Authenticator({ keys, sessions, throttle, counters })
-  const audit = new Audit({ clock, write: (row) => void writer.write('audit', Object.values(row)) })
+  const { publicUrl, browserOrigins } = config.server
+  const origins = new Origins({ publicUrl, browserOrigins })
+  const authenticator = new Authenticator({
+    ...{ keys, sessions, origins, counters },
+    throttle: new FailureThrottle({ clock, ...failureThrottleDefaults }),
+    limits: new RateLimits({ limits: config.auth.limits, counters }),
+    jwt: config.auth.jwt === null ? null : new JwtVerifier(config.auth.jwt, clock),
+  })
+  const audit = new Audit({ clock, write: (row) => void trail.write(row) })
   const { synthetic, human } = settings
   const cdr = new CdrDoor({
     intake,
     limits: config.cdr.doors,
-    authorize: (request) => void authenticator.authorize(request, 'ingest'),
     isDraining: () => rooms.server.isDraining(),
     counters,
     log: rooms.log,
   })
-  rooms.server.socket(cdr.route)
   metrics.gauge('cdr_sockets_open', 'Sockets for call records', () => cdr.sockets)
   const health = new Health({
     version,
@@ -86,16 +102,28 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     },
     metricsText: () => metrics.text(),
   })
+  const head = async (): Promise<ChainHead> => {
+    const late = sleep(auditWaitMs, 'late', { ref: false })
+    const stored = trail.stored().then(() => 'stored')
+    if ((await Promise.race([stored, late])) === 'late') {
+      throw new OperatingError('storage_unavailable', 'the newest audit rows wait for ClickHouse')
+    }
+    return trail.head()
+  }
   return {
-    authenticator,
-    audit,
-    health,
+    ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health },
+    keys: new KeysResource({ keys, audit, audited: () => trail.durable() }),
+    auditLog: new AuditLog({ rows: new AuditRows(store), head, audit, clock }),
     calls: new Calls({ live, past: new PastCalls(new Reports(store)) }),
     events: new Events({ bus, subscribersMax: config.server.eventSubscribersMax, counters }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     analytics: new Analytics({ reports: new CdrReports(store), clock }),
-    cdr: { post: (request) => cdr.post(request), bodyBytesMax: config.cdr.doors.bodyBytesMax },
+    cdr: {
+      post: (request) => cdr.post(request),
+      route: cdr.route,
+      bodyBytesMax: config.cdr.doors.bodyBytesMax,
+    },
     metricsPublic: config.auth.metricsPublic,
   }
 }

@@ -22,8 +22,6 @@ export interface CdrDoorOptions {
     readonly unackedBytesMax: number
     readonly socketsMax: number
   }
-  /** Who may send records. @throws OperatingError */
-  readonly authorize: (request: UpgradeRequest) => void
   readonly isDraining: () => boolean
   readonly counters: Pick<Counters, 'cdrSocketsOpened' | 'cdrSocketsRefused' | 'cdrSocketsWindow' | 'cdrSocketsFull'>
   readonly log: Log
@@ -86,11 +84,11 @@ export class CdrDoor {
     return { status: 200, headers, body: JSON.stringify(answer) }
   }
 
+  /** The gate has checked who asks. */
   #upgrade(request: UpgradeRequest): { accept: CdrSocketState } | { refuse: ErrorCode; detail: string } {
-    const { authorize, counters, intake, isDraining, limits } = this.#options
+    const { counters, intake, isDraining, limits } = this.#options
     try {
       if (isDraining()) throw new OperatingError('draining', 'the server is going away')
-      authorize(request)
       if (this.#open >= limits.socketsMax) {
         throw new OperatingError('capacity_full', `at most ${limits.socketsMax} sockets for records`)
       }

@@ -1,14 +1,19 @@
 /** The whole API over fakes: what main.ts wires, without a server. */
 import { Analytics } from '../../src/api/analytics.ts'
 import { Audit, type AuditRow } from '../../src/api/audit.ts'
+import { AuditLog } from '../../src/api/audit-log.ts'
 import { Calls } from '../../src/api/calls.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
+import { KeysResource } from '../../src/api/keys.ts'
 import { Page } from '../../src/api/page.ts'
 import { apiRoutes } from '../../src/api/routes.ts'
 import { SessionResource } from '../../src/api/session.ts'
 import { projectRoot } from '../../src/core/project.ts'
+import type { SocketRoute } from '../../src/http/exchange.ts'
+import type { CdrSocketState } from '../../src/ingest/cdr-door.ts'
 import { EventBus } from '../../src/notify/event-bus.ts'
+import type { AuditFilter, AuditRecord } from '../../src/storage/audit-rows.ts'
 import { FakeLiveCalls, FakePastCalls } from './calls.ts'
 import { house } from './people.ts'
 
@@ -20,9 +25,38 @@ export interface ApiOptions {
   readonly storageBatch?: number
 }
 
+/** Audit rows as they lie in the table. */
+class FakeTrail {
+  readonly head = { chain: 'test-0', seq: 0, hash: '' }
+  readonly records: AuditRecord[] = []
+
+  async page(filter: AuditFilter): Promise<AuditRecord[]> {
+    return this.records.slice(0, filter.limit)
+  }
+}
+
+const cdrState = (): CdrSocketState => ({
+  source: 'canonical',
+  unackedMessages: 0,
+  unackedBytes: 0,
+  answered: Promise.resolve(),
+  isOver: false,
+})
+
+/** Says back what it is sent. */
+const cdrSocket: SocketRoute<CdrSocketState> = {
+  pattern: '/v1/cdr',
+  messageBytesMax: 1000,
+  idleTimeoutSeconds: 60,
+  upgrade: () => ({ accept: cdrState() }),
+  open: () => {},
+  message: (socket, _state, bytes) => void socket.send(Buffer.from(bytes).toString()),
+  close: () => {},
+}
+
 export function fakeApi(options: ApiOptions = {}) {
   const people = house()
-  const { clock, counters, authenticator, sessions } = people
+  const { clock, counters, authenticator, sessions, origins } = people
   const rows: AuditRow[] = []
   const audit = new Audit({ write: (row) => rows.push(row), clock })
   const live = new FakeLiveCalls()
@@ -30,10 +64,12 @@ export function fakeApi(options: ApiOptions = {}) {
   const bus = new EventBus({ keepMax: options.keepMax ?? 10_000, firstId: clock.wallMs() * 1000, counters })
   const events = new Events({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
   const checks: Record<string, Check> = { ...options.checks }
-  const routes = apiRoutes({
-    authenticator,
-    audit,
-    events,
+  const trail = new FakeTrail()
+  const { routes, sockets } = apiRoutes({
+    ...{ version: '0.1.0', authenticator, audit, origins, counters, events },
+    limits: { socketsPerKey: 3, socketsPerAddress: 5 },
+    keys: new KeysResource({ keys: people.keys, audit, audited: async () => {} }),
+    auditLog: new AuditLog({ rows: trail, head: async () => trail.head, audit, clock }),
     calls: new Calls({ live, past, storageBatch: options.storageBatch ?? 250 }),
     health: new Health({
       version: '0.1.0',
@@ -48,10 +84,10 @@ export function fakeApi(options: ApiOptions = {}) {
       clock,
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
     }),
-    cdr: { bodyBytesMax: 1000, post: async () => ({ status: 200, body: '{}' }) },
+    cdr: { bodyBytesMax: 1000, route: cdrSocket, post: async () => ({ status: 200, body: '{}' }) },
     metricsPublic: options.metricsPublic ?? true,
   })
   const { key } = people.keys.create('viewer', 'screen')
   const header = { authorization: `Bearer ${key}` }
-  return { ...people, rows, live, past, bus, events, checks, routes, key, header }
+  return { ...people, audit, rows, live, past, bus, events, checks, routes, sockets, trail, key, header }
 }
