@@ -90,11 +90,7 @@ function operationOf(route: ApiRoute | ForeignRoute): Operation {
     security: securityOf(route.role),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(route.body === undefined ? {} : { requestBody: bodyOf(route.body) }),
-    responses: {
-      ...problemsOf(route, Object.keys(route.answers)),
-      ...Object.fromEntries(answers),
-      ...(isSocket ? switching : {}),
-    },
+    responses: { ...merged(problemsOf(route), Object.fromEntries(answers)), ...(isSocket ? switching : {}) },
     ...(isSocket ? { 'x-websocket': true } : {}),
   }
 }
@@ -108,7 +104,7 @@ function socketOperation(socket: ApiSocket): Operation {
     description: `WebSocket. ${needsOf(socket)}`,
     security: securityOf(socket.role),
     parameters: queryParameters(socket.query),
-    responses: { ...problemsOf(socket, []), ...switching, ...notASocket },
+    responses: { ...problemsOf(socket), ...switching, ...notASocket },
     'x-websocket': true,
   }
 }
@@ -134,15 +130,26 @@ function securityOf(role: ApiRoute['role'] | 'twilio'): Json[] {
 }
 
 /** Status -> the codes that come with it. */
-function problemsOf(route: ApiRoute | ForeignRoute | ApiSocket, answered: readonly string[]): Record<string, Json> {
+function problemsOf(route: ApiRoute | ForeignRoute | ApiSocket): Record<string, Json> {
   const byStatus = new Map<string, string[]>()
   for (const code of problemCodesOf(route)) {
     const status = String(errorCodes[code].status)
-    if (!answered.includes(status)) byStatus.set(status, [...(byStatus.get(status) ?? []), code])
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code])
   }
   return Object.fromEntries(
     [...byStatus].map(([status, codes]) => [status, { description: codes.join(', '), ...problem }]),
   )
+}
+
+/** Where a route's own answer and a problem share a status, either may come. */
+function merged(problems: Record<string, Json>, answers: Record<string, Json>): Record<string, Json> {
+  const both = Object.entries(answers).map(([status, answer]) => {
+    const other = problems[status]
+    if (other === undefined) return [status, answer]
+    const content = { ...(other['content'] as object), ...(answer['content'] as object) }
+    return [status, { description: `${answer['description']}; or ${other['description']}`, content }]
+  })
+  return { ...problems, ...Object.fromEntries(both) }
 }
 
 function answerOf(shape: AnswerShape): Json {
@@ -155,7 +162,10 @@ function answerOf(shape: AnswerShape): Json {
 }
 
 function bodyOf({ schema, mediaTypes = [] }: NonNullable<ApiRoute['body']>): Json {
-  if (schema === undefined) return { required: true, content: Object.fromEntries(mediaTypes.map((type) => [type, {}])) }
+  if (schema === undefined) {
+    const types = mediaTypes.length > 0 ? mediaTypes : ['*/*']
+    return { required: mediaTypes.length > 0, content: Object.fromEntries(types.map((type) => [type, {}])) }
+  }
   return { required: true, content: { 'application/json': { schema: schemaOf(schema, 'input') } } }
 }
 

@@ -2,6 +2,7 @@
  * The URL table: every route and socket of the API with who may use it, what it takes and what it answers. The gate
  * enforces what is declared here, `GET /openapi.json` tells it. Main thread.
  */
+import type { Identity } from '../access/authenticate.ts'
 import type { HttpAnswer, HttpRequest, Route, SocketRoute } from '../http/exchange.ts'
 import type { CdrSocketState } from '../ingest/cdr-door.ts'
 import { type Analytics, analyticsQuery } from './analytics.ts'
@@ -18,6 +19,7 @@ import { referencePage } from './reference-page.ts'
 import { type ApiRoute, type ApiSocket, type ForeignRoute, open, route, socket } from './route-table.ts'
 import { type SessionResource, signInBody } from './session.ts'
 import * as shapes from './shapes.ts'
+import { type SqlResource, sqlQuery } from './sql.ts'
 
 export interface ApiParts extends GateOptions {
   readonly version: string
@@ -35,6 +37,8 @@ export interface ApiParts extends GateOptions {
     readonly bodyBytesMax: number
     readonly route: SocketRoute<CdrSocketState>
   }
+  /** Null: the door is shut (config sql.enabled). */
+  readonly sql: { readonly resource: SqlResource; readonly bodyBytesMax: number } | null
   /** config auth.metricsPublic. */
   readonly metricsPublic: boolean
 }
@@ -45,7 +49,7 @@ const text = (mediaType: string, description: string) => ({ mediaTypes: [mediaTy
 const stored = ['storage_unavailable', 'storage_rejected'] as const
 
 export function apiRoutes(parts: ApiParts): { readonly routes: Route[]; readonly sockets: SocketRoute<unknown>[] } {
-  const declared = [...openRoutes(parts), ...dataRoutes(parts), ...adminRoutes(parts)]
+  const declared = [...openRoutes(parts), ...dataRoutes(parts), ...sqlRoutes(parts), ...adminRoutes(parts)]
   const sockets = apiSockets(parts)
   const document = openApiDocument({
     version: parts.version,
@@ -184,6 +188,29 @@ function adminRoutes({ keys, auditLog }: ApiParts): ApiRoute[] {
       answers: { 200: auditPage },
       problems: stored,
       answer: (request, identity) => auditLog.read(request, identity),
+    }),
+  ]
+}
+
+/** What a query got wrong is told as ClickHouse tells it, with its media type. */
+const sqlSaid = text('text/plain; charset=UTF-8', 'Code: N. DB::Exception: ..., as ClickHouse says it')
+
+function sqlRoutes({ sql }: ApiParts): ApiRoute[] {
+  if (sql === null) return []
+  const rest = {
+    scope: 'sql',
+    showsNumbers: true,
+    query: sqlQuery,
+    answers: { 200: text('*/*', 'Rows, in the format asked for'), 400: sqlSaid, 403: sqlSaid, 404: sqlSaid },
+    problems: [...stored, 'capacity_full'],
+    answer: (request: HttpRequest, identity: Identity) => sql.resource.answer(request, identity),
+  } as const
+  return [
+    route('GET', '/v1/sql', 'viewer', 'Our tables in ClickHouse SQL, read-only', rest),
+    route('POST', '/v1/sql', 'viewer', 'Our tables in ClickHouse SQL, read-only; the query is the body', {
+      ...rest,
+      body: {},
+      bodyBytesMax: sql.bodyBytesMax,
     }),
   ]
 }

@@ -17,6 +17,7 @@ import { KeysResource } from '../api/keys.ts'
 import { Page } from '../api/page.ts'
 import type { apiRoutes } from '../api/routes.ts'
 import { SessionResource } from '../api/session.ts'
+import { SqlResource } from '../api/sql.ts'
 import { isLoopback } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
@@ -35,6 +36,7 @@ import { CdrReports } from '../storage/cdr-reports.ts'
 import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
+import { SqlDoor } from '../storage/sql-door.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
 import type { VoicePool } from '../worker/pool.ts'
 import { random } from './options.ts'
@@ -124,8 +126,16 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
       route: cdr.route,
       bodyBytesMax: config.cdr.doors.bodyBytesMax,
     },
+    sql: config.sql.enabled ? openSql(rooms, audit) : null,
     metricsPublic: config.auth.metricsPublic,
   }
+}
+
+function openSql({ config, metrics, storage }: ApiRooms, audit: Audit): Parameters<typeof apiRoutes>[0]['sql'] {
+  const { database } = config.storage
+  const door = new SqlDoor({ store: storage.store, database, limits: config.sql })
+  const resource = new SqlResource({ door, database, audit, counters: metrics.counters })
+  return { resource, bodyBytesMax: config.sql.queryBytesMax }
 }
 
 function storageCheck(writer: RowWriter, upkeep: Upkeep): { state: 'ok' | 'degraded' | 'failed'; detail: string } {

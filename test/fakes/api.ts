@@ -85,6 +85,7 @@ export function fakeApi(options: ApiOptions = {}) {
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
     }),
     cdr: { bodyBytesMax: 1000, route: cdrSocket, post: async () => ({ status: 200, body: '{}' }) },
+    sql: null,
     metricsPublic: options.metricsPublic ?? true,
   })
   const { key } = people.keys.create('viewer', 'screen')
