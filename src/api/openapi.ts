@@ -155,7 +155,8 @@ function merged(problems: Record<string, Json>, answers: Record<string, Json>): 
 function answerOf(shape: AnswerShape): Json {
   if ('mediaTypes' in shape) {
     const types = shape.mediaTypes.filter((type) => type !== '')
-    const content = Object.fromEntries(types.map((type) => [type, {}]))
+    const json = shape.schema === undefined ? {} : { 'application/json': { schema: schemaOf(shape.schema, 'output') } }
+    const content = { ...json, ...Object.fromEntries(types.map((type) => [type, {}])) }
     return { description: shape.description, ...(types.length > 0 ? { content } : {}) }
   }
   return { description: 'Good', content: { 'application/json': { schema: schemaOf(shape, 'output') } } }

@@ -10,8 +10,10 @@ import type { HttpAnswer, HttpRequest, HttpStream, Route, SocketRoute } from '..
 
 export type Answer = HttpAnswer | HttpStream | Promise<HttpAnswer | HttpStream>
 
-/** A schema is JSON of that shape; else the media types that may come. */
-export type AnswerShape = z.ZodType | { readonly mediaTypes: readonly string[]; readonly description: string }
+/** A schema is JSON of that shape; else the media types that may come, beside JSON of that shape when there is one. */
+export type AnswerShape =
+  | z.ZodType
+  | { readonly mediaTypes: readonly string[]; readonly description: string; readonly schema?: z.ZodType }
 
 interface Declared {
   readonly method: Route['method']

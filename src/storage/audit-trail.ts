@@ -4,7 +4,7 @@
  * it is where the chain goes on after a restart, and what `audit verify` holds the table against. Main thread.
  */
 import type { Clock } from '../core/clock.ts'
-import { messageOf } from '../core/errors.ts'
+import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import { ByteBudget, type DurableLog } from '../log/durable-log.ts'
@@ -51,6 +51,8 @@ export class AuditTrail {
   #pending: { line: string; head: ChainHead }[] = []
   #timer: NodeJS.Timeout | null = null
   #committing: Promise<void> | null = null
+  /** The disk refused the last append. */
+  #isStuck = false
 
   constructor(options: AuditTrailOptions) {
     this.#options = options
@@ -90,9 +92,10 @@ export class AuditTrail {
 
   /** Resolves once every row written so far is on disk. @throws when the disk refuses */
   async durable(): Promise<void> {
-    while (this.#pending.length > 0 || this.#committing !== null) {
+    const { chain, seq } = this.#next
+    while (this.#head.chain === chain && this.#head.seq < seq) {
       await this.#commit()
-      if (this.#committing === null && this.#pending.length > 0) throw new Error('audit rows cannot be written to disk')
+      if (this.#isStuck) throw new OperatingError('spool_full', 'audit rows cannot be written to disk')
     }
   }
 
@@ -116,8 +119,12 @@ export class AuditTrail {
     this.#timer = null
     let waitMs = groupCommitMs
     this.#committing ??= this.#commitNow()
+      .then(() => {
+        this.#isStuck = false
+      })
       .catch((thrown: unknown) => {
         waitMs = retryMs
+        this.#isStuck = true
         this.#options.log.error('audit rows not on disk yet; tried again', { reason: messageOf(thrown) })
       })
       .finally(() => {

@@ -52,6 +52,11 @@ async function openReadOnly(chdb: Chdb, options: ChdbOpenOptions, limits: SqlLim
   return opened
 }
 
+/** TOO_MANY_ROWS_OR_BYTES */
+function answerTooLong(bytesMax: number): Error {
+  return Object.assign(new Error(`Limit for result exceeded, max bytes: ${bytesMax}`), { clickhouseCode: 396 })
+}
+
 async function ask({ sql, parameters, format, limits }: SqlQuestion): Promise<Uint8Array> {
   if (openFor === null) throw new OpenFailure('not_opened', new Error('the engine is not open'))
   readOnly ??= openFor(limits)
@@ -63,7 +68,10 @@ async function ask({ sql, parameters, format, limits }: SqlQuestion): Promise<Ui
   const result = bound
     ? await asked.queryBindAsync(sql, parameters, { format })
     : await asked.queryAsync(sql, { format })
-  return Buffer.from(result.bytes())
+  const bytes = result.bytes()
+  // The engine counts a constant once, however many rows it is written out in.
+  if (bytes.length > limits.answerBytesMax) throw answerTooLong(limits.answerBytesMax)
+  return Buffer.from(bytes)
 }
 
 /** A process that was killed a moment ago may still hold the lock (ClickHouse code 76, said on stderr only). */

@@ -132,6 +132,7 @@ describe('the SQL door', () => {
   it('keeps within rows, bytes, memory and time', async () => {
     assert.equal(await refusal('SELECT number FROM numbers(1001)'), 396)
     assert.equal(await refusal("SELECT repeat('x', 900000) FROM numbers(3)"), 396)
+    assert.equal(await refusal("SELECT repeat('x', 900000 + number) FROM numbers(3)"), 396)
     assert.equal(await refusal('SELECT groupArray(number) FROM numbers(100000000)'), 241)
     assert.equal(await refusal('SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number) = 1'), 159)
     // The engine is unharmed and so are its own sessions.
