@@ -49,6 +49,8 @@ const doors: Readonly<Record<string, string>> = {
   ws: 'src/simulator/',
   'libphonenumber-js': 'src/wire/numbers.ts',
   '@msgpack/msgpack': 'src/wire/',
+  jose: 'src/access/jwt.ts',
+  'rate-limiter-flexible': 'src/access/rate-limits.ts',
   'node:worker_threads': 'src/worker/',
 }
 

@@ -64,24 +64,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const { store, writer, upkeep, trail } = rooms.storage
   const { intake } = rooms.storage.records
   const { counters } = metrics
-  const sessions = new Sessions({
-    ttlMs: config.auth.sessionTtlMs,
-    sessionsMax: config.auth.sessionsMax,
-    secure: (config.server.publicUrl ?? '').startsWith('https:') && !isLoopback(config.server.host),
-    clock,
-    random,
-    keyStands: (id) => keys.stands(id),
-    counters,
-  })
-  const { publicUrl, browserOrigins } = config.server
-  const origins = new Origins({ publicUrl, browserOrigins })
-  const authenticator = new Authenticator({
-    ...{ keys, sessions, origins, counters },
-    throttle: new FailureThrottle({ clock, ...failureThrottleDefaults }),
-    limits: new RateLimits({ limits: config.auth.limits, counters }),
-    jwt: config.auth.jwt === null ? null : new JwtVerifier(config.auth.jwt, clock),
-  })
-  const audit = new Audit({ clock, write: (row) => void trail.write(row) })
+  const { authenticator, audit, origins, sessions } = openAccess(rooms)
   const { synthetic, human } = settings
   const cdr = new CdrDoor({
     intake,
@@ -136,6 +119,35 @@ function openSql({ config, metrics, storage }: ApiRooms, audit: Audit): Paramete
   const door = new SqlDoor({ store: storage.store, database, limits: config.sql })
   const resource = new SqlResource({ door, database, audit, counters: metrics.counters })
   return { resource, bodyBytesMax: config.sql.queryBytesMax }
+}
+
+/** Who may enter, and who did. */
+function openAccess({ config, clock, keys, metrics, storage }: ApiRooms) {
+  const { counters } = metrics
+  const sessions = new Sessions({
+    ttlMs: config.auth.sessionTtlMs,
+    sessionsMax: config.auth.sessionsMax,
+    secure: config.server.tls !== null || isSecureBehindProxy(config),
+    clock,
+    random,
+    keyStands: (id) => keys.stands(id),
+    counters,
+  })
+  const { publicUrl, browserOrigins } = config.server
+  const origins = new Origins({ publicUrl, browserOrigins })
+  const authenticator = new Authenticator({
+    ...{ keys, sessions, origins, counters },
+    throttle: new FailureThrottle({ clock, ...failureThrottleDefaults }),
+    limits: new RateLimits({ limits: config.auth.limits, counters }),
+    jwt: config.auth.jwt === null ? null : new JwtVerifier(config.auth.jwt, clock),
+  })
+  const audit = new Audit({ clock, write: (row) => void storage.trail.write(row) })
+  return { authenticator, audit, origins, sessions }
+}
+
+/** On loopback the page is opened plainly, whatever the public URL is. */
+function isSecureBehindProxy({ server }: Config): boolean {
+  return (server.publicUrl ?? '').startsWith('https:') && !isLoopback(server.host)
 }
 
 function storageCheck(writer: RowWriter, upkeep: Upkeep): { state: 'ok' | 'degraded' | 'failed'; detail: string } {

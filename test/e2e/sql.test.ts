@@ -55,7 +55,7 @@ describe('the SQL door over HTTP', () => {
     assert.deepEqual([changed.status, changed.headers['x-clickhouse-exception-code']], [403, '164'])
   })
 
-  it('takes the query from the URL, the body, or both, and the format from a clause, a parameter or a header', async () => {
+  it('takes the query from URL or body or both, the format from a clause, a parameter or a header', async () => {
     const cases: [() => Promise<Said>, string, string][] = [
       [() => ask('?query=SELECT+1'), '1\n', 'TabSeparated'],
       [() => ask('', { body: 'SELECT 1 AS a FORMAT CSVWithNames' }), '"a"\n1\n', 'CSVWithNames'],

@@ -81,7 +81,7 @@ describe('the audit trail', () => {
     await third.close()
   })
 
-  it('hashes what is stored: any text comes back as it was hashed', async (test) => {
+  it('hashes what is stored, so that every text comes back as it was hashed', async (test) => {
     const store = await prepared(test)
     const house = open(scratchDirectory(test), store)
     house.trail.begin()

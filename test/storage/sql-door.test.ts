@@ -22,7 +22,8 @@ describe('the SQL door', () => {
     ;({ store } = await scratchStore({ after: (fn: () => Promise<void> | void) => void cleaners.push(fn) }))
     await migrate(store, Date.UTC(2026, 0, 1))
     await store.command(
-      "INSERT INTO traffic_minutes SELECT toDateTime('2026-01-01 00:00:00', 'UTC') + number * 60, 'a', 'in', 'out', 10, 5, 1, 1, 1, 1000 FROM numbers(5)",
+      "INSERT INTO traffic_minutes SELECT toDateTime('2026-01-01 00:00:00', 'UTC') + number * 60, 'a', 'in', 'out', " +
+        '10, 5, 1, 1, 1, 1000 FROM numbers(5)',
     )
     await store.command("INSERT INTO audit (at, actor, action) SELECT now64(3), 'ann', 'x'")
     door = new SqlDoor({ store, database: 'voicefw_test', limits })
