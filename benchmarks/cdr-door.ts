@@ -118,17 +118,8 @@ async function openHouse(directory: string, store: EmbeddedStore): Promise<House
   drain.begin()
   const limits = { bodyBytesMax: config.cdr.doors.bodyBytesMax, bodyTimeoutMs: 10_000 }
   const server = createHttpServer({ log, counters, clock: systemClock, limits, tls: null })
-  const authorize = (): void => undefined
   const decide = () => ({ action: 'allow' })
-  const door = new CdrDoor({
-    intake,
-    limits: config.cdr.doors,
-    authorize,
-    isDraining: () => false,
-    decide,
-    counters,
-    log,
-  })
+  const door = new CdrDoor({ intake, limits: config.cdr.doors, isDraining: () => false, decide, counters, log })
   server.route({ method: 'POST', pattern: '/v1/cdr', answer: (request) => door.post(request) })
   server.socket(door.route)
   const port = await server.listen('127.0.0.1', 0)

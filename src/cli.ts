@@ -6,7 +6,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import type { KeyContext } from './cli/key.ts'
+import { scopes } from './access/roles.ts'
+import type { KeyContext, NewKeyFlags } from './cli/key.ts'
 import type { SimulateCdrOptions } from './cli/simulate-cdr.ts'
 import type { SimulateTwilioOptions } from './cli/simulate-twilio.ts'
 import { type ExitCode, processTerminal, type Terminal } from './cli/terminal.ts'
@@ -99,6 +100,7 @@ function build(): Command {
   addSimulate(program)
   addDoctor(program)
   addKey(program)
+  addAudit(program)
   return program
 }
 
@@ -280,7 +282,9 @@ function addKey(program: Command): void {
   leaf(key, 'create', 'make a key; it is printed alone on the last line')
     .requiredOption('--role <role>', 'viewer, operator, admin or ingest')
     .requiredOption('--name <name>', 'who or what will use it')
-    .action(async (options: CommonOptions & { role: string; name: string }) => {
+    .addOption(new Option('--scope <scope...>', 'permissions beside the role').choices([...scopes]))
+    .option('--expires <when>', 'ISO 8601 date or time after which it is refused')
+    .action(async (options: CommonOptions & NewKeyFlags) => {
       const { createKey } = await import('./cli/key.ts')
       exitCode = createKey(context(options), options)
     })
@@ -294,6 +298,20 @@ function addKey(program: Command): void {
       exitCode = revokeKey(context(options), id)
     },
   )
+}
+
+function addAudit(program: Command): void {
+  const audit = program.command('audit').description('who did what')
+  leaf(audit, 'verify', 'find audit rows that were changed, removed or inserted')
+    .option('--url <url>', 'a running server; default: the store itself, while no server runs', serverUrl)
+    .option('--key <secret>', 'admin key, as env:NAME or file:PATH; default: dataDir/admin.key', secret)
+    .option('--json', 'one JSON object')
+    .action(async (options: CommonOptions & { url?: string; key?: string; json?: boolean }) => {
+      const { verifyAudit } = await import('./cli/audit.ts')
+      const { url, key, json = false } = options
+      const asked = { ...(url === undefined ? {} : { url }), ...(key === undefined ? {} : { key }), json }
+      exitCode = await verifyAudit({ config: configOf(options), clock, terminal }, asked)
+    })
 }
 
 /** What anything thrown by a command means to whoever called it. */

@@ -2,6 +2,8 @@
  * Composition: builds every room and hands each the callbacks it needs. Read it from `startFirewall` down and you
  * have the way of a call: webhook and socket -> call table -> voice pool -> verdict -> events and rows. Main thread.
  */
+import type { ApiKeys } from './access/api-keys.ts'
+import type { Audit } from './api/audit.ts'
 import { apiRoutes } from './api/routes.ts'
 import { makeDataDir } from './config/data-dir.ts'
 import { createMetrics } from './core/metrics.ts'
@@ -9,6 +11,7 @@ import { LiveCalls, type LiveTrack } from './decisions/live-calls.ts'
 import { verdictSettings } from './decisions/voice-verdict.ts'
 import { openActions } from './house/actions.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
+import { keepCertificate } from './house/certificate.ts'
 import { type Control, openControl } from './house/detections.ts'
 import { type Fraud, openFraud } from './house/fraud.ts'
 import { registerGauges } from './house/gauges.ts'
@@ -32,6 +35,10 @@ export interface Firewall {
   readonly url: string
   readonly port: number
   readonly pool: VoicePool
+  /** Every route and socket: `GET /healthz`, `WS /v1/cdr`. */
+  patterns(): string[]
+  /** Takes over a new certificate. */
+  reload(): Promise<void>
   /** Refuses new work, lets live calls go on for `server.drainMs`, ends the rest as interrupted, stores, and stops. */
   close(): Promise<void>
 }
@@ -76,16 +83,27 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
   const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
   const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier }
-  for (const route of apiRoutes(openApi(rooms))) server.route(route)
+  const api = openApi(rooms)
+  const { routes, sockets } = apiRoutes(api)
+  for (const route of routes) server.route(route)
+  for (const socket of sockets) server.socket(socket)
   registerGauges(rooms, ingest.table)
 
+  const certificate = keepCertificate({ tls: config.server.tls, server, log, counters })
   const port = await server.listen(config.server.host, config.server.port)
   ingest.listening(port)
   control.detections.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  const house: House = { server, ingest, pool, watch, storage, fraud, control, notifier, opinions }
-  return { url, port, pool, close: () => closeHouse(options, house) }
+  const { audit } = api
+  const house: House = { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys }
+  return {
+    ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
+    async close() {
+      certificate.stop()
+      await closeHouse(options, house)
+    },
+  }
 }
 
 const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2, 5]
@@ -100,11 +118,13 @@ interface House {
   readonly control: Control
   readonly opinions: SecondOpinions
   readonly fraud: Fraud
+  readonly audit: Audit
+  readonly keys: ApiKeys
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, fraud, control, notifier, opinions } = house
-  const { writer, records, store, logs, upkeep } = storage
+  const { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys } = house
+  const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
   control.detections.close()
@@ -123,6 +143,9 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   await notifier.close()
   await upkeep.stop()
   await writer.close()
+  audit.sweep(true)
+  await trail.close()
+  keys.writeUsed()
   await Promise.all([records.drain.close(), records.scoresDrain.close()])
   await Promise.all([store.close(), pool.stop()])
   server.close()

@@ -52,6 +52,8 @@ const doors: Readonly<Record<string, string | readonly string[]>> = {
   nodemailer: 'src/notify/mail.ts',
   'libphonenumber-js': 'src/wire/numbers.ts',
   '@msgpack/msgpack': 'src/wire/',
+  jose: 'src/access/jwt.ts',
+  'rate-limiter-flexible': 'src/access/rate-limits.ts',
   'node:worker_threads': 'src/worker/',
 }
 

@@ -3,10 +3,12 @@
  * under a pepper that lies in its own file, so a copy of keys.json alone opens nothing (32 random bytes need no slow
  * hash). Every change replaces the whole file atomically under a lock file, so the command line may work beside a
  * running server, which notices within a second. Unreadable key files fail closed: no key is valid until they are
- * mended. Main thread.
+ * mended. When a key was used last is kept in a file of its own, a minute behind. Main thread.
  *
  *   dataDir/keys.json    { "version": 1, "keys": [ { "id": "0a1b2c3d4e5f", "name": "ci", "role": "viewer",
- *                          "hash": "<64 hex>", "createdAt": "2026-01-01T00:00:00.000Z", "revokedAt": null } ] }
+ *                          "scopes": [], "hash": "<64 hex>", "createdAt": "2026-01-01T00:00:00.000Z",
+ *                          "expiresAt": null, "revokedAt": null } ] }
+ *   dataDir/keys.used.json  { "0a1b2c3d4e5f": "2026-01-01T00:00:00.000Z" }
  *   dataDir/keys.pepper  32 bytes as hex
  *   dataDir/admin.key    the first key in clear, only when we made it ourselves
  */
@@ -27,22 +29,37 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
-import { type Role, roles } from './roles.ts'
+import { type Role, roles, type Scope, scopes } from './roles.ts'
 
 const keyRecord = z.strictObject({
   id: z.string().regex(/^[0-9a-f]{12}$/),
   name: z.string().min(1).max(100),
   role: z.enum(roles),
+  scopes: z.array(z.enum(scopes)).default([]),
   hash: z.string().regex(/^[0-9a-f]{64}$/),
   createdAt: z.string(),
+  expiresAt: z.iso.datetime().nullable().default(null),
   revokedAt: z.string().nullable(),
 })
 const keyFile = z.strictObject({ version: z.literal(1), keys: z.array(keyRecord) })
 
+const usedFile = z.record(z.string(), z.string())
+
 type KeyRecord = z.infer<typeof keyRecord>
 
 /** A key without its hash, for lists. */
-export type KeyFacts = Omit<KeyRecord, 'hash'>
+export interface KeyFacts extends Omit<KeyRecord, 'hash'> {
+  /** What a key of this id begins with, to find it in a configuration by. */
+  readonly prefix: string
+  /** As a running server wrote it down last; null: never. */
+  readonly lastUsedAt: string | null
+}
+
+export interface KeyBounds {
+  readonly scopes?: readonly Scope[]
+  /** ISO 8601. */
+  readonly expiresAt?: string | null
+}
 
 export interface ApiKeysOptions {
   readonly dataDir: string
@@ -58,7 +75,10 @@ const keysStatMs = 1000
 /** A lock older than this was left by a process that died. */
 const lockStaleMs = 10_000
 const lockWaitMs = 3000
+/** How often the times of last use go to disk. */
+const usedWriteMs = 60_000
 
+const keyPrefix = 'vf_'
 const keyPattern = /^vf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/
 /** Compared when an id is unknown, so that both cases do the same work. */
 const noHash = '0'.repeat(64)
@@ -73,31 +93,47 @@ export class ApiKeys {
   #fingerprint = 'never read'
   #lookedAtMs = Number.NEGATIVE_INFINITY
   #problem: string | undefined
+  readonly #usedPath: string
+  /** By id, wall ms; what was used since the last write. */
+  readonly #used = new Map<string, number>()
+  #usedWrittenMs = Number.NEGATIVE_INFINITY
 
   constructor(options: ApiKeysOptions) {
     this.#dataDir = options.dataDir
     this.#path = join(options.dataDir, 'keys.json')
+    this.#usedPath = join(options.dataDir, 'keys.used.json')
     this.#clock = options.clock
     this.#random = options.random
   }
 
   /** Makes a key. The returned text is the only copy of its secret. */
-  create(role: Role, name: string): { id: string; key: string } {
+  create(role: Role, name: string, bounds: KeyBounds = {}): { id: string; key: string } {
+    const { scopes: held = [], expiresAt = null } = bounds
+    if (expiresAt !== null && Date.parse(expiresAt) <= this.#clock.wallMs()) {
+      throw new OperatingError('bad_request', 'expiresAt: must lie in the future')
+    }
     const id = this.#random(6).toString('hex')
     const secret = this.#random(32).toString('base64url')
     this.#change((records) => {
       if (records.length >= keysMax) throw new OperatingError('capacity_full', `there are ${keysMax} keys already`)
-      const record = { id, name, role, hash: this.#hash(secret), createdAt: this.#now(), revokedAt: null }
+      const createdAt = this.#now()
+      const record = { id, name, role, scopes: held, hash: this.#hash(secret), createdAt, expiresAt, revokedAt: null }
       records.push(keyRecord.parse(record))
     })
-    return { id, key: `vf_${id}_${secret}` }
+    return { id, key: `${keyPrefix}${id}_${secret}` }
   }
 
   /** Newest last; revoked ones included. */
   list(): KeyFacts[] {
     this.#refresh(true)
     if (this.#problem !== undefined) throw new OperatingError('config_invalid', this.#problem)
-    return [...this.#records.values()].map(({ hash: _, ...facts }) => facts)
+    const used = readUsed(this.#usedPath)
+    for (const [id, ms] of this.#used) used[id] = new Date(ms).toISOString()
+    return [...this.#records.values()].map(({ hash: _, ...facts }) => ({
+      ...facts,
+      prefix: `${keyPrefix}${facts.id}`,
+      lastUsedAt: used[facts.id] ?? null,
+    }))
   }
 
   /** False when there is no such key. Revoking twice keeps the first time. */
@@ -112,19 +148,42 @@ export class ApiKeys {
   }
 
   /** Whose key it is, or undefined. The same work is done for unknown ids and wrong secrets. */
-  verify(key: string): KeyFacts | undefined {
+  verify(key: string): Omit<KeyRecord, 'hash'> | undefined {
     this.#refresh(false)
     const match = keyPattern.exec(key)
     const record = this.#records.get(match?.[1] ?? '')
     const got = Buffer.from(this.#hash(match?.[2] ?? ''), 'hex')
     const equal = timingSafeEqual(got, Buffer.from(record?.hash ?? noHash, 'hex'))
-    return equal && record && record.revokedAt === null ? record : undefined
+    if (!equal || record === undefined || !this.#isValid(record)) return undefined
+    this.#used.set(record.id, this.#clock.wallMs())
+    if (this.#clock.steadyMs() - this.#usedWrittenMs >= usedWriteMs) this.writeUsed()
+    return record
   }
 
-  /** Whether a key that was verified before still stands (not revoked since). */
+  /** Whether a key that was verified before still stands (not revoked or expired since). */
   stands(id: string): boolean {
     this.#refresh(false)
-    return this.#records.get(id)?.revokedAt === null
+    const record = this.#records.get(id)
+    return record !== undefined && this.#isValid(record)
+  }
+
+  /** Puts the times of last use on disk; also at the end. A disk that refuses costs the times only. */
+  writeUsed(): void {
+    this.#usedWrittenMs = this.#clock.steadyMs()
+    if (this.#used.size === 0) return
+    const used = readUsed(this.#usedPath)
+    for (const [id, ms] of this.#used) used[id] = new Date(ms).toISOString()
+    try {
+      writeWhole(this.#usedPath, `${JSON.stringify(used)}\n`)
+      this.#used.clear()
+    } catch {
+      // Tried again in a minute.
+    }
+  }
+
+  #isValid(record: KeyRecord): boolean {
+    const { revokedAt, expiresAt } = record
+    return revokedAt === null && (expiresAt === null || Date.parse(expiresAt) > this.#clock.wallMs())
   }
 
   /** Whether any key was ever made: "authentication is configured". */
@@ -199,6 +258,15 @@ function readRecords(path: string): KeyRecord[] {
     return keyFile.parse(JSON.parse(text)).keys
   } catch {
     throw new OperatingError('config_invalid', 'keys.json is damaged; restore it, or remove it and make new keys')
+  }
+}
+
+/** Times of last use by key id; what cannot be read is begun anew. */
+function readUsed(path: string): Record<string, string> {
+  try {
+    return usedFile.parse(JSON.parse(readFileSync(path, 'utf8')))
+  } catch {
+    return {}
   }
 }
 

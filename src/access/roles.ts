@@ -1,6 +1,7 @@
 /**
  * Roles and what each may do: `viewer < operator < admin`; `ingest` stands apart, it may send records and ask for
- * decisions but sees nothing, and no other role may do its work. Pure. Any thread.
+ * decisions but sees nothing, and no other role may do its work. A scope is a permission beside the role: `sql` opens
+ * the SQL door. Pure. Any thread.
  */
 
 export const roles = ['viewer', 'operator', 'admin', 'ingest'] as const
@@ -13,4 +14,14 @@ const rank: Readonly<Record<Role, number>> = { viewer: 1, operator: 2, admin: 3,
 export function permits(held: Role, needed: Role): boolean {
   if (held === 'ingest' || needed === 'ingest') return held === needed
   return rank[held] >= rank[needed]
+}
+
+/** `sql`: may ask our tables in SQL (`/v1/sql`). */
+export const scopes = ['sql'] as const
+
+export type Scope = (typeof scopes)[number]
+
+/** An admin could make itself a key with any scope, so it holds them all. */
+export function holds(who: { readonly role: Role; readonly scopes: readonly Scope[] }, scope: Scope): boolean {
+  return who.role === 'admin' || (who.role !== 'ingest' && who.scopes.includes(scope))
 }

@@ -6,15 +6,25 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/metrics.ts'
-import type { Role } from './roles.ts'
+import type { Role, Scope } from './roles.ts'
 
 export interface Session {
   readonly actor: string
   readonly role: Role
-  /** The API key it was opened with. */
+  readonly scopes: readonly Scope[]
+  /** The API key (or token's subject) it was opened with. */
   readonly keyId: string
   /** Wall time, ms. */
   readonly expiresAtMs: number
+}
+
+/** Who signs in; a credential that ends takes its session along. */
+export interface SignedIn {
+  readonly actor: string
+  readonly role: Role
+  readonly keyId: string
+  readonly scopes?: readonly Scope[]
+  readonly expiresAtMs?: number | null
 }
 
 export interface SessionsOptions {
@@ -41,7 +51,7 @@ export class Sessions {
   }
 
   /** @returns the session's id for the cookie. */
-  open(who: { actor: string; role: Role; keyId: string }): { id: string; session: Session } {
+  open(who: SignedIn): { id: string; session: Session } {
     const { clock, ttlMs, sessionsMax, random, counters } = this.#options
     for (const [hash, session] of this.#sessions) {
       const expired = session.expiresAtMs <= clock.wallMs()
@@ -50,7 +60,9 @@ export class Sessions {
       if (!expired) counters.sessionsEvicted += 1
     }
     const id = random(32).toString('base64url')
-    const session = { ...who, expiresAtMs: clock.wallMs() + ttlMs }
+    const { actor, role, keyId, scopes = [], expiresAtMs = null } = who
+    const latestMs = clock.wallMs() + ttlMs
+    const session = { actor, role, keyId, scopes, expiresAtMs: Math.min(latestMs, expiresAtMs ?? latestMs) }
     this.#sessions.set(hashOf(id), session)
     return { id, session }
   }

@@ -6,10 +6,10 @@
 import { z } from 'zod'
 import type { Identity } from '../access/authenticate.ts'
 import type { Clock } from '../core/clock.ts'
-import { OperatingError } from '../core/errors.ts'
 import { type ActionRecord, actionView, type HandsOff } from '../decisions/action-record.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 import type { Audit } from './audit.ts'
+import { jsonBody } from './checked-request.ts'
 import { json } from './problem.ts'
 
 export interface CallPolicy {
@@ -23,7 +23,7 @@ export interface CallActionsResourceOptions {
   readonly clock: Clock
 }
 
-const handsOffBody = z.strictObject({ on: z.boolean(), note: z.string().max(500).optional() })
+export const handsOffBody = z.strictObject({ on: z.boolean(), note: z.string().max(500).optional() })
 
 export class CallActionsResource {
   readonly #options: CallActionsResourceOptions
@@ -43,23 +43,11 @@ export class CallActionsResource {
 
   handsOff(request: HttpRequest, identity: Identity): HttpAnswer {
     const { policy, audit, clock } = this.#options
-    const { on, note = null } = readBody(request)
+    const { on, note = null } = jsonBody(handsOffBody, request)
     const at = new Date(clock.wallMs()).toISOString()
     const handsOff = on ? { by: identity.actor, at, note } : null
     policy.setHandsOff(request.params['callSid'] ?? '', handsOff)
     audit.note(request, identity, { action: on ? 'call.hands_off' : 'call.hands_on', result: 'ok' })
     return json(200, { handsOff })
   }
-}
-
-function readBody(request: HttpRequest): z.infer<typeof handsOffBody> {
-  let value: unknown
-  try {
-    value = JSON.parse(request.body.toString('utf8'))
-  } catch {
-    throw new OperatingError('bad_request', 'the body is not JSON')
-  }
-  const parsed = handsOffBody.safeParse(value)
-  if (!parsed.success) throw new OperatingError('bad_request', 'the body must be {"on": true or false, "note"?: text}')
-  return parsed.data
 }

@@ -24,7 +24,7 @@ const pointsMax = 2000
 const spanMsMax = 400 * 86_400_000
 
 const text = z.string().max(128).optional()
-const shape = z.strictObject({
+export const analyticsQuery = z.strictObject({
   from: text,
   to: text,
   step: z.coerce.number().int().min(60).max(86_400).optional(),
@@ -75,7 +75,7 @@ export class Analytics {
     return json(200, { ...told(span), stepSeconds: span.stepSeconds, ...report })
   }
 
-  #span(query: z.infer<typeof shape>, defaultMs: number): Span {
+  #span(query: z.infer<typeof analyticsQuery>, defaultMs: number): Span {
     const toMs = momentOf('to', query.to) ?? this.#options.clock.wallMs()
     const fromMs = momentOf('from', query.from) ?? toMs - defaultMs
     if (fromMs >= toMs || toMs - fromMs > spanMsMax) {
@@ -94,8 +94,8 @@ function told({ fromMs, toMs }: Span): { from: string; to: string } {
   return { from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString() }
 }
 
-function parsed(query: string): z.infer<typeof shape> {
-  const result = shape.safeParse(Object.fromEntries(new URLSearchParams(query)))
+function parsed(query: string): z.infer<typeof analyticsQuery> {
+  const result = analyticsQuery.safeParse(Object.fromEntries(new URLSearchParams(query)))
   if (result.success) return result.data
   const problems = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)
   throw new OperatingError('bad_request', problems.join('; '))

@@ -1,47 +1,113 @@
 /**
- * Who did what: rows for the `audit` table, handed to whoever stores them. Never a secret, never a phone number. Main
- * thread.
+ * Who did what, handed to whoever stores it. Never a secret, never a phone number: of a path's digits nothing is told.
+ * What one asker repeats (denials, reads) is told once at first and then counted, a row a minute, so that hammering on
+ * a door cannot fill the disk. Main thread.
  */
 import type { Clock } from '../core/clock.ts'
+import type { AuditEntry } from '../storage/audit-chain.ts'
 
-/** One row, in the table's order. */
-export interface AuditRow {
-  /** Wall time, ms. */
-  readonly at: number
-  readonly actor: string
-  readonly role: string
+export type AuditRow = AuditEntry
+
+export interface AuditOptions {
+  readonly write: (row: AuditRow) => void
+  readonly clock: Clock
+}
+
+/** What of a request is told. */
+export interface AuditedRequest {
+  readonly method?: string
+  readonly path: string
+  readonly remoteAddress: string
+}
+
+export interface AuditedAct {
   /** `session.open`, `access.denied` ... */
   readonly action: string
-  /** What it was done to: a path, a key's id. */
-  readonly subject: string
   readonly result: string
-  readonly remote: string
-  readonly detail: string
+  readonly detail?: string
+  /** What it was done to, where the path does not say it. */
+  readonly subject?: string
 }
+
+interface Repeats {
+  readonly row: AuditRow
+  readonly untilMs: number
+  count: number
+}
+
+/** Repeats are told after so long. */
+const repeatMs = 60_000
+/** Askers whose repeats are counted at a time; more are told each time. */
+const repeatersMax = 10_000
+const subjectCharsMax = 200
+const detailCharsMax = 1000
 
 export class Audit {
   readonly #write: (row: AuditRow) => void
   readonly #clock: Clock
+  readonly #repeats = new Map<string, Repeats>()
+  #timer: NodeJS.Timeout | null = null
 
-  constructor(options: { write: (row: AuditRow) => void; clock: Clock }) {
+  constructor(options: AuditOptions) {
     this.#write = options.write
     this.#clock = options.clock
   }
 
-  note(
-    request: { method: string; path: string; remoteAddress: string },
-    who: { actor: string; role: string } | null,
-    what: { action: string; result: string; detail?: string },
-  ): void {
-    this.#write({
+  note(request: AuditedRequest, who: { actor: string; role: string } | null, what: AuditedAct): void {
+    this.#write(this.#rowOf(request, who, what))
+  }
+
+  /** For what the same asker may do many times a second. */
+  noteOften(request: AuditedRequest, who: { actor: string; role: string } | null, what: AuditedAct): void {
+    const row = this.#rowOf(request, who, what)
+    const key = [row.action, row.result, row.actor, row.remote, row.subject].join('\n')
+    const known = this.#repeats.get(key)
+    if (known !== undefined && known.untilMs > this.#clock.steadyMs()) {
+      known.count += 1
+      return
+    }
+    if (known !== undefined) this.#tellRepeats(key, known)
+    this.#write(row)
+    if (this.#repeats.size >= repeatersMax) return
+    this.#repeats.set(key, { row, untilMs: this.#clock.steadyMs() + repeatMs, count: 0 })
+    this.#timer ??= setInterval(() => this.sweep(), repeatMs).unref()
+  }
+
+  /** Tells the repeats whose minute is over; all of them with `final`. */
+  sweep(final = false): void {
+    for (const [key, repeats] of this.#repeats) {
+      if (final || repeats.untilMs <= this.#clock.steadyMs()) this.#tellRepeats(key, repeats)
+    }
+    if (this.#timer === null || (!final && this.#repeats.size > 0)) return
+    clearInterval(this.#timer)
+    this.#timer = null
+  }
+
+  #tellRepeats(key: string, { row, count }: Repeats): void {
+    this.#repeats.delete(key)
+    if (count === 0) return
+    const detail = `${count} more since ${new Date(row.at).toISOString()}; ${row.detail}`.slice(0, detailCharsMax)
+    this.#write({ ...row, at: this.#clock.wallMs(), detail })
+  }
+
+  #rowOf(request: AuditedRequest, who: { actor: string; role: string } | null, what: AuditedAct): AuditRow {
+    return {
       at: this.#clock.wallMs(),
       actor: who?.actor ?? '',
       role: who?.role ?? '',
       action: what.action,
-      subject: `${request.method} ${request.path}`.slice(0, 200),
+      subject: (what.subject ?? `${request.method ?? 'WS'} ${numberless(request.path)}`).slice(0, subjectCharsMax),
       result: what.result,
       remote: request.remoteAddress,
-      detail: what.detail ?? '',
-    })
+      detail: (what.detail ?? '').slice(0, detailCharsMax),
+    }
   }
+}
+
+/** A path without segments that may be a phone number. */
+function numberless(path: string): string {
+  return path
+    .split('/')
+    .map((segment) => (/^(\+|%2[bB])?\d{4,}$/.test(segment) ? '***' : segment))
+    .join('/')
 }

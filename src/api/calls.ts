@@ -45,7 +45,7 @@ const callsPageMax = 1000
 const callsPageDefault = 100
 const storageBatchDefault = 250
 
-const listQuery = z.strictObject({
+export const callsQuery = z.strictObject({
   state: z.enum(['live', 'past', 'ended', 'interrupted', 'all']).default('all'),
   label: z.enum(labels).optional(),
   q: z.string().max(64).optional(),
@@ -85,7 +85,7 @@ export class Calls {
   }
 
   async list(request: HttpRequest): Promise<HttpAnswer> {
-    const query = parseQuery(listQuery, request.query)
+    const query = parseQuery(callsQuery, request.query)
     const after = query.cursor === undefined ? null : readCursor(query.cursor)
     const text = query.q?.trim().replace(/^\+/, '') || null
     const known = this.#live.list()
@@ -115,7 +115,7 @@ export class Calls {
 
   async #listPast(
     wanted: Wanted,
-    state: z.infer<typeof listQuery>['state'],
+    state: z.infer<typeof callsQuery>['state'],
     after: Position | null,
   ): Promise<{ calls: readonly CallView[]; partial?: string }> {
     if (state === 'live') return { calls: [] }

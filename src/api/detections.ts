@@ -13,6 +13,7 @@ import { OperatingError } from '../core/errors.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 import type { Audit } from './audit.ts'
 import { parseQuery } from './calls.ts'
+import { jsonBody } from './checked-request.ts'
 import { json } from './problem.ts'
 
 export interface DetectionResourceOptions {
@@ -30,7 +31,7 @@ const tracks = {
   outbound_track: 'outbound',
 } as const
 
-const orderBody = z.strictObject({
+export const orderBody = z.strictObject({
   callSid: z.string().regex(/^CA[0-9a-fA-F]{32}$/, 'a call SID: CA and 32 hexadecimal digits'),
   accountSid: z
     .string()
@@ -39,9 +40,9 @@ const orderBody = z.strictObject({
   track: z.enum(['inbound', 'inbound_track', 'outbound', 'outbound_track']).optional(),
 })
 
-const rulesBody = z.strictObject({ revision: z.number().int().min(0), rules: detectionRules })
+export const rulesBody = z.strictObject({ revision: z.number().int().min(0), rules: detectionRules })
 
-const listQuery = z.strictObject({
+export const detectionsQuery = z.strictObject({
   state: z.enum(detectionStates).optional(),
   callSid: z.string().max(64).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
@@ -56,7 +57,7 @@ export class DetectionResource {
 
   start(request: HttpRequest, identity: Identity): Promise<HttpAnswer> {
     const { detections } = this.#options
-    const { callSid, accountSid, track } = readBody(orderBody, request)
+    const { callSid, accountSid, track } = jsonBody(orderBody, request)
     return this.#audited(request, identity, 'detection.start', async () => {
       const order = { callSid, accountSid, track: track === undefined ? undefined : tracks[track] }
       const { detection, isNew } = await detections.start(order)
@@ -69,7 +70,7 @@ export class DetectionResource {
 
   list(request: HttpRequest): HttpAnswer {
     const { detections } = this.#options
-    const found = detections.list(parseQuery(listQuery, request.query))
+    const found = detections.list(parseQuery(detectionsQuery, request.query))
     return json(200, { detections: found.map((detection) => detections.view(detection)) })
   }
 
@@ -93,7 +94,7 @@ export class DetectionResource {
   }
 
   replaceRules(request: HttpRequest, identity: Identity): Promise<HttpAnswer> {
-    const { rules, revision } = readBody(rulesBody, request)
+    const { rules, revision } = jsonBody(rulesBody, request)
     return this.#audited(request, identity, 'detection.rules', async () => {
       const state = this.#options.overrides.replace(rules, revision, identity.actor)
       return { answer: this.rules(), result: 'ok', detail: `revision ${state.revision}, ${rules.length} rules` }
@@ -117,22 +118,4 @@ export class DetectionResource {
       throw thrown
     }
   }
-}
-
-/** JSON only: a form of another site cannot send that without the browser asking us first. */
-function readBody<T>(shape: z.ZodType<T>, request: HttpRequest): T {
-  const mediaType = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
-  if (mediaType !== 'application/json') {
-    throw new OperatingError('media_type_unsupported', 'Content-Type must be application/json')
-  }
-  let body: unknown
-  try {
-    body = JSON.parse(request.body.toString('utf8'))
-  } catch {
-    throw new OperatingError('bad_request', 'the body is not JSON')
-  }
-  const parsed = shape.safeParse(body)
-  if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.map(({ path, message }) => [path.join('.'), message].filter(Boolean).join(': '))
-  throw new OperatingError('bad_request', problems.join('; ').slice(0, 1000))
 }

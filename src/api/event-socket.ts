@@ -8,7 +8,6 @@
  *   <- {"id":1767225600000042,"type":"verdict","data":{"callSid":"CA...", ...}}
  */
 import { z } from 'zod'
-import { isOwnOrigin } from '../access/origin.ts'
 import { type ErrorCode, OperatingError } from '../core/errors.ts'
 import type { Socket, SocketRoute, StreamWriter, UpgradeRequest } from '../http/exchange.ts'
 import type { BusEvent } from '../notify/event-bus.ts'
@@ -37,21 +36,13 @@ export interface EventSocketState {
   stop: () => void
 }
 
-export interface EventSocketOptions {
-  readonly subscribers: EventSubscribers
-  /** Who may listen. @throws OperatingError */
-  readonly authorize: (request: UpgradeRequest) => void
-  readonly publicUrl: string | null
-}
-
-export function eventSocketRoute(options: EventSocketOptions): SocketRoute<EventSocketState> {
-  const { subscribers } = options
+export function eventSocketRoute(subscribers: EventSubscribers): SocketRoute<EventSocketState> {
   return {
     pattern: '/v1/events',
     messageBytesMax,
     backlogBytesMax,
     idleTimeoutSeconds: socketIdleSeconds,
-    upgrade: (request) => upgrade(options, request),
+    upgrade: (request) => upgrade(subscribers, request),
     open: (socket, state) => {
       state.leave = subscribers.enter()
       if (state.wish.afterId !== null) return start(subscribers, socket, state, state.wish.afterId)
@@ -74,17 +65,14 @@ export function eventSocketRoute(options: EventSocketOptions): SocketRoute<Event
   }
 }
 
+/** The gate has checked who asks, and from where. */
 function upgrade(
-  options: EventSocketOptions,
+  subscribers: EventSubscribers,
   request: UpgradeRequest,
 ): ReturnType<SocketRoute<EventSocketState>['upgrade']> {
   try {
-    if (!isOwnOrigin(request.headers, options.publicUrl)) {
-      throw new OperatingError('forbidden', 'a page of another origin may not listen')
-    }
-    options.authorize(request)
     const wish = readWish(request.query, request.headers.get('last-event-id'))
-    options.subscribers.checkRoom()
+    subscribers.checkRoom()
     return { accept: { wish, leave: () => {}, waiting: undefined, stop: () => {} } }
   } catch (thrown) {
     if (!(thrown instanceof OperatingError)) throw thrown

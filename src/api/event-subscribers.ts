@@ -17,7 +17,7 @@ const catchUpBytes = 65_536
 const catchUpMs = 10
 const heartbeatMs = 15_000
 
-const eventsQuery = z.strictObject({
+export const eventsQuery = z.strictObject({
   types: z
     .string()
     .transform((text) => text.split(',').map((type) => type.trim()))

@@ -18,15 +18,15 @@ import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 import type { FraudReports } from '../storage/fraud-reports.ts'
 import type { PastCaseFilter, PastCases } from '../storage/past-cases.ts'
 import type { Audit } from './audit.ts'
-import { bodyOf } from './body.ts'
 import { parseQuery } from './calls.ts'
+import { optionalJsonBody } from './checked-request.ts'
 import { json } from './problem.ts'
 
 const pageMax = 500
 const seriesMarginMs = 1_800_000
 const dayMs = 86_400_000
 
-const listQuery = z.strictObject({
+export const casesQuery = z.strictObject({
   state: z.enum([...caseStates, 'live', 'over', 'all']).default('all'),
   kind: z.enum(caseKinds).optional(),
   verdict: z.enum(['confirmed', 'dismissed', 'none']).optional(),
@@ -37,7 +37,7 @@ const listQuery = z.strictObject({
 const position = z.tuple([z.union([z.literal(0), z.literal(1)]), z.number(), z.string().max(64)])
 type Position = z.infer<typeof position>
 
-const noteBody = z.strictObject({ note: z.string().trim().max(1000).nullish() })
+export const noteBody = z.strictObject({ note: z.string().trim().max(1000).nullish() })
 
 export interface FraudCasesOptions {
   readonly book: Pick<CaseBook, 'get' | 'live' | 'over' | 'decide'>
@@ -55,7 +55,7 @@ export class FraudCases {
   }
 
   async list(request: HttpRequest): Promise<HttpAnswer> {
-    const query = parseQuery(listQuery, request.query)
+    const query = parseQuery(casesQuery, request.query)
     const after = query.before === undefined ? null : readPosition(query.before)
     const states = statesOf(query.state)
     const fits = ({ seed: { it } }: BookedCase): boolean =>
@@ -109,7 +109,7 @@ export class FraudCases {
   async act(request: HttpRequest, identity: Identity, act: CaseAct): Promise<HttpAnswer> {
     const { book, view, audit } = this.#options
     const id = idOf(request)
-    const note = bodyOf(request, noteBody).note || null
+    const note = optionalJsonBody(noteBody, request).note || null
     try {
       const booked = await book.decide(id, act, identity.actor, note)
       audit.note(request, identity, { action: `case.${act}`, result: 'ok', detail: booked.seed.it.kind })
@@ -147,7 +147,7 @@ function idOf(request: HttpRequest): string {
 }
 
 /** Cases that were taken in by others are told only when asked for. */
-function statesOf(state: z.infer<typeof listQuery>['state']): CaseState[] {
+function statesOf(state: z.infer<typeof casesQuery>['state']): CaseState[] {
   if (state === 'live') return ['open', 'cooled']
   if (state === 'over') return ['closed']
   return state === 'all' ? ['open', 'cooled', 'closed'] : [state]

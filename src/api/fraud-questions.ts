@@ -13,10 +13,10 @@ import type { LiveDecisions } from '../decisions/live-decisions.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 import type { FraudReports } from '../storage/fraud-reports.ts'
 import type { PastCases } from '../storage/past-cases.ts'
-import { bodyOf } from './body.ts'
+import { jsonBody } from './checked-request.ts'
 import { json } from './problem.ts'
 
-const callBody = z.strictObject({
+export const callBody = z.strictObject({
   from: z.string().max(64).default(''),
   to: z.string().min(1).max(64),
   route: z.string().max(512).optional(),
@@ -45,7 +45,7 @@ export class FraudQuestions {
   }
 
   decide(request: HttpRequest): HttpAnswer {
-    return json(200, this.#options.decisions.decide(bodyOf(request, callBody)))
+    return json(200, this.#options.decisions.decide(jsonBody(callBody, request)))
   }
 
   async number(request: HttpRequest): Promise<HttpAnswer> {

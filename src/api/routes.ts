@@ -1,174 +1,254 @@
 /**
- * The URL table: every route of the API with who may use it, on one screen. The gate around each function
- * authenticates, checks the role, leaves an audit row when it refuses, and turns expected errors into problem
- * documents. Main thread.
+ * The URL table: every route and socket of the API with who may use it, what it takes and what it answers. The gate
+ * enforces what is declared here, `GET /openapi.json` tells it. Main thread.
  */
-import { AccessRefused, type Authenticator, type Identity } from '../access/authenticate.ts'
-import type { Role } from '../access/roles.ts'
-import type { HttpAnswer, HttpRequest, HttpStream, Route } from '../http/exchange.ts'
+import type { Identity } from '../access/authenticate.ts'
+import type { HttpAnswer, HttpRequest, Route, SocketRoute } from '../http/exchange.ts'
+import type { CdrSocketState } from '../ingest/cdr-door.ts'
 import type { CallActionsResource } from './actions.ts'
-import type { Analytics } from './analytics.ts'
-import type { Audit } from './audit.ts'
+import { type Analytics, analyticsQuery } from './analytics.ts'
+import { type AuditLog, auditPage, auditQuery } from './audit-log.ts'
+import { callRoutes } from './call-routes.ts'
 import type { Calls } from './calls.ts'
+import { detectionRoutes } from './detection-routes.ts'
 import type { DetectionResource } from './detections.ts'
+import { type EventSubscribers, eventsQuery } from './event-subscribers.ts'
 import type { Events } from './events.ts'
 import { type FraudParts, fraudRoutes } from './fraud-routes.ts'
+import { Gate, type GateOptions } from './gate.ts'
 import type { Health } from './health.ts'
+import { type KeysResource, keyListShape, keysQuery, newKeyBody, newKeyShape } from './keys.ts'
 import type { Notifications } from './notifications.ts'
+import { eventSocket, notifyRoutes } from './notify-routes.ts'
+import { openApiDocument } from './openapi.ts'
 import { type Page, pagePaths } from './page.ts'
-import { problemOf } from './problem.ts'
-import type { SessionResource } from './session.ts'
+import { json } from './problem.ts'
+import { referencePage } from './reference-page.ts'
+import { type ApiRoute, type ApiSocket, open, route, socket } from './route-table.ts'
+import { type SessionResource, signInBody } from './session.ts'
+import * as shapes from './shapes.ts'
+import { type SqlResource, sqlQuery } from './sql.ts'
+import { twilioRoutes } from './twilio-routes.ts'
 
-export interface ApiParts {
-  readonly authenticator: Authenticator
-  readonly audit: Audit
+export interface ApiParts extends GateOptions {
+  readonly version: string
   readonly health: Health
   readonly calls: Calls
   readonly actions: CallActionsResource
   readonly detections: DetectionResource
   readonly events: Events
+  /** Of `WS /v1/events`, and of the stream. */
+  readonly subscribers: EventSubscribers
+  readonly notifications: Notifications
+  readonly fraud: FraudParts
   readonly session: SessionResource
   readonly page: Page
   readonly analytics: Analytics
-  readonly notifications: Notifications
-  readonly fraud: FraudParts
-  /** `POST /v1/cdr`. */
-  readonly cdr: { post(request: HttpRequest): Promise<HttpAnswer>; readonly bodyBytesMax: number }
+  readonly keys: KeysResource
+  readonly auditLog: AuditLog
+  /** `POST` and `WS /v1/cdr`. */
+  readonly cdr: {
+    post(request: HttpRequest): Promise<HttpAnswer>
+    readonly bodyBytesMax: number
+    readonly route: SocketRoute<CdrSocketState>
+  }
+  /** Null: the door is shut (config sql.enabled). */
+  readonly sql: { readonly resource: SqlResource; readonly bodyBytesMax: number } | null
   /** config auth.metricsPublic. */
   readonly metricsPublic: boolean
 }
 
-type Answer = HttpAnswer | HttpStream | Promise<HttpAnswer | HttpStream>
-type Open = (request: HttpRequest) => Answer
-type Guarded = (request: HttpRequest, identity: Identity) => Answer
-
-export function apiRoutes(parts: ApiParts): Route[] {
-  const { health, calls, actions, events, session, page, analytics, cdr, metricsPublic } = parts
-  const gate = new Gate(parts)
-  const metrics = () => health.metrics()
-  return [
-    { method: 'GET', pattern: '/healthz', answer: gate.open(() => health.live()) },
-    { method: 'GET', pattern: '/readyz', answer: gate.open(() => health.ready()) },
-    { method: 'GET', pattern: '/metrics', answer: metricsPublic ? gate.open(metrics) : gate.role('viewer', metrics) },
-    { method: 'GET', pattern: '/v1/calls', answer: gate.role('viewer', (request) => calls.list(request)) },
-    { method: 'GET', pattern: '/v1/calls/:callSid', answer: gate.role('viewer', (request) => calls.get(request)) },
-    {
-      method: 'POST',
-      pattern: '/v1/calls/:callSid/actions/:id/undo',
-      answer: gate.role('operator', (request, who) => actions.undo(request, who)),
-      ...small,
-    },
-    {
-      method: 'POST',
-      pattern: '/v1/calls/:callSid/hands-off',
-      answer: gate.role('operator', (request, who) => actions.handsOff(request, who)),
-      ...small,
-    },
-    { method: 'GET', pattern: '/v1/events', answer: gate.role('viewer', (request) => events.stream(request)) },
-    {
-      method: 'GET',
-      pattern: '/v1/analytics/:report',
-      answer: gate.role('viewer', (request) => analytics.report(request)),
-    },
-    {
-      method: 'POST',
-      pattern: '/v1/cdr',
-      bodyBytesMax: cdr.bodyBytesMax,
-      answer: gate.role('ingest', (request) => cdr.post(request)),
-    },
-    ...notificationRoutes(gate, parts.notifications),
-    ...detectionRoutes(parts.detections, gate),
-    ...fraudRoutes(gate, parts.fraud),
-    { method: 'GET', pattern: '/v1/status', answer: gate.role('viewer', () => health.status()) },
-    { method: 'GET', pattern: '/v1/session', answer: gate.open((request) => session.show(request)) },
-    { method: 'POST', pattern: '/v1/session', answer: gate.open((request) => session.signIn(request)), ...small },
-    { method: 'DELETE', pattern: '/v1/session', answer: gate.open((request) => session.signOut(request)), ...small },
-    ...pagePaths.map((path) => ({
-      method: 'GET' as const,
-      pattern: path,
-      answer: gate.open((request) => page.answer(request)),
-    })),
-  ]
-}
-
-function notificationRoutes(gate: Gate, notifications: Notifications): Route[] {
-  const path = '/v1/notifications'
-  return [
-    { method: 'GET', pattern: path, answer: gate.role('viewer', () => notifications.list()) },
-    { method: 'GET', pattern: `${path}/dead`, answer: gate.role('operator', () => notifications.dead()) },
-    {
-      method: 'POST',
-      pattern: `${path}/dead/:id/resend`,
-      answer: gate.role('operator', (request, who) => notifications.resend(request, who)),
-      ...small,
-    },
-  ]
-}
-
-function detectionRoutes(detections: DetectionResource, gate: Gate): Route[] {
-  const [path, one, rules] = ['/v1/detections', '/v1/detections/:id', '/v1/detections/rules']
-  return [
-    {
-      method: 'POST',
-      pattern: path,
-      answer: gate.role('operator', (...asked) => detections.start(...asked)),
-      ...small,
-    },
-    { method: 'GET', pattern: path, answer: gate.role('viewer', (request) => detections.list(request)) },
-    { method: 'GET', pattern: rules, answer: gate.role('viewer', () => detections.rules()) },
-    { method: 'PUT', pattern: rules, answer: gate.role('operator', (...asked) => detections.replaceRules(...asked)) },
-    { method: 'GET', pattern: one, answer: gate.role('viewer', (request) => detections.get(request)) },
-    {
-      method: 'DELETE',
-      pattern: one,
-      answer: gate.role('operator', (...asked) => detections.stop(...asked)),
-      ...small,
-    },
-  ]
-}
-
 /** Bodies that hold one key. */
-const small = { bodyBytesMax: 4096 } as const
+const small = 12_288
+const text = (mediaType: string, description: string) => ({ mediaTypes: [mediaType], description })
+const stored = ['storage_unavailable', 'storage_rejected'] as const
 
-class Gate {
-  readonly #authenticator: Authenticator
-  readonly #audit: Audit
+export function apiRoutes(parts: ApiParts): { readonly routes: Route[]; readonly sockets: SocketRoute<unknown>[] } {
+  const declared = [
+    ...openRoutes(parts),
+    ...callRoutes(parts),
+    ...dataRoutes(parts),
+    ...detectionRoutes(parts.detections),
+    ...fraudRoutes(parts.fraud),
+    ...notifyRoutes(parts.notifications),
+    ...sqlRoutes(parts),
+    ...adminRoutes(parts),
+  ]
+  const sockets = apiSockets(parts)
+  const document = openApiDocument({
+    version: parts.version,
+    routes: [...declared, ...documentRoutes(noDocument, noDocument)],
+    sockets,
+    foreign: twilioRoutes,
+  })
+  const written = json(200, document)
+  const page = referencePage(document)
+  const all = [
+    ...declared,
+    ...documentRoutes(
+      () => written,
+      () => page,
+    ),
+  ]
+  const gate = new Gate(parts)
+  return { routes: all.map((one) => gate.route(one)), sockets: sockets.map((one) => gate.socket(one)) }
+}
 
-  constructor(parts: { authenticator: Authenticator; audit: Audit }) {
-    this.#authenticator = parts.authenticator
-    this.#audit = parts.audit
+function openRoutes({ health, session, page, metricsPublic }: ApiParts): ApiRoute[] {
+  const metrics = {
+    answers: { 200: text('text/plain; version=0.0.4; charset=utf-8', 'Prometheus exposition') },
+    answer: () => health.metrics(),
   }
+  return [
+    open('GET', '/healthz', 'The process answers', {
+      answers: { 200: shapes.aliveShape },
+      answer: () => health.live(),
+    }),
+    open('GET', '/readyz', 'Whether every part works, by name', {
+      answers: { 200: shapes.readyShape, 503: shapes.readyShape },
+      answer: () => health.ready(),
+    }),
+    metricsPublic
+      ? open('GET', '/metrics', 'Metrics for Prometheus', metrics)
+      : route('GET', '/metrics', 'viewer', 'Metrics for Prometheus', metrics),
+    open('GET', '/v1/session', 'Who is signed in', {
+      answers: { 200: shapes.whoShape },
+      problems: ['unauthenticated', 'forbidden'],
+      answer: (request) => session.show(request),
+    }),
+    open('POST', '/v1/session', 'Signs in with a key; sets a cookie', {
+      body: { schema: signInBody },
+      bodyBytesMax: small,
+      answers: { 200: shapes.signedInShape },
+      problems: ['unauthenticated', 'forbidden'],
+      answer: (request) => session.signIn(request),
+    }),
+    open('DELETE', '/v1/session', 'Signs out', {
+      bodyBytesMax: small,
+      answers: { 200: shapes.signedOutShape },
+      answer: (request) => session.signOut(request),
+    }),
+    ...pagePaths.map((path) =>
+      open('GET', path, 'The dashboard', {
+        answers: { 200: text('*/*', 'A file of the page'), 304: text('*/*', 'As known by its ETag') },
+        problems: ['not_found'],
+        answer: (request) => page.answer(request),
+      }),
+    ),
+  ]
+}
 
-  /** For everybody. */
-  open(answer: Open): Route['answer'] {
-    return (request) => this.#settle(request, null, () => answer(request))
-  }
+function dataRoutes({ health, events, analytics, cdr }: ApiParts): ApiRoute[] {
+  return [
+    route('GET', '/v1/status', 'viewer', 'The checks, with what scores are held to', {
+      answers: { 200: shapes.statusShape },
+      answer: () => health.status(),
+    }),
+    route('GET', '/v1/events', 'viewer', 'Server-sent events, resumable', {
+      query: eventsQuery,
+      answers: { 200: text('text/event-stream', 'Events as they happen; Last-Event-ID resumes') },
+      problems: ['capacity_full'],
+      answer: (request) => events.stream(request),
+    }),
+    route('GET', '/v1/analytics/:report', 'viewer', 'A report: traffic, quality, fraud, selfcheck', {
+      query: analyticsQuery,
+      answers: { 200: shapes.reportShape },
+      problems: stored,
+      answer: (request) => analytics.report(request),
+    }),
+    route('POST', '/v1/cdr', 'ingest', 'Takes call records; 200 means on disk', {
+      query: shapes.cdrQuery,
+      body: { mediaTypes: cdrMediaTypes },
+      bodyBytesMax: cdr.bodyBytesMax,
+      answers: { 200: shapes.cdrAnswerShape },
+      problems: ['source_unknown', 'spool_full'],
+      answer: (request) => cdr.post(request),
+    }),
+  ]
+}
 
-  role(needed: Role, answer: Guarded): Route['answer'] {
-    return (request) => {
-      let identity: Identity | null = null
-      return this.#settle(
-        request,
-        () => identity,
-        () => {
-          identity = this.#authenticator.authenticate(request)
-          this.#authenticator.require(identity, needed)
-          return answer(request, identity)
-        },
-      )
-    }
-  }
+const cdrMediaTypes = [
+  'application/json',
+  'application/x-ndjson',
+  'application/msgpack',
+  'text/csv',
+  'application/x-www-form-urlencoded',
+  'application/x-www-form-base64-encoded',
+]
 
-  async #settle(request: HttpRequest, who: (() => Identity | null) | null, answer: () => Answer) {
-    try {
-      return await answer()
-    } catch (thrown) {
-      const refused = thrown instanceof AccessRefused && thrown.wrong && thrown.code !== 'too_many_requests'
-      if (refused) {
-        const { code: result, message: detail } = thrown
-        this.#audit.note(request, who?.() ?? null, { action: 'access.denied', result, detail })
-      }
-      return problemOf(thrown)
-    }
-  }
+function adminRoutes({ keys, auditLog }: ApiParts): ApiRoute[] {
+  return [
+    route('GET', '/v1/keys', 'admin', 'API keys, without their secrets', {
+      query: keysQuery,
+      answers: { 200: keyListShape },
+      answer: (request) => keys.list(request),
+    }),
+    route('POST', '/v1/keys', 'admin', 'Makes an API key; it is shown this once', {
+      body: { schema: newKeyBody },
+      bodyBytesMax: small,
+      answers: { 201: newKeyShape },
+      problems: ['spool_full'],
+      answer: (request, identity) => keys.create(request, identity),
+    }),
+    route('DELETE', '/v1/keys/:id', 'admin', 'Revokes an API key, at once', {
+      bodyBytesMax: small,
+      answers: { 200: shapes.revokedShape },
+      problems: ['spool_full'],
+      answer: (request, identity) => keys.revoke(request, identity),
+    }),
+    route('GET', '/v1/audit', 'admin', 'Who did what; NDJSON for export', {
+      query: auditQuery,
+      answers: { 200: { ...text('application/x-ndjson', 'A page; as NDJSON its rows alone'), schema: auditPage } },
+      problems: stored,
+      answer: (request, identity) => auditLog.read(request, identity),
+    }),
+  ]
+}
+
+/** What a query got wrong is told as ClickHouse tells it, with its media type. */
+const sqlSaid = text('text/plain; charset=UTF-8', 'Code: N. DB::Exception: ..., as ClickHouse says it')
+
+function sqlRoutes({ sql }: ApiParts): ApiRoute[] {
+  if (sql === null) return []
+  const rest = {
+    scope: 'sql',
+    showsNumbers: true,
+    query: sqlQuery,
+    answers: { 200: text('*/*', 'Rows, in the format asked for'), 400: sqlSaid, 403: sqlSaid, 404: sqlSaid },
+    problems: [...stored, 'capacity_full'],
+    answer: (request: HttpRequest, identity: Identity) => sql.resource.answer(request, identity),
+  } as const
+  return [
+    route('GET', '/v1/sql', 'viewer', 'Our tables in ClickHouse SQL, read-only', rest),
+    route('POST', '/v1/sql', 'viewer', 'Our tables in ClickHouse SQL, read-only; the query is the body', {
+      ...rest,
+      body: {},
+      bodyBytesMax: sql.bodyBytesMax,
+    }),
+  ]
+}
+
+function apiSockets({ cdr, subscribers }: ApiParts): ApiSocket[] {
+  return [
+    eventSocket(subscribers),
+    socket(cdr.route, 'ingest', 'Takes call records; an ack means on disk. Also answers what to do with a call', {
+      query: shapes.cdrQuery,
+      problems: ['source_unknown', 'capacity_full'],
+    }),
+  ]
+}
+
+const noDocument = (): HttpAnswer => ({ status: 200 })
+
+function documentRoutes(document: () => HttpAnswer, page: () => HttpAnswer): ApiRoute[] {
+  return [
+    open('GET', '/openapi.json', 'This document', {
+      answers: { 200: shapes.openApiShape },
+      answer: document,
+    }),
+    open('GET', '/openapi', 'This document, for people', {
+      answers: { 200: text('text/html; charset=utf-8', 'A page') },
+      answer: page,
+    }),
+  ]
 }

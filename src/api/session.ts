@@ -5,12 +5,13 @@
 import { z } from 'zod'
 import { AccessRefused, type Authenticator } from '../access/authenticate.ts'
 import { type Sessions, sessionIdOf } from '../access/sessions.ts'
-import { OperatingError } from '../core/errors.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 import type { Audit } from './audit.ts'
+import { jsonBody } from './checked-request.ts'
 import { json } from './problem.ts'
 
-const signInBody = z.strictObject({ key: z.string().min(1).max(200) })
+/** An API key, or a token of the identity provider. */
+export const signInBody = z.strictObject({ key: z.string().min(1).max(8192) })
 
 const noWho = { actor: null, role: null, via: null } as const
 
@@ -27,9 +28,10 @@ export class SessionResource {
     this.#options = options
   }
 
-  signIn(request: HttpRequest): HttpAnswer {
+  async signIn(request: HttpRequest): Promise<HttpAnswer> {
     const { authenticator, sessions, audit } = this.#options
-    const identity = authenticator.withKey(readKey(request), request.remoteAddress, 'session')
+    const { key } = jsonBody(signInBody, request)
+    const identity = await authenticator.withCredential(key.trim(), request.remoteAddress, 'session')
     if (identity.role === 'ingest') {
       throw new AccessRefused('forbidden', 'a key of role ingest cannot sign in', { wrong: true })
     }
@@ -40,12 +42,12 @@ export class SessionResource {
   }
 
   /** Open to everybody, so that the page can ask without an error: nobody is an answer, a wrong credential is not. */
-  show(request: HttpRequest): HttpAnswer {
+  async show(request: HttpRequest): Promise<HttpAnswer> {
     const { headers } = request
     const nobody = !headers.has('authorization') && sessionIdOf(headers.get('cookie')) === undefined
     if (nobody) return json(200, noWho)
     try {
-      const { actor, role, via } = this.#options.authenticator.authenticate(request)
+      const { actor, role, via } = await this.#options.authenticator.identify(request)
       return json(200, { actor, role, via })
     } catch (thrown) {
       if (thrown instanceof AccessRefused && !thrown.wrong) return json(200, noWho)
@@ -63,21 +65,4 @@ export class SessionResource {
     }
     return { ...json(200, { signedOut: session !== undefined }, { 'Set-Cookie': sessions.cookie(null) }) }
   }
-}
-
-/** JSON only: a form of another site cannot send that without the browser asking us first. */
-function readKey(request: HttpRequest): string {
-  const mediaType = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
-  if (mediaType !== 'application/json') {
-    throw new OperatingError('media_type_unsupported', 'Content-Type must be application/json')
-  }
-  let body: unknown
-  try {
-    body = JSON.parse(request.body.toString('utf8'))
-  } catch {
-    throw new OperatingError('bad_request', 'the body is not JSON')
-  }
-  const parsed = signInBody.safeParse(body)
-  if (!parsed.success) throw new OperatingError('bad_request', 'the body must be {"key": "vf_..."}')
-  return parsed.data.key.trim()
 }

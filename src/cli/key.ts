@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { ApiKeys } from '../access/api-keys.ts'
-import { type Role, roles } from '../access/roles.ts'
+import { type Role, roles, type Scope } from '../access/roles.ts'
 import type { Clock } from '../core/clock.ts'
 import { type ExitCode, type Terminal, table } from './terminal.ts'
 
@@ -18,14 +18,29 @@ function open({ dataDir, clock }: KeyContext): ApiKeys {
   return new ApiKeys({ dataDir, clock, random: randomBytes })
 }
 
-export function createKey(context: KeyContext, wanted: { role: string; name: string }): ExitCode {
+export interface NewKeyFlags {
+  readonly role: string
+  readonly name: string
+  readonly scope?: readonly Scope[]
+  readonly expires?: string
+}
+
+export function createKey(context: KeyContext, wanted: NewKeyFlags): ExitCode {
   const { terminal } = context
   if (!isRole(wanted.role)) {
     terminal.remark(`error: --role must be one of ${roles.join(', ')}; got ${wanted.role}`)
     return 2
   }
-  const { id, key } = open(context).create(wanted.role, wanted.name)
-  terminal.remark(`key ${id} for ${wanted.name}, role ${wanted.role}; it is not shown again`)
+  const { role, name, scope = [], expires } = wanted
+  const expiresMs = expires === undefined ? null : Date.parse(expires)
+  if (expiresMs !== null && !(expiresMs > context.clock.wallMs())) {
+    terminal.remark(`error: --expires must be a date or time to come, ISO 8601; got ${expires}`)
+    return 2
+  }
+  const expiresAt = expiresMs === null ? null : new Date(expiresMs).toISOString()
+  const { id, key } = open(context).create(role, name, { scopes: scope, expiresAt })
+  const bounds = [`role ${role}`, ...scope.map((one) => `scope ${one}`), ...(expiresAt ? [`until ${expiresAt}`] : [])]
+  terminal.remark(`key ${id} for ${name}, ${bounds.join(', ')}; it is not shown again`)
   terminal.print(key)
   return 0
 }
@@ -37,8 +52,15 @@ function isRole(text: string): text is Role {
 export function listKeys(context: KeyContext): ExitCode {
   const rows = open(context)
     .list()
-    .map((key) => [key.id, key.role, key.name, key.createdAt, key.revokedAt ?? 'valid'])
-  for (const line of table(['id', 'role', 'name', 'created', 'revoked'], rows)) context.terminal.print(line)
+    .map((key) => {
+      const { id, role, name, createdAt, expiresAt, lastUsedAt } = key
+      return [
+        ...[id, [role, ...key.scopes].join('+'), name, createdAt],
+        ...[expiresAt ?? 'never', lastUsedAt ?? 'never', key.revokedAt ?? 'valid'],
+      ]
+    })
+  const heads = ['id', 'role', 'name', 'created', 'expires', 'last used', 'revoked']
+  for (const line of table(heads, rows)) context.terminal.print(line)
   return 0
 }
 

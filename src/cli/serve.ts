@@ -1,8 +1,8 @@
 /**
  * `serve`: starts the server and stays until SIGTERM or SIGINT, then lets live calls finish as far as `server.drainMs`
- * allows; a second signal ends at once. stdout carries JSON log lines; what is for people (a new admin key) goes to
- * stderr. With `--demo` recorded calls and call records are played by a child process and the lines
- * are for people.
+ * allows; a second signal ends at once. SIGHUP takes over a new certificate. stdout carries JSON log lines; what is
+ * for people (a new admin key) goes to stderr. With `--demo` recorded calls and call records are played by a child
+ * process and the lines are for people.
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -39,6 +39,7 @@ export async function serve(context: ServeContext, { demo }: { demo: boolean }):
   }
   const firewall = await Promise.race([startFirewall({ config, log, clock, adminKeyMade }), signal])
   if (firewall === undefined) return 0
+  process.on('SIGHUP', () => void firewall.reload())
   const player = demo ? startPlayer(context, config, firewall.url, key) : undefined
   await signal
   process.once('SIGTERM', () => process.exit(exitAtOnce))

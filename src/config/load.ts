@@ -143,7 +143,7 @@ function secretFromFile(file: string, path: string, problems: string[]): string 
   }
 }
 
-const secretKeys = new Set(['authTokens', 'password', 'secrets', 'webhookUrl', 'apiKey'])
+const secretKeys = new Set(['authTokens', 'password', 'secret', 'secrets', 'webhookUrl', 'apiKey'])
 
 /** Path, value (never a secret's) and what is allowed. */
 function describeIssue(issue: { path: PropertyKey[]; message: string; code: string }, tree: Tree): string {
@@ -191,5 +191,19 @@ function crossFieldProblems(config: Config): string[] {
     problems.push(`twilio.enforceSignature: false is allowed on loopback only, server.host is ${config.server.host}`)
   }
   problems.push(...notifyProblems(config.notify), ...opinionsProblems(config.opinions))
+  return [...problems, ...jwtProblems(config.auth.jwt)]
+}
+
+/** One key source and one family of algorithms: a public key must never be taken for an HMAC secret. */
+function jwtProblems(jwt: Config['auth']['jwt']): string[] {
+  if (jwt === null) return []
+  const problems: string[] = []
+  const given = [jwt.jwksFile, jwt.jwksUrl, jwt.secret].filter((source) => source !== null).length
+  if (given !== 1) problems.push(`auth.jwt: exactly one of jwksFile, jwksUrl and secret; ${given} are set`)
+  const symmetric = jwt.algorithms.filter((name) => name.startsWith('HS'))
+  if (symmetric.length !== (jwt.secret === null ? 0 : jwt.algorithms.length)) {
+    const got = jwt.algorithms.join(', ')
+    problems.push(`auth.jwt.algorithms: got ${got}; HS* go with secret alone, all others with jwksFile or jwksUrl`)
+  }
   return problems
 }

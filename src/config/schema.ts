@@ -26,9 +26,59 @@ const server = z.strictObject({
   tls: z.strictObject({ certFile: z.string(), keyFile: z.string() }).nullable(),
   bodyBytesMax: bytes,
   bodyTimeoutMs: ms,
+  connectionsMax: count,
+  browserOrigins: z.array(z.url({ protocol: /^https?$/ })).max(100),
   mediaSocketsMax: count,
   eventSubscribersMax: count,
   drainMs: ms,
+})
+
+const limit = z.strictObject({ requests: count, windowS: z.number().int().min(1).max(3600) })
+
+/** Asymmetric, one family a deployment; HS only with a secret and never beside the others. */
+const jwtAlgorithms = [
+  ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'],
+  ...['HS256', 'HS384', 'HS512'],
+] as const
+
+const jwt = z.strictObject({
+  algorithms: z.array(z.enum(jwtAlgorithms)).min(1),
+  issuer: z.string().min(1),
+  audience: z.string().min(1),
+  jwksFile: z.string().min(1).nullable().default(null),
+  jwksUrl: z
+    .url({ protocol: /^https?$/ })
+    .nullable()
+    .default(null),
+  secret: z.string().min(32, 'at least 32 characters').nullable().default(null),
+  roleClaim: z.string().min(1).default('role'),
+  scopeClaim: z.string().min(1).default('scope'),
+  clockSkewS: z.number().int().min(0).max(300).default(30),
+  ageMaxS: z.number().int().min(1).max(31_536_000).default(86_400),
+})
+
+const auth = z.strictObject({
+  sessionTtlMs: ms,
+  sessionsMax: count,
+  metricsPublic: z.boolean(),
+  jwt: jwt.nullable(),
+  limits: z.strictObject({
+    perKey: limit,
+    perIngestKey: limit,
+    perAddress: limit,
+    socketsPerKey: count,
+    socketsPerAddress: count,
+  }),
+})
+
+const sql = z.strictObject({
+  enabled: z.boolean(),
+  queryBytesMax: bytes.max(1_048_576),
+  rowsMax: count,
+  answerBytesMax: bytes.max(268_435_456),
+  timeMs: z.number().int().min(100).max(600_000),
+  memoryBytesMax: bytes,
+  queriesMax: z.number().int().min(1).max(64),
 })
 
 const twilio = z.strictObject({
@@ -192,7 +242,8 @@ export const configSchema = z.strictObject({
   dataDir: z.string().min(1),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
   server,
-  auth: z.strictObject({ sessionTtlMs: ms, sessionsMax: count, metricsPublic: z.boolean() }),
+  auth,
+  sql,
   twilio,
   detection: z.strictObject({ voice }),
   actions: actionsSchema,
@@ -222,3 +273,5 @@ export type CdrDoorsConfig = CdrConfig['doors']
 export type FraudRulesConfig = CdrConfig['rules']
 export type FraudPolicyConfig = CdrConfig['policy']
 export type FraudAction = (typeof fraudActions)[number]
+export type JwtConfig = NonNullable<Config['auth']['jwt']>
+export type LimitsConfig = Config['auth']['limits']

@@ -37,6 +37,7 @@ export const counterTable = {
   httpBugs: counter('http_bugs', 'Exceptions caught at the wrapper of a uWebSockets.js callback'),
   httpFramingRefused: counter('http_refused', httpRefused, { reason: 'framing' }),
   httpBodyRefused: counter('http_refused', httpRefused, { reason: 'body' }),
+  connectionsRefused: counter('connections_refused', 'Connections closed at once: server.connectionsMax was reached'),
   mediaFrames: counter('media_frames', 'Media messages put into a ring'),
   mediaBytes: counter('media_bytes', 'Bytes of Twilio messages read'),
   mediaSlowPath: counter('media_slow_path', 'Media messages that the byte scanner left to JSON.parse'),
@@ -150,6 +151,13 @@ export const counterTable = {
   deadLettersEvicted: counter('dead_letters_evicted', 'Dead letters dropped because there were too many'),
   authDenied: counter('auth_denied', 'Requests without a valid credential or role'),
   authThrottled: counter('auth_throttled', 'Wrong credentials answered 429: too many from one address'),
+  authLimited: counter('auth_limited', 'Requests answered 429: more than auth.limits allows'),
+  socketsRefusedOrigin: counter('sockets_refused', socketsRefused, { reason: 'origin' }),
+  socketsRefusedLimit: counter('sockets_refused', socketsRefused, { reason: 'per_key' }),
+  tlsReloads: counter('tls_reloads', 'Certificates taken over while running'),
+  auditRefused: counter('audit_rows_refused', 'Audit rows that could not be taken: disk or audit log full'),
+  sqlQueries: counter('sql_queries', 'Queries answered at the SQL door'),
+  sqlRefused: counter('sql_refused', 'Queries refused at the SQL door'),
   sessionsEvicted: counter('sessions_evicted', 'Dashboard sessions ended early because there were too many'),
 } as const satisfies Record<string, CounterDefinition>
 

@@ -1,40 +1,49 @@
 /** The API: its parts over what the other rooms offer. Main thread. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiKeys } from '../access/api-keys.ts'
 import { Authenticator } from '../access/authenticate.ts'
 import { FailureThrottle, failureThrottleDefaults } from '../access/failure-throttle.ts'
+import { JwtVerifier } from '../access/jwt.ts'
+import { Origins } from '../access/origins.ts'
+import { RateLimits } from '../access/rate-limits.ts'
 import { Sessions } from '../access/sessions.ts'
 import { CallActionsResource } from '../api/actions.ts'
 import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
+import { AuditLog } from '../api/audit-log.ts'
 import { Calls } from '../api/calls.ts'
 import { DetectionResource } from '../api/detections.ts'
-import { eventSocketRoute } from '../api/event-socket.ts'
 import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
+import { KeysResource } from '../api/keys.ts'
 import { Notifications } from '../api/notifications.ts'
 import { Page } from '../api/page.ts'
 import type { apiRoutes } from '../api/routes.ts'
 import { SessionResource } from '../api/session.ts'
+import { SqlResource } from '../api/sql.ts'
 import { isLoopback } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
+import { OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { projectRoot, version } from '../core/project.ts'
 import type { LiveCalls } from '../decisions/live-calls.ts'
 import type { VerdictSettings } from '../decisions/voice-verdict.ts'
-import type { UpgradeRequest } from '../http/exchange.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import type { Notifier } from '../notify/notifier.ts'
+import type { ChainHead } from '../storage/audit-chain.ts'
+import { AuditRows } from '../storage/audit-rows.ts'
 import { CdrReports } from '../storage/cdr-reports.ts'
 import { CdrSelfCheck } from '../storage/cdr-self-check.ts'
 import { FraudReports } from '../storage/fraud-reports.ts'
 import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
+import { SqlDoor } from '../storage/sql-door.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
 import type { PolicyWatch } from '../watch/policy-watch.ts'
 import type { VoicePool } from '../worker/pool.ts'
@@ -42,6 +51,9 @@ import type { Control } from './detections.ts'
 import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
+
+/** How long a reader of the audit waits for rows on their way to ClickHouse. */
+const auditWaitMs = 5000
 
 export interface ApiRooms {
   readonly config: Config
@@ -63,36 +75,21 @@ export interface ApiRooms {
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const { config, clock, keys, metrics, live, bus, pool, settings, policy } = rooms
-  const { store, writer, upkeep } = rooms.storage
+  const { store, writer, upkeep, trail } = rooms.storage
   const { intake } = rooms.storage.records
   const { counters } = metrics
-  const sessions = new Sessions({
-    ttlMs: config.auth.sessionTtlMs,
-    sessionsMax: config.auth.sessionsMax,
-    secure: (config.server.publicUrl ?? '').startsWith('https:') && !isLoopback(config.server.host),
-    clock,
-    random,
-    keyStands: (id) => keys.stands(id),
-    counters,
-  })
-  const throttle = new FailureThrottle({ clock, ...failureThrottleDefaults })
-  const authenticator = new Authenticator({ keys, sessions, throttle, counters })
+  const { authenticator, audit, origins, sessions } = openAccess(rooms)
   const selfCheck = new CdrSelfCheck({ store, waitingEntries: () => rooms.storage.records.drain.waiting })
-  const audit = new Audit({ clock, write: (row) => void writer.write('audit', Object.values(row)) })
   const { synthetic, human } = settings
   const cdr = new CdrDoor({
     intake,
     limits: config.cdr.doors,
     decide: (call) => rooms.fraud.decisions.decide(call),
-    authorize: (request) => void authenticator.authorize(request, 'ingest'),
     isDraining: () => rooms.server.isDraining(),
     counters,
     log: rooms.log,
   })
-  rooms.server.socket(cdr.route)
   const subscribers = new EventSubscribers({ bus, subscribersMax: config.server.eventSubscribersMax, counters })
-  const authorize = (request: UpgradeRequest): void => void authenticator.authorize(request, 'viewer')
-  rooms.server.socket(eventSocketRoute({ subscribers, authorize, publicUrl: config.server.publicUrl }))
   metrics.gauge('cdr_sockets_open', 'Sockets for call records', () => cdr.sockets)
   const health = new Health({
     version,
@@ -108,22 +105,72 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     },
     metricsText: () => metrics.text(),
   })
+  const head = async (): Promise<ChainHead> => {
+    const late = sleep(auditWaitMs, 'late', { ref: false })
+    const stored = trail.stored().then(() => 'stored')
+    if ((await Promise.race([stored, late])) === 'late') {
+      throw new OperatingError('storage_unavailable', 'the newest audit rows wait for ClickHouse')
+    }
+    return trail.head()
+  }
   return {
-    authenticator,
-    audit,
-    health,
+    ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health },
+    keys: new KeysResource({ keys, audit, audited: () => trail.durable() }),
+    auditLog: new AuditLog({ rows: new AuditRows(store), head, audit, clock }),
     calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy }),
     actions: new CallActionsResource({ policy, audit, clock }),
     events: new Events(subscribers),
+    subscribers,
     detections: new DetectionResource({ ...rooms.control, configured: config.detection.voice.enabled, audit }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     notifications: new Notifications({ view: rooms.notifier, audit }),
     analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), selfCheck, clock }),
     fraud: fraudParts(rooms, audit),
-    cdr: { post: (request) => cdr.post(request), bodyBytesMax: config.cdr.doors.bodyBytesMax },
+    cdr: {
+      post: (request) => cdr.post(request),
+      route: cdr.route,
+      bodyBytesMax: config.cdr.doors.bodyBytesMax,
+    },
+    sql: config.sql.enabled ? openSql(rooms, audit) : null,
     metricsPublic: config.auth.metricsPublic,
   }
+}
+
+function openSql({ config, metrics, storage }: ApiRooms, audit: Audit): Parameters<typeof apiRoutes>[0]['sql'] {
+  const { database } = config.storage
+  const door = new SqlDoor({ store: storage.store, database, limits: config.sql })
+  const resource = new SqlResource({ door, database, audit, counters: metrics.counters })
+  return { resource, bodyBytesMax: config.sql.queryBytesMax }
+}
+
+/** Who may enter, and who did. */
+function openAccess({ config, clock, keys, metrics, storage }: ApiRooms) {
+  const { counters } = metrics
+  const sessions = new Sessions({
+    ttlMs: config.auth.sessionTtlMs,
+    sessionsMax: config.auth.sessionsMax,
+    secure: config.server.tls !== null || isSecureBehindProxy(config),
+    clock,
+    random,
+    keyStands: (id) => keys.stands(id),
+    counters,
+  })
+  const { publicUrl, browserOrigins } = config.server
+  const origins = new Origins({ publicUrl, browserOrigins })
+  const authenticator = new Authenticator({
+    ...{ keys, sessions, origins, counters },
+    throttle: new FailureThrottle({ clock, ...failureThrottleDefaults }),
+    limits: new RateLimits({ limits: config.auth.limits, counters }),
+    jwt: config.auth.jwt === null ? null : new JwtVerifier(config.auth.jwt, clock),
+  })
+  const audit = new Audit({ clock, write: (row) => void storage.trail.write(row) })
+  return { authenticator, audit, origins, sessions }
+}
+
+/** On loopback the page is opened plainly, whatever the public URL is. */
+function isSecureBehindProxy({ server }: Config): boolean {
+  return (server.publicUrl ?? '').startsWith('https:') && !isLoopback(server.host)
 }
 
 function storageCheck(writer: RowWriter, upkeep: Upkeep): { state: 'ok' | 'degraded' | 'failed'; detail: string } {

@@ -13,6 +13,7 @@ export function registerGauges(rooms: ApiRooms, table: CallTable): void {
   metrics.gauge('tracks_live', 'Detections (call and track) that are live', () => live.liveCount)
   metrics.gauge('tracks_fed', 'Detections that streams may feed', () => table.size)
   metrics.gauge('sockets_open', 'WebSockets open', () => server.openSockets())
+  metrics.gauge('connections_open', 'Connections, WebSockets included', () => server.connections())
   metrics.gauge('ring_used_bytes', 'Audio that waits for voice workers', () => seats((seat) => seat.ringUsedBytes))
   metrics.gauge('worker_busy_milliseconds', 'Time voice workers spent computing', () => seats((seat) => seat.busyMs))
   metrics.gauge('spool_bytes', 'Rows on disk that ClickHouse has not confirmed', () => writer.spoolBytes())

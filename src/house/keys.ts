@@ -9,10 +9,10 @@ export function openKeys({ config, clock, adminKeyMade }: FirewallOptions): ApiK
   if (isLoopback(config.server.host)) {
     const made = keys.ensureFirstKey()
     if (made !== undefined) adminKeyMade?.(made)
-  } else if (!keys.any()) {
+  } else if (!keys.any() && config.auth.jwt === null) {
     throw new ConfigProblems([
       `server.host: ${config.server.host} is not loopback and no API key exists in ${config.dataDir}; ` +
-        'make one first: voicefw key create --role admin --name NAME',
+        'make one first: voicefw key create --role admin --name NAME, or configure auth.jwt',
     ])
   }
   return keys

@@ -1,20 +1,25 @@
 /** Spool, store, row writer, and whoever brings the store up and keeps trying. Main thread. */
 import type { Metrics } from '../core/metrics.ts'
 import { LogEnvironment } from '../log/log-environment.ts'
+import { AuditTrail } from '../storage/audit-trail.ts'
 import { runIdOf } from '../storage/interrupted-calls.ts'
+import { RowQuarantine } from '../storage/row-quarantine.ts'
 import { RowWriter } from '../storage/row-writer.ts'
-import type { Store } from '../storage/store.ts'
+import type { SqlStore, Store } from '../storage/store.ts'
 import { createStore } from '../storage/stores.ts'
 import { keepStore, type Upkeep } from '../storage/upkeep.ts'
 import type { FirewallOptions } from './options.ts'
 import { openRecords, type Records } from './records.ts'
 
+const auditQuarantineBytesMax = 16_777_216
+
 export interface Storage {
   readonly logs: LogEnvironment
   readonly runId: string
-  readonly store: Store
+  readonly store: Store & SqlStore
   readonly writer: RowWriter
   readonly records: Records
+  readonly trail: AuditTrail
   readonly upkeep: Upkeep
 }
 
@@ -28,11 +33,16 @@ export function openStorage({ config, log, clock }: FirewallOptions, counters: M
   const limits = { flushMs, batchRowsMax, spoolBytesMax, quarantineFile }
   const writer = new RowWriter({ logs, store, counters, clock, log, ...limits })
   const records = openRecords({ config, log, clock, counters, logs, store, writer })
+  const quarantine = new RowQuarantine({
+    ...{ file: `${config.dataDir}/quarantine-audit.ndjson`, bytesMax: auditQuarantineBytesMax, counters, log },
+  })
+  const trail = new AuditTrail({ logs, store, quarantine, counters, log, clock, flushMs, batchRowsMax })
   const { retention } = config
   const begin = (): void => {
     records.drain.begin()
     records.scoresDrain.begin()
+    trail.begin()
   }
   const upkeep = keepStore({ store, writer, begin, retention, serverId: logs.id, runId, clock, log })
-  return { logs, runId, store, writer, records, upkeep }
+  return { logs, runId, store, writer, records, trail, upkeep }
 }

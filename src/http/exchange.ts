@@ -4,6 +4,19 @@
  */
 import type { ErrorCode } from '../core/errors.ts'
 
+export interface HttpLimits {
+  /** Bytes of one request body, unless its route says otherwise; over it: 413. */
+  readonly bodyBytesMax: number
+  /** ms until a body must be complete; over it: 408. The library cuts a body that stalls for about 12 s by itself. */
+  readonly bodyTimeoutMs: number
+  /** Bytes of all bodies being received; over it: 503. Default 64 MiB. */
+  readonly bodiesBytesMax?: number
+  /** Bytes the reader of one stream may be behind. Default 256 KiB. */
+  readonly streamBytesMax?: number
+  /** Connections at a time, sockets included; more are closed at once. Default 20000. */
+  readonly connectionsMax?: number
+}
+
 /** A whole request: headers copied, body complete and bounded. */
 export interface HttpRequest {
   /** Upper case. */
@@ -52,6 +65,8 @@ export interface Route {
   /** Default: server.bodyBytesMax. */
   readonly bodyBytesMax?: number
   readonly answer: (request: HttpRequest) => HttpAnswer | HttpStream | Promise<HttpAnswer | HttpStream>
+  /** Told of a request whose body was refused before `answer` could see it. */
+  readonly refused?: (request: HttpRequest, code: ErrorCode) => void
 }
 
 /** The upgrade request, as far as it is known before a byte of state exists. */
@@ -74,6 +89,10 @@ export interface Socket {
   readonly remoteAddress: string
 }
 
+export type UpgradeVerdict<State> =
+  | { readonly accept: State }
+  | { readonly refuse: ErrorCode; readonly detail: string; readonly headers?: Readonly<Record<string, string>> }
+
 /** `State` is made by `upgrade` and belongs to one socket. */
 export interface SocketRoute<State> {
   readonly pattern: string
@@ -82,8 +101,8 @@ export interface SocketRoute<State> {
   readonly idleTimeoutSeconds: number
   /** Bytes a peer may be behind; what is sent beyond is dropped (`send` answers 2). Default: the library's 64 KiB. */
   readonly backlogBytesMax?: number
-  /** Synchronous: state to go on with, or the refusal that is answered instead of 101. */
-  readonly upgrade: (request: UpgradeRequest) => { accept: State } | { refuse: ErrorCode; detail: string }
+  /** State to go on with, or the refusal that is answered instead of 101. */
+  readonly upgrade: (request: UpgradeRequest) => UpgradeVerdict<State> | Promise<UpgradeVerdict<State>>
   readonly open: (socket: Socket, state: State) => void
   /** `bytes` is valid during the call only. */
   readonly message: (socket: Socket, state: State, bytes: Uint8Array, isBinary: boolean) => void

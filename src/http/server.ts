@@ -6,33 +6,26 @@
  */
 import uws from 'uwebsockets'
 import type { Clock } from '../core/clock.ts'
-import { messageOf, OperatingError } from '../core/errors.ts'
+import { OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
-import { BodyBudget, BodyCollector } from './body.ts'
-import type { HttpAnswer, HttpRequest, HttpStream, Route, SocketRoute } from './exchange.ts'
+import { BodyBudget } from './body.ts'
+import { readBody } from './body-reading.ts'
+import { BugLog } from './bug-log.ts'
+import type { HttpAnswer, HttpLimits, HttpRequest, HttpStream, Route, SocketRoute, UpgradeVerdict } from './exchange.ts'
 import { HeaderCollector } from './framing.ts'
+import { parameterNames, parametersOf } from './path-parameters.ts'
 import { PeerSocket } from './peer-socket.ts'
 import { problemAnswer, thrownAnswer } from './problem.ts'
 import { Reply } from './reply.ts'
-
-export interface HttpLimits {
-  /** Bytes of one request body, unless its route says otherwise; over it: 413. */
-  readonly bodyBytesMax: number
-  /** ms until a body must be complete; over it: 408. The library cuts a body that stalls for about 12 s by itself. */
-  readonly bodyTimeoutMs: number
-  /** Bytes of all bodies being received; over it: 503. Default 64 MiB. */
-  readonly bodiesBytesMax?: number
-  /** Bytes the reader of one stream may be behind. Default 256 KiB. */
-  readonly streamBytesMax?: number
-}
+import { checkTlsFiles, type TlsFiles } from './tls-files.ts'
 
 export interface HttpServerOptions {
   readonly log: Log
   readonly counters: Counters
   readonly clock: Clock
   readonly limits: HttpLimits
-  readonly tls: { readonly certFile: string; readonly keyFile: string } | null
+  readonly tls: TlsFiles | null
 }
 
 export interface HttpServer {
@@ -42,6 +35,14 @@ export interface HttpServer {
   socket<State>(route: SocketRoute<State>): void
   /** The port that was bound; a taken port is an error. */
   listen(host: string, port: number): Promise<number>
+  /**
+   * New connections get the certificate that the files hold now; those that stand keep theirs.
+   * @throws OperatingError config_invalid, and the old certificate stays.
+   */
+  reloadTls(): Promise<void>
+  /** What was registered: `GET /healthz`, `WS /v1/cdr`. */
+  patterns(): string[]
+  connections(): number
   /** Stop accepting, end streams, close each HTTP connection after its next answer. WebSockets stay. */
   drain(): void
   /** Close every WebSocket with 1001 (going away) and everything else at once. */
@@ -51,14 +52,12 @@ export interface HttpServer {
 }
 
 type Methods = Map<string, Route>
-/** Of the library: without it two servers share one port, and each gets half of the calls. */
+/** Without it two servers share one port, and each gets half of the calls. */
 const listenExclusivePort = 1
 
-/** The library takes listen options after the port; its type file has forgotten that. */
-type ListenExclusive = (host: string, port: number, options: number, then: (token: object | false) => void) => void
+const handshake = ['sec-websocket-key', 'sec-websocket-protocol', 'sec-websocket-extensions'] as const
 
-/** Lines of log that bugs may write in a second; hostile traffic must not fill the disk through one. */
-const bugLinesPerSecondMax = 10
+type ListenExclusive = (host: string, port: number, options: number, then: (token: object | false) => void) => void
 
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   return new Server(options)
@@ -66,19 +65,23 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 
 class Server implements HttpServer {
   readonly #options: HttpServerOptions
-  readonly #app: uws.TemplatedApp
+  /** The last one listens; earlier ones, with certificates of before, carry on what they had accepted. */
+  readonly #apps: uws.TemplatedApp[]
   readonly #budget: BodyBudget
   readonly #routes = new Map<string, Methods>()
   readonly #streams = new Set<Reply>()
   readonly #sockets = new Set<PeerSocket<unknown>>()
+  readonly #socketRoutes: { readonly pattern: string; readonly register: (app: uws.TemplatedApp) => void }[] = []
+  readonly #bugs: BugLog
   #listenToken: object | null = null
   #isDraining = false
-  #bugLines = 0
-  #bugSecond = 0
+  #connections = 0
+  #bound: { readonly host: string; readonly port: number } | null = null
 
   constructor(options: HttpServerOptions) {
     this.#options = options
-    this.#app = createApp(options.tls)
+    this.#apps = [createApp(options.tls)]
+    this.#bugs = new BugLog(options)
     this.#budget = new BodyBudget(options.limits.bodiesBytesMax ?? 67_108_864)
   }
 
@@ -88,11 +91,21 @@ class Server implements HttpServer {
     this.#routes.set(route.pattern, methods)
   }
 
-  listen(host: string, port: number): Promise<number> {
-    for (const [pattern, methods] of this.#routes) this.#register(pattern, methods)
-    this.#app.any('/*', (response, request) => this.#exchange(response, request, '/*', null))
+  async listen(host: string, port: number): Promise<number> {
+    this.#bound = { host, port: await this.#listen(this.#apps[0] as uws.TemplatedApp, host, port) }
+    return this.#bound.port
+  }
+
+  #listen(app: uws.TemplatedApp, host: string, port: number): Promise<number> {
+    // biome-ignore lint/suspicious/useIterableCallbackReturn: this filter is no array's
+    app.filter((response, change) => void this.#guard(() => this.#countConnection(response, Number(change))))
+    for (const { register } of this.#socketRoutes) register(app)
+    for (const [pattern, methods] of this.#routes) {
+      app.any(pattern, (response, request) => this.#exchange(response, request, pattern, methods))
+    }
+    app.any('/*', (response, request) => this.#exchange(response, request, '/*', null))
     return new Promise((resolve, reject) => {
-      const listen = this.#app.listen.bind(this.#app) as unknown as ListenExclusive
+      const listen = app.listen.bind(app) as unknown as ListenExclusive
       const opened = (token: object | false): void => {
         this.#listenToken = token || null
         if (token !== false) resolve(uws.us_socket_local_port(token))
@@ -102,10 +115,46 @@ class Server implements HttpServer {
     })
   }
 
+  /**
+   * The library cannot change a certificate, so another app takes over the port; between closing one listener and
+   * opening the next nothing else runs.
+   */
+  async reloadTls(): Promise<void> {
+    const { tls } = this.#options
+    if (tls === null || this.#isDraining || this.#bound === null) return
+    const next = createApp(tls)
+    if (this.#listenToken !== null) uws.us_listen_socket_close(this.#listenToken)
+    this.#listenToken = null
+    const { host, port } = this.#bound
+    await this.#listen(next, host, port)
+    this.#apps.push(next)
+  }
+
+  patterns(): string[] {
+    const routes = [...this.#routes].flatMap(([pattern, methods]) => [...methods.keys()].map((m) => `${m} ${pattern}`))
+    return [...routes, ...this.#socketRoutes.map(({ pattern }) => `WS ${pattern}`)]
+  }
+
+  connections(): number {
+    return this.#connections
+  }
+
+  /** The end of a connection that became a socket is not told here. */
+  #countConnection(response: uws.HttpResponse, change: number): void {
+    this.#connections += change
+    if (change < 0 || this.#connections <= (this.#options.limits.connectionsMax ?? 20_000)) return
+    this.#options.counters.connectionsRefused += 1
+    response.close()
+  }
+
   socket<State>(route: SocketRoute<State>): void {
+    this.#socketRoutes.push({ pattern: route.pattern, register: (app) => this.#registerSocket(app, route) })
+  }
+
+  #registerSocket<State>(app: uws.TemplatedApp, route: SocketRoute<State>): void {
     const names = parameterNames(route.pattern)
     // The library copies the fields of its user data; a class instance must be a field itself to stay one.
-    this.#app.ws<{ socket: PeerSocket<State> }>(route.pattern, {
+    app.ws<{ socket: PeerSocket<State> }>(route.pattern, {
       maxPayloadLength: route.messageBytesMax,
       idleTimeout: route.idleTimeoutSeconds,
       ...(route.backlogBytesMax === undefined ? {} : { maxBackpressure: route.backlogBytesMax }),
@@ -126,10 +175,11 @@ class Server implements HttpServer {
           const { socket } = raw.getUserData()
           route.message(socket, socket.state, new Uint8Array(message), isBinary)
         } catch (thrown) {
-          this.#bug(thrown)
+          this.#bugs.note(thrown)
         }
       },
       close: (raw, code) => {
+        this.#connections -= 1
         this.#guard(() => {
           const { socket } = raw.getUserData()
           socket.detach()
@@ -152,7 +202,7 @@ class Server implements HttpServer {
   close(): void {
     this.drain()
     for (const socket of [...this.#sockets]) this.#guard(() => socket.close(1001, 'server is going away'))
-    this.#app.close()
+    for (const app of this.#apps) app.close()
   }
 
   openSockets(): number {
@@ -161,10 +211,6 @@ class Server implements HttpServer {
 
   isDraining(): boolean {
     return this.#isDraining
-  }
-
-  #register(pattern: string, methods: Methods): void {
-    this.#app.any(pattern, (response, request) => this.#exchange(response, request, pattern, methods))
   }
 
   /** One HTTP request, from its headers to its route. `methods` null: no such path. */
@@ -188,11 +234,11 @@ class Server implements HttpServer {
         method,
         path: request.getUrl(),
         query: request.getQuery() ?? '',
-        params: parametersOf(request, parameterNames(pattern)),
+        params: parametersOf((index) => request.getParameter(index), parameterNames(pattern)),
         headers: collector.headers,
         remoteAddress: addressOf(response),
       }
-      this.#collect(response, reply, route, collector.contentLength(), (body) => ({ ...head, body }))
+      this.#collect(response, reply, route, collector.contentLength(), { ...head, body: Buffer.alloc(0) })
     }, reply)
   }
 
@@ -208,52 +254,23 @@ class Server implements HttpServer {
   }
 
   /** Reads the body within its bounds, then runs the route. */
-  #collect(
-    response: uws.HttpResponse,
-    reply: Reply,
-    route: Route,
-    announced: number,
-    request: (body: Buffer) => HttpRequest,
-  ): void {
+  #collect(response: uws.HttpResponse, reply: Reply, route: Route, announced: number, head: HttpRequest): void {
     const { limits, counters } = this.#options
-    const bytesMax = route.bodyBytesMax ?? limits.bodyBytesMax
-    const collector = new BodyCollector(bytesMax, this.#budget)
-    let timer: NodeJS.Timeout | null = null
-    const over = (): void => {
-      if (timer !== null) clearTimeout(timer)
-      collector.release()
-    }
-    const refuse = (answer: HttpAnswer): void => {
-      counters.httpBodyRefused += 1
-      over()
-      reply.send(answer, true)
-    }
-    const tooLarge = problemAnswer('body_too_large', `at most ${bytesMax} bytes`)
-    if (announced > bytesMax) {
-      refuse(tooLarge)
-      return
-    }
-    response.onData((chunk, isLast) => {
-      this.#guard(() => {
-        if (reply.isOver) return
-        const step = collector.push(chunk, isLast)
-        if (step === 'too_large') refuse(tooLarge)
-        else if (step === 'over_budget') refuse(problemAnswer('capacity_full', 'too many uploads at a time'))
-        else if (step === 'complete') {
-          const whole = request(collector.body())
-          over()
-          this.#run(route, whole, reply)
-        }
-      }, reply)
+    readBody(response, {
+      announced,
+      bytesMax: route.bodyBytesMax ?? limits.bodyBytesMax,
+      timeoutMs: limits.bodyTimeoutMs,
+      budget: this.#budget,
+      isOver: () => reply.isOver,
+      guard: (work) => this.#guard(work, reply),
+      complete: (body) => this.#run(route, { ...head, body }, reply),
+      refuse: (code, detail) => {
+        counters.httpBodyRefused += 1
+        reply.send(problemAnswer(code, detail), true)
+        route.refused?.(head, code)
+      },
+      aborted: () => this.#guard(() => this.#forget(reply)),
     })
-    if (announced === 0) return
-    response.onAborted(() => {
-      over()
-      this.#guard(() => this.#forget(reply))
-    })
-    const slow = problemAnswer('body_too_slow', `a body must be complete within ${limits.bodyTimeoutMs} ms`)
-    timer = setTimeout(() => this.#guard(() => reply.isOver || refuse(slow)), limits.bodyTimeoutMs)
-    timer.unref()
   }
 
   #run(route: Route, request: HttpRequest, reply: Reply): void {
@@ -279,7 +296,7 @@ class Server implements HttpServer {
   }
 
   #fail(reply: Reply, thrown: unknown): void {
-    if (!(thrown instanceof OperatingError)) this.#bug(thrown)
+    if (!(thrown instanceof OperatingError)) this.#bugs.note(thrown)
     const answer = thrownAnswer(thrown)
     if (answer.status >= 500) this.#options.counters.httpErrors += 1
     this.#guard(() => reply.send(answer))
@@ -305,19 +322,27 @@ class Server implements HttpServer {
       if (fault !== null) return this.#refuseFraming(reply, fault)
       if (this.#isDraining) return reply.send(problemAnswer('draining', 'the server is going away'), true)
       const { headers } = collector
-      const path = request.getUrl()
-      const query = request.getQuery() ?? ''
-      const params = parametersOf(request, names)
-      const remoteAddress = addressOf(response)
-      const verdict = route.upgrade({ path, query, params, headers, remoteAddress })
-      if ('refuse' in verdict) return reply.send(problemAnswer(verdict.refuse, verdict.detail), true)
-      const key = headers.get('sec-websocket-key') ?? ''
-      const extensions = headers.get('sec-websocket-extensions') ?? ''
-      const protocol = headers.get('sec-websocket-protocol') ?? ''
-      const socket = new PeerSocket(remoteAddress, verdict.accept)
-      // From the upgrade on the response is gone, also when a callback inside it throws.
-      reply.abort()
-      response.upgrade({ socket }, key, protocol, extensions, context)
+      const asked = {
+        path: request.getUrl(),
+        query: request.getQuery() ?? '',
+        params: parametersOf((index) => request.getParameter(index), names),
+        headers,
+        remoteAddress: addressOf(response),
+      }
+      const accept = (state: State): void => {
+        const [key = '', protocol = '', extensions = ''] = handshake.map((name) => headers.get(name))
+        const socket = new PeerSocket(asked.remoteAddress, state)
+        // From the upgrade on the response is gone, also when a callback inside it throws.
+        reply.abort()
+        response.cork(() => response.upgrade({ socket }, key, protocol, extensions, context))
+      }
+      const verdict = route.upgrade(asked)
+      if (verdict instanceof Promise) {
+        verdict.then(
+          (settled) => this.#guard(() => decideUpgrade(reply, settled, accept), reply),
+          (thrown: unknown) => this.#fail(reply, thrown),
+        )
+      } else decideUpgrade(reply, verdict, accept)
     }, reply)
   }
 
@@ -337,37 +362,28 @@ class Server implements HttpServer {
       return true
     } catch (thrown) {
       if (reply) this.#fail(reply, thrown)
-      else this.#bug(thrown)
+      else this.#bugs.note(thrown)
       return false
     }
-  }
-
-  #bug(thrown: unknown): void {
-    const { counters, log, clock } = this.#options
-    counters.httpBugs += 1
-    const second = Math.floor(clock.steadyMs() / 1000)
-    if (second !== this.#bugSecond) {
-      this.#bugSecond = second
-      this.#bugLines = 0
-    }
-    this.#bugLines += 1
-    if (this.#bugLines > bugLinesPerSecondMax) return
-    const stack = thrown instanceof Error ? thrown.stack : undefined
-    log.error('a server callback threw', { error: messageOf(thrown), stack })
   }
 }
 
 function createApp(tls: HttpServerOptions['tls']): uws.TemplatedApp {
   if (tls === null) return uws.App()
+  checkTlsFiles(tls)
   try {
     return uws.SSLApp({ cert_file_name: tls.certFile, key_file_name: tls.keyFile })
   } catch (cause) {
     // The library does not say what is wrong with them.
-    const files = `${tls.certFile} and ${tls.keyFile}`
-    throw new OperatingError('config_invalid', `server.tls: no certificate and key could be read from ${files}`, {
-      cause,
-    })
+    const detail = `server.tls: no certificate and key could be read from ${tls.certFile} and ${tls.keyFile}`
+    throw new OperatingError('config_invalid', detail, { cause })
   }
+}
+
+function decideUpgrade<State>(reply: Reply, verdict: UpgradeVerdict<State>, accept: (state: State) => void): void {
+  if (reply.isOver) return
+  if ('accept' in verdict) accept(verdict.accept)
+  else reply.send(problemAnswer(verdict.refuse, verdict.detail, verdict.headers), true)
 }
 
 function headersOf(request: uws.HttpRequest): HeaderCollector {
@@ -380,20 +396,4 @@ function headersOf(request: uws.HttpRequest): HeaderCollector {
 
 function addressOf(response: uws.HttpResponse): string {
   return Buffer.from(response.getRemoteAddressAsText()).toString('latin1')
-}
-
-function parameterNames(pattern: string): string[] {
-  return pattern.split('/').flatMap((segment) => (segment.startsWith(':') ? [segment.slice(1)] : []))
-}
-
-function parametersOf(request: uws.HttpRequest, names: readonly string[]): Record<string, string> {
-  const params: Record<string, string> = {}
-  names.forEach((name, index) => {
-    try {
-      params[name] = decodeURIComponent(request.getParameter(index))
-    } catch {
-      throw new OperatingError('bad_request', `the path's ${name} is not percent-encoded UTF-8`)
-    }
-  })
-  return params
 }

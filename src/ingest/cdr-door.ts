@@ -24,8 +24,6 @@ export interface CdrDoorOptions {
   }
   /** What to do with a call that is to be set up; from memory. */
   readonly decide: (call: { from: string; to: string; route?: string | undefined }) => object
-  /** Who may send records. @throws OperatingError */
-  readonly authorize: (request: UpgradeRequest) => void
   readonly isDraining: () => boolean
   readonly counters: Pick<Counters, 'cdrSocketsOpened' | 'cdrSocketsRefused' | 'cdrSocketsWindow' | 'cdrSocketsFull'>
   readonly log: Log
@@ -88,11 +86,11 @@ export class CdrDoor {
     return { status: 200, headers, body: JSON.stringify(answer) }
   }
 
+  /** The gate has checked who asks. */
   #upgrade(request: UpgradeRequest): { accept: CdrSocketState } | { refuse: ErrorCode; detail: string } {
-    const { authorize, counters, intake, isDraining, limits } = this.#options
+    const { counters, intake, isDraining, limits } = this.#options
     try {
       if (isDraining()) throw new OperatingError('draining', 'the server is going away')
-      authorize(request)
       if (this.#open >= limits.socketsMax) {
         throw new OperatingError('capacity_full', `at most ${limits.socketsMax} sockets for records`)
       }

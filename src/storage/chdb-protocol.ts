@@ -12,6 +12,22 @@ export interface ChdbOpenOptions {
   readonly module: string
 }
 
+/** Somebody else's query: runs in a session that the engine itself keeps read-only and within limits. */
+export interface SqlQuestion {
+  /** Without a FORMAT clause. */
+  readonly sql: string
+  readonly parameters: Readonly<Record<string, string>>
+  readonly format: string
+  readonly limits: SqlLimits
+}
+
+export interface SqlLimits {
+  readonly rowsMax: number
+  readonly answerBytesMax: number
+  readonly timeMs: number
+  readonly memoryBytesMax: number
+}
+
 export type ChdbRequest =
   | { readonly id: number; readonly op: 'open'; readonly options: ChdbOpenOptions }
   | {
@@ -28,11 +44,19 @@ export type ChdbRequest =
       readonly sql: string
       readonly parameters: Readonly<Record<string, string | number>>
     }
+  | { readonly id: number; readonly op: 'ask'; readonly question: SqlQuestion }
   | { readonly id: number; readonly op: 'command'; readonly sql: string }
   | { readonly id: number; readonly op: 'close' }
 
 export type ChdbReply =
-  | { readonly id: number; readonly ok: true /** JSONEachRow text of a query. */; readonly text: string }
+  | {
+      readonly id: number
+      readonly ok: true
+      /** JSONEachRow text of a query. */
+      readonly text: string
+      /** What was asked read-only, in its format. */
+      readonly bytes?: Uint8Array
+    }
   | {
       readonly id: number
       readonly ok: false

@@ -6,7 +6,8 @@
 import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Session } from 'chdb'
-import type { ChdbOpenOptions, ChdbReply, ChdbRequest } from './chdb-protocol.ts'
+import type { ChdbOpenOptions, ChdbReply, ChdbRequest, SqlLimits, SqlQuestion } from './chdb-protocol.ts'
+import { sqlSettings } from './store.ts'
 
 type Chdb = typeof import('chdb')
 
@@ -15,6 +16,9 @@ const niceness = 5
 const lockRetryMs = 200
 
 let session: Session | null = null
+/** For other people's queries; settings belong to a session, and this one's cannot be changed any more. */
+let readOnly: Promise<Session> | null = null
+let openFor: ((limits: SqlLimits) => Promise<Session>) | null = null
 
 class OpenFailure extends Error {
   readonly reason: 'module_missing' | 'not_opened'
@@ -38,6 +42,36 @@ async function open(options: ChdbOpenOptions): Promise<void> {
   await opened.queryAsync(`CREATE DATABASE IF NOT EXISTS ${database}`)
   await opened.queryAsync(`USE ${database}`)
   session = opened
+  openFor = (limits) => openReadOnly(chdb, options, limits)
+}
+
+async function openReadOnly(chdb: Chdb, options: ChdbOpenOptions, limits: SqlLimits): Promise<Session> {
+  const opened = new chdb.Session(options.path, { connectionArgs: options.connectionArgs })
+  await opened.queryAsync(`USE \`${options.database}\``)
+  for (const [name, value] of Object.entries(sqlSettings(limits))) await opened.queryAsync(`SET ${name} = '${value}'`)
+  return opened
+}
+
+/** TOO_MANY_ROWS_OR_BYTES */
+function answerTooLong(bytesMax: number): Error {
+  return Object.assign(new Error(`Limit for result exceeded, max bytes: ${bytesMax}`), { clickhouseCode: 396 })
+}
+
+async function ask({ sql, parameters, format, limits }: SqlQuestion): Promise<Uint8Array> {
+  if (openFor === null) throw new OpenFailure('not_opened', new Error('the engine is not open'))
+  readOnly ??= openFor(limits)
+  const asked = await readOnly.catch((thrown: unknown) => {
+    readOnly = null
+    throw thrown
+  })
+  const bound = Object.keys(parameters).length > 0
+  const result = bound
+    ? await asked.queryBindAsync(sql, parameters, { format })
+    : await asked.queryAsync(sql, { format })
+  const bytes = result.bytes()
+  // The engine counts a constant once, however many rows it is written out in.
+  if (bytes.length > limits.answerBytesMax) throw answerTooLong(limits.answerBytesMax)
+  return Buffer.from(bytes)
 }
 
 /** A process that was killed a moment ago may still hold the lock (ClickHouse code 76, said on stderr only). */
@@ -53,12 +87,14 @@ async function openSession(chdb: Chdb, options: ChdbOpenOptions): Promise<Sessio
   }
 }
 
-async function answer(request: ChdbRequest): Promise<string> {
+async function answer(request: Exclude<ChdbRequest, { op: 'ask' }>): Promise<string> {
   if (request.op === 'open') {
     await open(request.options)
     return ''
   }
   if (request.op === 'close') {
+    ;(await readOnly?.catch(() => null))?.close()
+    readOnly = null
     session?.close()
     session = null
     return ''
@@ -98,7 +134,8 @@ function send(reply: ChdbReply): void {
 
 async function serve(request: ChdbRequest): Promise<void> {
   try {
-    send({ id: request.id, ok: true, text: await answer(request) })
+    if (request.op === 'ask') send({ id: request.id, ok: true, text: '', bytes: await ask(request.question) })
+    else send({ id: request.id, ok: true, text: await answer(request) })
   } catch (thrown) {
     send(failure(request.id, thrown))
   }

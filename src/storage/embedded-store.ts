@@ -11,8 +11,8 @@ import { fileURLToPath } from 'node:url'
 import { OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
-import type { ChdbOpenOptions, ChdbReply, ChdbRequest } from './chdb-protocol.ts'
-import { engineSettings, insertError, queryError, type Store, StoreError } from './store.ts'
+import type { ChdbOpenOptions, ChdbReply, ChdbRequest, SqlQuestion } from './chdb-protocol.ts'
+import { engineSettings, insertError, queryError, type SqlStore, type Store, StoreError } from './store.ts'
 
 export interface EmbeddedStoreOptions {
   readonly dataDir: string
@@ -30,7 +30,7 @@ export interface EmbeddedStoreOptions {
 type RequestBody = ChdbRequest extends infer R ? (R extends ChdbRequest ? Omit<R, 'id'> : never) : never
 
 interface Pending {
-  readonly resolve: (text: string) => void
+  readonly resolve: (answer: ChdbReply & { ok: true }) => void
   readonly reject: (error: StoreError | OperatingError) => void
   readonly op: ChdbRequest['op']
   readonly timer: NodeJS.Timeout
@@ -42,7 +42,7 @@ const restartDelayMsMax = 5000
 const closeWaitMs = 3000
 const stderrBytesKept = 2000
 
-export class EmbeddedStore implements Store {
+export class EmbeddedStore implements Store, SqlStore {
   readonly #options: EmbeddedStoreOptions
   readonly #pending = new Map<number, Pending>()
   #child: ChildProcess | null = null
@@ -91,9 +91,17 @@ export class EmbeddedStore implements Store {
   }
 
   async query(sql: string, parameters: Record<string, string | number>): Promise<Record<string, unknown>[]> {
-    const text = await this.#request({ op: 'query', sql, parameters })
+    const { text } = await this.#request({ op: 'query', sql, parameters })
     const lines = text.split('\n').filter((line) => line !== '')
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+  }
+
+  /** The engine's own limit must come first: a request without an answer costs the child its life. */
+  async ask(question: SqlQuestion): Promise<Uint8Array> {
+    const timeMs = Math.min(question.limits.timeMs, this.#options.requestTimeoutMs * 0.5)
+    const limits = { ...question.limits, timeMs }
+    const { bytes } = await this.#request({ op: 'ask', question: { ...question, limits } })
+    return bytes ?? new Uint8Array()
   }
 
   async command(sql: string): Promise<void> {
@@ -164,7 +172,7 @@ export class EmbeddedStore implements Store {
     this.#hasRun = true
   }
 
-  #request(body: RequestBody, timeoutMs = this.#options.requestTimeoutMs): Promise<string> {
+  #request(body: RequestBody, timeoutMs = this.#options.requestTimeoutMs): Promise<ChdbReply & { ok: true }> {
     const child = this.#child
     if (child === null || !child.connected || (!this.#up && body.op !== 'open' && body.op !== 'close')) {
       return Promise.reject(
@@ -188,7 +196,7 @@ export class EmbeddedStore implements Store {
     this.#pending.delete(reply.id)
     clearTimeout(pending.timer)
     if (reply.ok && pending.op !== 'open') this.#restartDelayMs = restartDelayMsMin
-    if (reply.ok) pending.resolve(reply.text)
+    if (reply.ok) pending.resolve(reply)
     else pending.reject(this.#errorOf(reply, pending.op))
   }
 

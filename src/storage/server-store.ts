@@ -6,7 +6,17 @@
 import { Readable } from 'node:stream'
 import { ClickHouseError, type ClickHouseSettings, createClient, drainStream } from '@clickhouse/client'
 import { messageOf } from '../core/errors.ts'
-import { engineSettings, insertError, queryError, quotedName, type Store, type StoreError } from './store.ts'
+import type { SqlQuestion } from './chdb-protocol.ts'
+import {
+  engineSettings,
+  insertError,
+  queryError,
+  quotedName,
+  type SqlStore,
+  type Store,
+  type StoreError,
+  sqlSettings,
+} from './store.ts'
 
 export interface ServerStoreOptions {
   readonly url: string
@@ -22,7 +32,7 @@ type Client = ReturnType<typeof createClient>
 const idleSocketMs = 2000
 const connectionsMax = 8
 
-export class ServerStore implements Store {
+export class ServerStore implements Store, SqlStore {
   readonly #options: ServerStoreOptions
   readonly #client: Client
   #up = false
@@ -63,6 +73,19 @@ export class ServerStore implements Store {
     return await this.#guard(queryError, async () => {
       const result = await this.#client.query({ query: sql, query_params: parameters, format: 'JSONEachRow' })
       return await result.json<Record<string, unknown>>()
+    })
+  }
+
+  async ask({ sql, parameters, format, limits }: SqlQuestion): Promise<Uint8Array> {
+    return await this.#guard(queryError, async () => {
+      const { stream } = await this.#client.exec({
+        query: `${sql}\nFORMAT ${format}`,
+        query_params: parameters,
+        clickhouse_settings: sqlSettings(limits) as ClickHouseSettings,
+      })
+      const chunks: Buffer[] = []
+      for await (const chunk of stream) chunks.push(chunk as Buffer)
+      return Buffer.concat(chunks)
     })
   }
 

@@ -5,6 +5,7 @@
  * "nan". Also the map from ClickHouse's error numbers to our codes. Main thread.
  */
 import { type ErrorCode, OperatingError } from '../core/errors.ts'
+import type { SqlLimits, SqlQuestion } from './chdb-protocol.ts'
 
 export interface Store {
   /** Resolves once queries are answered and the database exists. @throws OperatingError */
@@ -17,6 +18,27 @@ export interface Store {
   query(sql: string, parameters: Record<string, string | number>): Promise<Record<string, unknown>[]>
   command(sql: string): Promise<void>
   close(): Promise<void>
+}
+
+/** Answers other people's queries: read-only, within limits, both enforced by the engine. */
+export interface SqlStore {
+  /** @throws StoreError with the engine's code */
+  ask(question: SqlQuestion): Promise<Uint8Array>
+}
+
+/** Settings of such a query. `readonly` comes last: after it none can be changed, also not by a SETTINGS clause. */
+export function sqlSettings(limits: SqlLimits): Record<string, string> {
+  return {
+    max_threads: '1',
+    max_result_rows: String(limits.rowsMax),
+    max_result_bytes: String(limits.answerBytesMax),
+    result_overflow_mode: 'throw',
+    max_execution_time: String(limits.timeMs / 1000),
+    timeout_overflow_mode: 'throw',
+    max_memory_usage: String(limits.memoryBytesMax),
+    max_temporary_data_on_disk_size_for_query: '1',
+    readonly: '1',
+  }
 }
 
 /**

@@ -93,6 +93,10 @@ export const tables = {
     result: 'Word',
     remote: 'String',
     detail: 'String',
+    chain: 'Word',
+    seq: 'UInt64',
+    prev_hash: 'String',
+    hash: 'String',
   },
   cases: {
     id: 'String',

@@ -119,4 +119,67 @@ describe('api keys', () => {
     const ratio = median(batches.wrong) / median(batches.unknown)
     assert.ok(ratio > 0.7 && ratio < 1.4, `ratio ${ratio}`)
   })
+
+  it('end at their time', () => {
+    const { keys, clock } = house()
+    const { id, key } = keys.create('viewer', 'guest', { expiresAt: '2026-01-01T01:00:00.000Z' })
+    clock.advance(3_599_999)
+    assert.equal(keys.verify(key)?.id, id)
+    clock.advance(1)
+    assert.equal(keys.verify(key), undefined)
+    assert.equal(keys.stands(id), false)
+    assert.throws(() => keys.create('viewer', 'late', { expiresAt: '2026-01-01T00:00:00.000Z' }), /in the future/)
+  })
+
+  it('carry scopes, and those made before there were any carry none', () => {
+    const { keys, dataDir, clock } = house()
+    const { key } = keys.create('viewer', 'analyst', { scopes: ['sql'] })
+    assert.deepEqual(keys.verify(key)?.scopes, ['sql'])
+    const path = join(dataDir, 'keys.json')
+    const file = JSON.parse(readFileSync(path, 'utf8'))
+    for (const record of file.keys) {
+      delete record.scopes
+      delete record.expiresAt
+    }
+    writeFileSync(path, JSON.stringify(file))
+    clock.advance(1000)
+    assert.deepEqual([keys.verify(key)?.scopes, keys.list()[0]?.expiresAt], [[], null])
+  })
+
+  it('say when they were used last, a minute late on disk', () => {
+    const { keys, dataDir, clock } = house()
+    const { key } = keys.create('viewer', 'screen')
+    assert.equal(keys.list()[0]?.lastUsedAt, null)
+    keys.verify(key)
+    clock.advance(30_000)
+    keys.verify(key)
+    const beside = new ApiKeys({ dataDir, clock, random: randomBytes })
+    assert.equal(keys.list()[0]?.lastUsedAt, '2026-01-01T00:00:30.000Z')
+    assert.equal(beside.list()[0]?.lastUsedAt, '2026-01-01T00:00:00.000Z')
+    keys.writeUsed()
+    assert.equal(beside.list()[0]?.lastUsedAt, '2026-01-01T00:00:30.000Z')
+  })
+
+  it('tell a known id from an unknown one by no difference in time', () => {
+    const { keys } = house()
+    const { id } = keys.create('viewer', 'target')
+    const wrong = 'A'.repeat(43)
+    const asked = { known: `vf_${id}_${wrong}`, unknown: `vf_${'0'.repeat(12)}_${wrong}` }
+    const took = (key: string): bigint => {
+      const since = process.hrtime.bigint()
+      for (let n = 0; n < 20; n++) keys.verify(key)
+      return process.hrtime.bigint() - since
+    }
+    for (let n = 0; n < 200; n++) took(asked.known) + took(asked.unknown)
+    // Pairs, each order as often: noise of the machine falls on both alike.
+    let knownSlower = 0
+    const pairs = 2000
+    for (let n = 0; n < pairs; n++) {
+      const first = n % 2 === 0 ? took(asked.known) : took(asked.unknown)
+      const second = n % 2 === 0 ? took(asked.unknown) : took(asked.known)
+      if (n % 2 === 0 ? first > second : second > first) knownSlower += 1
+    }
+    const share = knownSlower / pairs
+    assert.ok(share > 0.35 && share < 0.65, `a known id was slower in ${(share * 100).toFixed(1)} % of the pairs`)
+  })
 })

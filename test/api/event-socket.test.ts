@@ -5,7 +5,6 @@ import { connect } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ClientOptions, WebSocket } from 'ws'
-import { eventSocketRoute } from '../../src/api/event-socket.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { silentLog } from '../../src/core/log.ts'
 import { createHttpServer } from '../../src/http/server.ts'
@@ -21,13 +20,11 @@ const first = Date.UTC(2026, 0, 1) * 1000
 
 async function house(options: Parameters<typeof fakeApi>[0] = {}) {
   const api = fakeApi(options)
-  const { counters, routes, subscribers, authenticator } = api
+  const { counters, routes, sockets } = api
   const limits = { bodyBytesMax: 4096, bodyTimeoutMs: 5000 }
   const server = createHttpServer({ log: silentLog, counters, clock: systemClock, limits, tls: null })
   endings.push(() => server.close())
-  const authorize = (request: Parameters<typeof authenticator.authorize>[0]): void =>
-    void authenticator.authorize(request, 'viewer')
-  server.socket(eventSocketRoute({ subscribers, authorize, publicUrl: 'https://voice.example.com' }))
+  for (const socket of sockets) server.socket(socket)
   for (const route of routes) server.route(route)
   const port = await server.listen('127.0.0.1', 0)
   return { ...api, port }

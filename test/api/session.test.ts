@@ -60,14 +60,23 @@ describe('sign-in', () => {
         ['session.open', 'ok', 'POST /v1/session', 'viewer', '192.0.2.7'],
         ['access.denied', 'unauthenticated', 'POST /v1/session', '', '192.0.2.7'],
         ['access.denied', 'forbidden', 'GET /v1/calls', 'ingest', '192.0.2.7'],
+        ['access.denied', 'unauthenticated', 'GET /v1/calls', '', '192.0.2.7'],
       ],
     )
     assert.ok(!JSON.stringify(api.rows).includes('vf_'))
   })
 
-  it('stops writing audit rows for an address that keeps failing', async () => {
+  it('tells an address that keeps failing once a minute, and how often it did', async () => {
     const api = fakeApi()
     for (let n = 0; n < 40; n++) await askJson(api.routes, signIn('vf_wrong'))
-    assert.equal(api.rows.length, 10)
+    assert.deepEqual(
+      api.rows.map(({ result }) => result),
+      ['unauthenticated', 'too_many_requests'],
+    )
+    api.audit.sweep(true)
+    assert.deepEqual(
+      api.rows.slice(2).map(({ detail }) => detail.split(' since')[0]),
+      ['9 more', '29 more'],
+    )
   })
 })

@@ -67,3 +67,14 @@ test('an unknown role is bad usage, an unknown id a failure', () => {
     )
   })
 })
+
+test('a key may end by itself and may hold scopes; a time that is none, or gone, is bad usage', () => {
+  withKeys((context) => {
+    assert.equal(createKey(context, { role: 'viewer', name: 'bi', scope: ['sql'], expires: '2999-01-01' }), 0)
+    assert.deepEqual(context.verify(context.terminal.out.pop() ?? '')?.scopes, ['sql'])
+    listKeys(context)
+    assert.match(context.terminal.out.join('\n'), /viewer\+sql\s+bi\s+\S+\s+2999-01-01T00:00:00.000Z/)
+    assert.equal(createKey(context, { role: 'viewer', name: 'bi', expires: 'soon' }), 2)
+    assert.equal(createKey(context, { role: 'viewer', name: 'bi', expires: '2001-01-01' }), 2)
+  })
+})

@@ -101,4 +101,27 @@ describe('the configuration', () => {
   it('reports a file that is not there', () => {
     assert.throws(() => loadConfig({ file: '/nowhere/voicefw.yaml', env: {} }), /nowhere.*ENOENT/s)
   })
+
+  it('take one source of keys for tokens, and HMAC with a secret alone', () => {
+    const problemsOf = (jwt: object): string => {
+      try {
+        const all = { issuer: 'https://id.example.com/', audience: 'voicefw', ...jwt }
+        loadConfig({ env: { VOICEFW__AUTH__JWT: JSON.stringify(all) } })
+        return ''
+      } catch (thrown) {
+        return (thrown as Error).message
+      }
+    }
+    const secret = 'x'.repeat(32)
+    assert.equal(problemsOf({ algorithms: ['RS256'], jwksFile: 'keys.json' }), '')
+    assert.equal(problemsOf({ algorithms: ['HS256'], secret }), '')
+    assert.match(problemsOf({ algorithms: ['HS256'], jwksFile: 'keys.json' }), /HS\* go with secret alone/)
+    assert.match(problemsOf({ algorithms: ['RS256'], secret }), /HS\* go with secret alone/)
+    assert.match(problemsOf({ algorithms: ['RS256', 'HS256'], jwksFile: 'k' }), /HS\* go with secret alone/)
+    assert.match(problemsOf({ algorithms: ['RS256'] }), /exactly one of jwksFile, jwksUrl and secret; 0 are set/)
+    assert.match(problemsOf({ algorithms: ['none'], jwksFile: 'k' }), /auth\.jwt\.algorithms/)
+    const short = problemsOf({ algorithms: ['HS256'], secret: 'too short a secret' })
+    assert.match(short, /auth\.jwt\.secret/)
+    assert.ok(!short.includes('too short a secret'))
+  })
 })

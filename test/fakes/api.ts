@@ -2,18 +2,23 @@
 import { CallActionsResource } from '../../src/api/actions.ts'
 import { Analytics } from '../../src/api/analytics.ts'
 import { Audit, type AuditRow } from '../../src/api/audit.ts'
+import { AuditLog } from '../../src/api/audit-log.ts'
 import { Calls } from '../../src/api/calls.ts'
 import { DetectionResource, type DetectionResourceOptions } from '../../src/api/detections.ts'
 import { EventSubscribers } from '../../src/api/event-subscribers.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
+import { KeysResource } from '../../src/api/keys.ts'
 import { Notifications, type NotificationsView } from '../../src/api/notifications.ts'
 import { Page } from '../../src/api/page.ts'
 import { apiRoutes } from '../../src/api/routes.ts'
 import { SessionResource } from '../../src/api/session.ts'
 import { OperatingError } from '../../src/core/errors.ts'
 import { projectRoot } from '../../src/core/project.ts'
+import type { SocketRoute } from '../../src/http/exchange.ts'
+import type { CdrSocketState } from '../../src/ingest/cdr-door.ts'
 import { EventBus } from '../../src/notify/event-bus.ts'
+import type { AuditFilter, AuditRecord } from '../../src/storage/audit-rows.ts'
 import { FakeCallPolicy, FakeLiveCalls, FakePastCalls } from './calls.ts'
 import { fakeFraud } from './fraud.ts'
 import { house } from './people.ts'
@@ -52,9 +57,38 @@ const noNotifications: NotificationsView = {
   },
 }
 
+/** Audit rows as they lie in the table. */
+class FakeTrail {
+  readonly head = { chain: 'test-0', seq: 0, hash: '' }
+  readonly records: AuditRecord[] = []
+
+  async page(filter: AuditFilter): Promise<AuditRecord[]> {
+    return this.records.slice(0, filter.limit)
+  }
+}
+
+const cdrState = (): CdrSocketState => ({
+  source: 'canonical',
+  unackedMessages: 0,
+  unackedBytes: 0,
+  answered: Promise.resolve(),
+  isOver: false,
+})
+
+/** Says back what it is sent. */
+const cdrSocket: SocketRoute<CdrSocketState> = {
+  pattern: '/v1/cdr',
+  messageBytesMax: 1000,
+  idleTimeoutSeconds: 60,
+  upgrade: () => ({ accept: cdrState() }),
+  open: () => {},
+  message: (socket, _state, bytes) => void socket.send(Buffer.from(bytes).toString()),
+  close: () => {},
+}
+
 export function fakeApi(options: ApiOptions = {}) {
   const people = house()
-  const { clock, counters, authenticator, sessions } = people
+  const { clock, counters, authenticator, sessions, origins } = people
   const rows: AuditRow[] = []
   const audit = new Audit({ write: (row) => rows.push(row), clock })
   const live = new FakeLiveCalls()
@@ -65,11 +99,13 @@ export function fakeApi(options: ApiOptions = {}) {
   const events = new Events(subscribers)
   const checks: Record<string, Check> = { ...options.checks }
   const fraud = fakeFraud(clock)
-  const routes = apiRoutes({
-    authenticator,
-    audit,
+  const trail = new FakeTrail()
+  const { routes, sockets } = apiRoutes({
+    ...{ version: '0.1.0', authenticator, audit, origins, counters, events, subscribers },
+    limits: { socketsPerKey: 3, socketsPerAddress: 5 },
+    keys: new KeysResource({ keys: people.keys, audit, audited: async () => {} }),
+    auditLog: new AuditLog({ rows: trail, head: async () => trail.head, audit, clock }),
     detections: new DetectionResource({ ...(options.detections ?? noDetections), audit }),
-    events,
     calls: new Calls({ live, past, policy, storageBatch: options.storageBatch ?? 250 }),
     actions: new CallActionsResource({ policy, audit, clock }),
     health: new Health({
@@ -89,10 +125,12 @@ export function fakeApi(options: ApiOptions = {}) {
       fraud: { report: async () => ({ points: [], kinds: [] }) },
     }),
     fraud: fraud.parts(audit),
-    cdr: { bodyBytesMax: 1000, post: async () => ({ status: 200, body: '{}' }) },
+    cdr: { bodyBytesMax: 1000, route: cdrSocket, post: async () => ({ status: 200, body: '{}' }) },
+    sql: null,
     metricsPublic: options.metricsPublic ?? true,
   })
   const { key } = people.keys.create('viewer', 'screen')
   const header = { authorization: `Bearer ${key}` }
-  return { ...people, rows, fraud, live, past, policy, bus, subscribers, checks, routes, key, header }
+  const served = { routes, sockets, trail, key, header }
+  return { ...people, audit, rows, fraud, live, past, policy, bus, events, subscribers, checks, ...served }
 }

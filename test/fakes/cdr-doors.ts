@@ -9,7 +9,6 @@ import WebSocket from 'ws'
 import { loadConfig } from '../../src/config/load.ts'
 import type { CdrDoorsConfig } from '../../src/config/schema.ts'
 import { type Clock, systemClock } from '../../src/core/clock.ts'
-import { OperatingError } from '../../src/core/errors.ts'
 import { silentLog } from '../../src/core/log.ts'
 import { type Counters, zeroCounters } from '../../src/core/metrics.ts'
 import { createHttpServer, type HttpServer } from '../../src/http/server.ts'
@@ -105,19 +104,20 @@ async function serve(
   const door = new CdrDoor({
     intake,
     limits: config,
-    authorize: (request) => assertKey(request.headers.get('authorization')),
     decide: () => ({ action: 'allow' }),
     isDraining: () => server.isDraining(),
     counters,
     log: silentLog,
   })
   server.route({ method: 'POST', pattern: '/v1/cdr', answer: (request) => door.post(request) })
-  server.socket(door.route)
+  server.socket({
+    ...door.route,
+    upgrade: (request) => {
+      const isKnown = request.headers.get('authorization') === 'Bearer key'
+      return isKnown ? door.route.upgrade(request) : { refuse: 'unauthenticated', detail: 'no key' }
+    },
+  })
   return { server, port: await server.listen('127.0.0.1', 0) }
-}
-
-function assertKey(authorization: string | undefined): void {
-  if (authorization !== 'Bearer key') throw new OperatingError('unauthenticated', 'no key')
 }
 
 function faulty(log: DurableLog, disk: { delayMs: number; refuses: boolean }): DurableLog {

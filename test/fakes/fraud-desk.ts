@@ -115,9 +115,9 @@ function overSpan(query: URLSearchParams): { from: string; to: string; stepSecon
 export function withDesk(api: ReturnType<typeof fakeApi>, desk: FraudDesk): Route[] {
   const guarded =
     (role: Role, answer: (request: HttpRequest, actor: string) => object) =>
-    (request: HttpRequest): HttpAnswer => {
+    async (request: HttpRequest): Promise<HttpAnswer> => {
       try {
-        const identity = api.authenticator.authenticate(request)
+        const identity = await api.authenticator.identify(request)
         api.authenticator.require(identity, role)
         const headers = { 'Content-Type': 'application/json' }
         return { status: 200, headers, body: JSON.stringify(answer(request, identity.actor)) }

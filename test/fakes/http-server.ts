@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../src/core/clock.ts'
 import { silentLog } from '../../src/core/log.ts'
 import { type Counters, zeroCounters } from '../../src/core/metrics.ts'
-import type { Route, SocketRoute } from '../../src/http/exchange.ts'
-import { createHttpServer, type HttpLimits, type HttpServer } from '../../src/http/server.ts'
+import type { HttpLimits, Route, SocketRoute } from '../../src/http/exchange.ts'
+import { createHttpServer, type HttpServer } from '../../src/http/server.ts'
 
 let running: HttpServer[] = []
 

@@ -6,7 +6,11 @@ import { join } from 'node:path'
 import { ApiKeys } from '../../src/access/api-keys.ts'
 import { Authenticator } from '../../src/access/authenticate.ts'
 import { FailureThrottle, failureThrottleDefaults } from '../../src/access/failure-throttle.ts'
+import { JwtVerifier } from '../../src/access/jwt.ts'
+import { Origins } from '../../src/access/origins.ts'
+import { RateLimits } from '../../src/access/rate-limits.ts'
 import { Sessions } from '../../src/access/sessions.ts'
+import type { JwtConfig, LimitsConfig } from '../../src/config/schema.ts'
 import { ManualClock } from '../../src/core/clock.ts'
 import { zeroCounters } from '../../src/core/metrics.ts'
 import type { HttpAnswer, HttpRequest, HttpStream, Route } from '../../src/http/exchange.ts'
@@ -26,8 +30,15 @@ export function request(target: string, over: Partial<HttpRequest> & { header?: 
   return made
 }
 
+type Limits = Pick<LimitsConfig, 'perKey' | 'perIngestKey' | 'perAddress'>
+
+const much = { requests: 100_000, windowS: 1 }
+const generous: Limits = { perKey: much, perIngestKey: much, perAddress: much }
+
 /** Everything that decides who may do what, over a fresh data directory. */
-export function house(over: { secure?: boolean; sessionsMax?: number; clock?: ManualClock } = {}) {
+export function house(
+  over: { secure?: boolean; sessionsMax?: number; clock?: ManualClock; limits?: Limits; jwt?: JwtConfig } = {},
+) {
   const clock = over.clock ?? new ManualClock()
   const counters = zeroCounters()
   const dataDir = join(mkdtempSync(join(tmpdir(), 'voicefw-keys-')), 'data')
@@ -42,8 +53,11 @@ export function house(over: { secure?: boolean; sessionsMax?: number; clock?: Ma
     counters,
   })
   const throttle = new FailureThrottle({ ...failureThrottleDefaults, clock })
-  const authenticator = new Authenticator({ keys, sessions, throttle, counters })
-  return { clock, counters, dataDir, keys, sessions, throttle, authenticator }
+  const limits = new RateLimits({ limits: over.limits ?? generous, counters })
+  const origins = new Origins({ publicUrl: 'https://voice.example.com', browserOrigins: [] })
+  const jwt = over.jwt === undefined ? null : new JwtVerifier(over.jwt, clock)
+  const authenticator = new Authenticator({ keys, sessions, throttle, limits, origins, jwt, counters })
+  return { clock, counters, dataDir, keys, sessions, throttle, origins, authenticator }
 }
 
 /** Finds the route as the server would and asks it. */

@@ -11,6 +11,7 @@ export function auditRow(subject: string): readonly unknown[] {
     result: 'ok',
     remote: '',
     detail: '',
+    ...{ chain: '', seq: 0, prev_hash: '', hash: '' },
   })
 }
 

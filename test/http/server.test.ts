@@ -12,6 +12,7 @@ import { zeroCounters } from '../../src/core/metrics.ts'
 import type { Route, SocketRoute } from '../../src/http/exchange.ts'
 import { createHttpServer } from '../../src/http/server.ts'
 import { closeServers, startServer } from '../fakes/http-server.ts'
+import { until } from '../fakes/until.ts'
 
 afterEach(closeServers)
 
@@ -185,4 +186,60 @@ it('a certificate that cannot be read is a problem of the configuration', () => 
     () => createHttpServer({ log: silentLog, counters: zeroCounters(), clock: systemClock, limits, tls }),
     /server\.tls: .*\/nowhere\/cert\.pem/,
   )
+})
+
+it('connections over the limit are closed at once, sockets count, and each that goes makes room', async () => {
+  const { port, server, counters } = await startServer([echo], [echoSocket], { connectionsMax: 3 })
+  const { client } = await open(port)
+  const others = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')]
+  await Promise.all(others.map((socket) => once(socket, 'connect')))
+  await until(() => server.connections() === 3)
+  const refused = connect(port, '127.0.0.1')
+  refused.on('error', () => {})
+  await once(refused, 'close')
+  assert.equal(counters.connectionsRefused, 1)
+  client.close()
+  await once(client, 'close')
+  for (const socket of others) socket.destroy()
+  await until(() => server.connections() === 0)
+  const again = await open(port)
+  assert.deepEqual(again.received.length > 0 || (await once(again.client, 'message')).length > 0, true)
+  again.client.terminate()
+})
+
+it('a socket whose upgrade is decided later opens, is refused, or is gone by then', async () => {
+  const later: SocketRoute<string> = {
+    ...echoSocket,
+    upgrade: async (asked) => {
+      await sleep(20)
+      return echoSocket.upgrade(asked)
+    },
+  }
+  const { port, server, counters } = await startServer([], [later])
+  const { client, received } = await open(port)
+  await until(() => received.length > 0)
+  assert.deepEqual(received, ['hello state of ann'])
+  client.terminate()
+  await assert.rejects(open(port, 'bad'), /403/)
+  const gone = connect(port, '127.0.0.1', () => {
+    const head = ['GET /ws/ann HTTP/1.1', 'Host: a', 'X-Key: good', 'Upgrade: websocket', 'Connection: Upgrade']
+    gone.write(
+      `${[...head, 'Sec-WebSocket-Version: 13', `Sec-WebSocket-Key: ${'A'.repeat(22)}==`].join('\r\n')}\r\n\r\n`,
+    )
+    setTimeout(() => gone.destroy(), 5)
+  })
+  await sleep(80)
+  assert.deepEqual([server.openSockets(), counters.httpBugs], [0, 0])
+})
+
+it('a route is told of a body that was refused before it', async () => {
+  const told: string[] = []
+  const small: Route = {
+    ...echo,
+    bodyBytesMax: 10,
+    refused: ({ method, path }, code) => void told.push(`${method} ${path} ${code}`),
+  }
+  const { url } = await startServer([small])
+  assert.equal((await fetch(`${url}/echo`, { method: 'POST', body: 'x'.repeat(11) })).status, 413)
+  assert.deepEqual(told, ['POST /echo body_too_large'])
 })

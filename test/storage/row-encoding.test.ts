@@ -67,8 +67,12 @@ describe('row encoding', () => {
       detail: 'd',
       subject: 's',
       result: 'ok',
+      hash: 'h',
+      seq: 7,
+      chain: 'c',
+      prev_hash: 'p',
     })
-    assert.deepEqual(row, [0, 'a', 'admin', 'x', 's', 'ok', 'r', 'd'])
+    assert.deepEqual(row, [0, 'a', 'admin', 'x', 's', 'ok', 'r', 'd', 'c', 7, 'p', 'h'])
   })
 })
 

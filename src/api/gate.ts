@@ -1,0 +1,115 @@
+/**
+ * The gate in front of every route and socket: how often, who, which role, where from, and whether the request has the
+ * declared shape; only then the route is asked. A refusal is a problem document and leaves an audit row. Main thread.
+ */
+import { AccessRefused, type Authenticator, type Identity } from '../access/authenticate.ts'
+import type { Origins } from '../access/origins.ts'
+import { OperatingError } from '../core/errors.ts'
+import type { Counters } from '../core/metrics.ts'
+import type { HttpAnswer, HttpRequest, HttpStream, Route, SocketRoute, UpgradeRequest } from '../http/exchange.ts'
+import type { Audit, AuditedRequest } from './audit.ts'
+import { checkedQuery, jsonBody, optionalJsonBody } from './checked-request.ts'
+import { problemOf } from './problem.ts'
+import type { Answer, ApiRoute, ApiSocket } from './route-table.ts'
+import { SocketSeats } from './socket-seats.ts'
+
+export interface GateOptions {
+  readonly authenticator: Authenticator
+  readonly audit: Audit
+  readonly origins: Origins
+  readonly limits: { readonly socketsPerKey: number; readonly socketsPerAddress: number }
+  readonly counters: Pick<Counters, 'socketsRefusedOrigin' | 'socketsRefusedLimit'>
+}
+
+/** What a request did wrong by itself; worth a row in the audit like a wrong credential. */
+const refusedCodes: readonly string[] = [
+  'bad_request',
+  'body_too_large',
+  'body_too_slow',
+  'media_type_unsupported',
+  'source_unknown',
+]
+
+export class Gate {
+  readonly #options: GateOptions
+  readonly #seats: SocketSeats
+
+  constructor(options: GateOptions) {
+    this.#options = options
+    this.#seats = new SocketSeats(options.limits, options.counters)
+  }
+
+  route(declared: ApiRoute): Route {
+    const { method, pattern, bodyBytesMax } = declared
+    return {
+      method,
+      pattern,
+      ...(bodyBytesMax === undefined ? {} : { bodyBytesMax }),
+      answer: (request) => this.#answer(declared, request),
+      refused: (request, code) => this.#refused(request, null, new OperatingError(code, '')),
+    }
+  }
+
+  /** The socket behind the gate. What is declared and what is served are one. */
+  socket(declared: ApiSocket): SocketRoute<unknown> {
+    return this.#seats.counted(declared.route, (request) => this.#mayOpen(declared, request))
+  }
+
+  async #answer(declared: ApiRoute, request: HttpRequest): Promise<HttpAnswer | HttpStream> {
+    let identity: Identity | null = null
+    try {
+      if (declared.role === 'anyone') {
+        await this.#options.authenticator.letPass(request.remoteAddress)
+        checkShape(declared, request)
+        return await declared.answer(request)
+      }
+      identity = await this.#options.authenticator.identify(request)
+      this.#options.authenticator.require(identity, declared.role)
+      if (declared.scope !== undefined) this.#options.authenticator.requireScope(identity, declared.scope)
+      checkShape(declared, request)
+      const answer: Awaited<Answer> = await declared.answer(request, identity)
+      if (declared.showsNumbers) {
+        this.#options.audit.noteOften(request, identity, { action: 'numbers.read', result: 'ok' })
+      }
+      return answer
+    } catch (thrown) {
+      this.#refused(request, identity, thrown)
+      return problemOf(thrown)
+    }
+  }
+
+  async #mayOpen(declared: ApiSocket, request: UpgradeRequest): Promise<Identity> {
+    let identity: Identity | null = null
+    try {
+      if (!this.#options.origins.permits(request.headers)) {
+        this.#options.counters.socketsRefusedOrigin += 1
+        throw new AccessRefused('forbidden', 'pages of this origin may not open sockets here', { wrong: true })
+      }
+      identity = await this.#options.authenticator.identify(request)
+      this.#options.authenticator.require(identity, declared.role)
+      if (declared.query !== undefined) checkedQuery(declared.query, request.query)
+      return identity
+    } catch (thrown) {
+      this.#refused(request, identity, thrown)
+      throw thrown
+    }
+  }
+
+  #refused(request: AuditedRequest, identity: Identity | null, thrown: unknown): void {
+    if (!(thrown instanceof OperatingError)) return
+    const isAccess = thrown instanceof AccessRefused
+    if (!isAccess && !refusedCodes.includes(thrown.code)) return
+    const who = identity ?? (isAccess ? thrown.identity : null)
+    const action = isAccess ? 'access.denied' : 'request.refused'
+    // What a request held may be a phone number, so only our own words on access are told.
+    const detail = isAccess ? thrown.message : ''
+    this.#options.audit.noteOften(request, who, { action, result: thrown.code, detail })
+  }
+}
+
+function checkShape({ query, body }: Pick<ApiRoute, 'query' | 'body'>, asked: HttpRequest): void {
+  if (query !== undefined) checkedQuery(query, asked.query)
+  if (body?.schema === undefined) return
+  if (body.isOptional) optionalJsonBody(body.schema, asked)
+  else jsonBody(body.schema, asked)
+}

@@ -1,0 +1,148 @@
+/**
+ * Whether somebody else's query stays within our tables. The engine keeps it read-only, which also refuses every
+ * function that reads a file or a URL as a table; what it lets through (its system tables, `file()` as a value,
+ * dictionaries) is refused here, by what the engine's own parser says (`EXPLAIN AST`), not by a parser of ours. Pure.
+ */
+import { OperatingError } from '../core/errors.ts'
+
+/** What may be asked. Not the audit, which is for admins, nor the ledger of migrations. */
+const tablesOpen: ReadonlySet<string> = new Set([
+  ...['calls', 'voice_windows', 'cdrs', 'cdr_scores', 'cases', 'actions'],
+  ...['traffic_minutes', 'source_quality', 'source_quality_examples'],
+])
+const tableFunctionsOpen: ReadonlySet<string> = new Set([
+  'numbers',
+  'zeros',
+  'generateseries',
+  'generate_series',
+  'values',
+])
+/** Names that are a table function and, elsewhere, a harmless function. */
+const doubleNames: ReadonlySet<string> = new Set(['format', 'null', 'values', 'primes'])
+
+/** Categories of functions (system.functions) that look beyond the query's own data. */
+export const categoriesClosed = [
+  ...[
+    'Introspection',
+    'AI',
+    'Dictionary',
+    'Dictionaries',
+    'Embedded Dictionary',
+    'Machine Learning',
+    'Internal',
+    'Other',
+  ],
+]
+/** What is harmless and in use of the closed categories; `_CAST` is what a parameter becomes. */
+const functionsOpen: ReadonlySet<string> = new Set(
+  [
+    ...['_CAST', 'bar', 'byteSize', 'countDigits', 'currentDatabase', 'database', 'displayName', 'errorCodeToName'],
+    ...['finalizeAggregation', 'formatReadableDecimalSize', 'formatReadableQuantity', 'formatReadableSize'],
+    ...['formatReadableTimeDelta', 'identity', 'ignore', 'initializeAggregation', 'isConstant', 'materialize'],
+    ...['minSampleSizeContinuous', 'minSampleSizeConversion', 'neighbor', 'parseTimeDelta', 'revision'],
+    ...['rowNumberInAllBlocks', 'rowNumberInBlock', 'runningAccumulate', 'runningDifference', 'throwIf'],
+    ...['toColumnTypeName', 'toTypeName', 'transform', 'version', 'visibleWidth'],
+  ].map((name) => name.toLowerCase()),
+)
+/** Closed whatever an engine of another version calls their category. */
+const functionsClosed =
+  /^(file|dict.*|joinget.*|hascolumnintable|catboost.*|ai[A-Z].*|sleep.*|getsetting.*|getserver.*)$/i
+
+/** What the engine has, asked once. */
+export interface EngineNames {
+  /** Of closed categories, lower case, aliases included. */
+  readonly functionsClosed: ReadonlySet<string>
+  /** Lower case. */
+  readonly tableFunctions: ReadonlySet<string>
+}
+
+export interface PreparedSql {
+  readonly sql: string
+  /** Of a FORMAT clause at the end. */
+  readonly format: string | null
+}
+
+/** Why a query is not run; `engineCode` is ClickHouse's number for that. */
+export class SqlRefused extends OperatingError {
+  readonly engineCode: number
+
+  constructor(engineCode: number, detail: string) {
+    super('bad_request', detail)
+    this.engineCode = engineCode
+  }
+}
+
+const syntaxError = 62
+const accessDenied = 497
+const readOnly = 164
+
+/** One statement, its FORMAT taken off. @throws SqlRefused */
+export function preparedSql(text: string): PreparedSql {
+  const ended = text.replace(/[\s;]+$/, '')
+  const clause = /\sFORMAT\s+([A-Za-z0-9]{1,60})$/i.exec(ended)
+  const sql = clause === null ? ended : ended.slice(0, clause.index)
+  // Where a text or a comment ends is the engine's to know; without a semicolon there is nothing to know.
+  if (sql.includes(';')) throw new SqlRefused(syntaxError, 'one statement; a semicolon in a text is written char(59)')
+  if (/\boutfile\b/i.test(sql)) throw new SqlRefused(accessDenied, 'INTO OUTFILE is not for this door')
+  return { sql, format: clause?.[1] ?? null }
+}
+
+/**
+ * Reads the lines of EXPLAIN AST. `tables`: all tables of our database, ours to show or not.
+ * @throws SqlRefused
+ */
+export function checkSyntaxTree(
+  tree: string,
+  database: string,
+  tables: ReadonlySet<string>,
+  engine: EngineNames,
+): void {
+  const lines = tree.split('\n').filter((line) => line.trim() !== '')
+  const kind = (lines[0] ?? '').trim().split(' ')[0] ?? ''
+  if (!['SelectWithUnionQuery', 'SelectIntersectExceptQuery', 'DescribeQuery'].includes(kind)) {
+    throw new SqlRefused(readOnly, 'SELECT and DESCRIBE only')
+  }
+  // A text right below the statement is the file of INTO OUTFILE, which the embedded engine would write.
+  if (lines.some((line) => line.startsWith(' Literal '))) throw new SqlRefused(accessDenied, 'no INTO OUTFILE here')
+  let above = ''
+  for (const line of lines) {
+    const [, node = '', rest = ''] = /^\s*(\w+)(?: (.*))?$/.exec(line) ?? []
+    const name = rest.replace(/ \((?:alias|children) .*$/s, '')
+    if (node === 'TableIdentifier') checkTable(name, database, tables)
+    else if (node === 'Identifier') checkIdentifier(name, database, tables)
+    else if (node === 'Function') checkFunction(name.split(' ')[0] ?? '', above === 'TableExpression', engine)
+    else if (node === 'QueryParameter') throw new SqlRefused(accessDenied, 'a parameter may be a value, not a name')
+    above = node
+  }
+}
+
+/** A name alone is one of our tables, or one that the query itself gives (WITH); both are told apart by the engine. */
+function checkTable(name: string, database: string, tables: ReadonlySet<string>): void {
+  const parts = name.split('.')
+  const plain = parts.length === 1 ? name : parts.length === 2 && parts[0] === database ? (parts[1] ?? '') : null
+  if (plain !== null && tablesOpen.has(plain)) return
+  if (plain !== null && parts.length === 1 && /^[A-Za-z_]\w{0,60}$/.test(plain) && !tables.has(plain)) return
+  throw new SqlRefused(
+    accessDenied,
+    `table ${name.slice(0, 100)} is not open here; there are ${[...tablesOpen].join(', ')}`,
+  )
+}
+
+/** `x IN name` takes a table by its name. Columns are never called like a database or a closed table. */
+function checkIdentifier(name: string, database: string, tables: ReadonlySet<string>): void {
+  const [first = '', second] = name.split('.')
+  const isForeign = ['system', 'information_schema', 'default'].includes(first.toLowerCase())
+  const table = first === database && second !== undefined ? second : first
+  const isClosed = tables.has(table) && !tablesOpen.has(table)
+  if (isForeign || isClosed) throw new SqlRefused(accessDenied, `${name.slice(0, 100)} is not open here`)
+}
+
+function checkFunction(name: string, isTable: boolean, engine: EngineNames): void {
+  const lower = name.toLowerCase()
+  const isTableFunction = engine.tableFunctions.has(lower)
+  const isOpen = isTable
+    ? tableFunctionsOpen.has(lower)
+    : (!isTableFunction || tableFunctionsOpen.has(lower) || doubleNames.has(lower)) &&
+      (functionsOpen.has(lower) || (!engine.functionsClosed.has(lower) && !functionsClosed.test(name)))
+  if (!isOpen) throw new SqlRefused(accessDenied, `function ${name.slice(0, 100)} is not open here`)
+}
