@@ -254,7 +254,7 @@ describe('the row writer', () => {
     await it.writer.flush()
     assert.deepEqual(
       it.store.attempts.map((attempt) => attempt.columns.length),
-      [2, 8],
+      [2, 12],
     )
     await end(it)
   })
