@@ -5,8 +5,9 @@
 import { apiRoutes } from './api/routes.ts'
 import { makeDataDir } from './config/data-dir.ts'
 import { createMetrics } from './core/metrics.ts'
-import { LiveCalls } from './decisions/live-calls.ts'
+import { LiveCalls, type LiveTrack } from './decisions/live-calls.ts'
 import { verdictSettings } from './decisions/voice-verdict.ts'
+import { openActions } from './house/actions.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
 import { type Control, openControl } from './house/detections.ts'
 import { type Fraud, openFraud } from './house/fraud.ts'
@@ -23,6 +24,7 @@ import { AudioTaps } from './ingest/audio-tap.ts'
 import { EventBus } from './notify/event-bus.ts'
 import type { Notifier } from './notify/notifier.ts'
 import type { SecondOpinions } from './opinions/second-opinions.ts'
+import type { Signals } from './watch/policy-watch.ts'
 import { TrackWatch } from './watch/track-watch.ts'
 import { VoicePool } from './worker/pool.ts'
 
@@ -57,15 +59,22 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
 
   const live = new LiveCalls()
   const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
-  const watch = new TrackWatch({ live, pool, writer, bus, settings, runId, clock, counters, latency })
-  const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
+  const { sha256: modelSha256 } = model.manifest
   const control = openControl(options, { metrics, logs: storage.logs, live })
+  const { rest } = control
+  const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults })
+  const caseFor: Signals['caseFor'] = (from, to, route) => fraud.decisions.casesOf({ from, to, route })
+  // Asked for only by verdicts, which come later.
+  const secondOpinion = (track: LiveTrack): boolean => opinions.ask(track)
+  const actions = { config, log, clock, metrics, storage, bus, settings, modelSha256, rest, caseFor, secondOpinion }
+  const policy = openActions(actions)
+  const watch = new TrackWatch({ live, pool, writer, bus, settings, policy, runId, clock, counters, latency })
+  const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
   const { intake } = storage.records
   const taps = new AudioTaps(pool, counters)
-  const opinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
+  const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
   const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
-  const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults })
-  const common = { config, log, clock, keys, metrics, live, bus, pool, settings }
+  const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
   const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier }
   for (const route of apiRoutes(openApi(rooms))) server.route(route)
   registerGauges(rooms, ingest.table)

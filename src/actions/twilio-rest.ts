@@ -44,6 +44,14 @@ export interface CallNow {
   readonly direction: string
 }
 
+/** Of one request. */
+export interface RequestChoices {
+  /** Of all its tries, ms; default: the configured one. */
+  readonly totalMs?: number
+  /** Called when a try's turn has come, just before it goes out; an OperatingError thrown here ends the request. */
+  readonly begun?: () => void
+}
+
 /** What can be done to a live call. */
 export type CallChange = { readonly twiml: string } | { readonly status: 'completed' }
 
@@ -106,8 +114,8 @@ export class TwilioRest {
    * Redirects a live call to other TwiML, or hangs it up. Goes before what is not urgent. Streams of `<Start>` go on
    * over a redirect. A call that is over already: call_over.
    */
-  async updateCall(accountSid: string, callSid: string, change: CallChange): Promise<void> {
-    await this.#ask(accountSid, true, (client) => client.calls(callSid).update({ ...change }))
+  async updateCall(accountSid: string, callSid: string, change: CallChange, more: RequestChoices = {}): Promise<void> {
+    await this.#ask(accountSid, true, (client) => client.calls(callSid).update({ ...change }), more)
   }
 
   /** Whoever waits is told twilio_unavailable at once; what is under way ends by its own time limit. */
@@ -115,17 +123,24 @@ export class TwilioRest {
     this.#stopping.abort()
   }
 
-  async #ask<T>(accountSid: string, urgent: boolean, send: (client: twilio.Twilio) => Promise<T>): Promise<T> {
+  async #ask<T>(
+    accountSid: string,
+    urgent: boolean,
+    send: (client: twilio.Twilio) => Promise<T>,
+    { totalMs = this.#options.limits.totalMs, begun }: RequestChoices = {},
+  ): Promise<T> {
     const account = this.#accounts.get(accountSid)
     if (account === undefined) throw new OperatingError('account_unknown', 'not an account of this server')
     const { clock, counters, limits } = this.#options
-    const deadlineMs = clock.steadyMs() + limits.totalMs
+    const deadlineMs = clock.steadyMs() + totalMs
     for (let tries = 1; ; tries += 1) {
       try {
-        const answer = await account.lane.run(urgent, () => this.#try(account, deadlineMs, send))
+        const answer = await account.lane.run(urgent, () => this.#try(account, deadlineMs, send, begun))
         counters.twilioDone += 1
         return answer
       } catch (thrown) {
+        // Not Twilio's doing: whoever asked has thought better of it.
+        if (thrown instanceof OperatingError && !(thrown instanceof TwilioError)) throw thrown
         const failure = silenceOf(thrown, limits.timeoutMs)
         const waitMs = this.#backoffMs(tries, failure)
         const isLast = !failure.retryable || tries >= limits.triesMax || this.#stopping.signal.aborted
@@ -139,11 +154,17 @@ export class TwilioRest {
     }
   }
 
-  async #try<T>(account: Account, deadlineMs: number, send: (client: twilio.Twilio) => Promise<T>): Promise<T> {
+  async #try<T>(
+    account: Account,
+    deadlineMs: number,
+    send: (client: twilio.Twilio) => Promise<T>,
+    begun?: () => void,
+  ): Promise<T> {
     if (this.#stopping.signal.aborted || this.#options.clock.steadyMs() > deadlineMs) {
       throw new TwilioError('twilio_unavailable', 'the request waited too long for its turn')
     }
     const { clients, current } = account
+    begun?.()
     try {
       return await send(clients[current]!)
     } catch (thrown) {

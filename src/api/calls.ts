@@ -10,6 +10,7 @@
  */
 import { z } from 'zod'
 import { OperatingError } from '../core/errors.ts'
+import type { CallDetail, CallPolicyView } from '../decisions/action-record.ts'
 import { type CallState, type CallView, type Label, labels } from '../decisions/verdict-view.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 import { json } from './problem.ts'
@@ -64,6 +65,8 @@ interface Position {
 export interface CallsOptions {
   readonly live: LiveCallsView
   readonly past: PastCalls
+  /** What the policy did, or would have done, to a call. May reject with storage_unavailable. */
+  readonly policy: { viewOf(callSid: string): Promise<CallPolicyView> }
   /** Calls asked of storage at once. */
   readonly storageBatch?: number
 }
@@ -71,11 +74,13 @@ export interface CallsOptions {
 export class Calls {
   readonly #live: LiveCallsView
   readonly #past: PastCalls
+  readonly #policy: CallsOptions['policy']
   readonly #storageBatch: number
 
   constructor(options: CallsOptions) {
     this.#live = options.live
     this.#past = options.past
+    this.#policy = options.policy
     this.#storageBatch = options.storageBatch ?? storageBatchDefault
   }
 
@@ -105,7 +110,7 @@ export class Calls {
     if (!callSidShape.test(callSid)) throw new OperatingError('bad_request', 'not a call SID')
     const call = this.#live.get(callSid) ?? (await this.#past.get(callSid))
     if (call === undefined) throw new OperatingError('not_found', 'no call of that SID is known')
-    return json(200, call)
+    return json(200, { ...call, ...(await this.#policy.viewOf(callSid)) } satisfies CallDetail)
   }
 
   async #listPast(

@@ -6,6 +6,7 @@
 import { AccessRefused, type Authenticator, type Identity } from '../access/authenticate.ts'
 import type { Role } from '../access/roles.ts'
 import type { HttpAnswer, HttpRequest, HttpStream, Route } from '../http/exchange.ts'
+import type { CallActionsResource } from './actions.ts'
 import type { Analytics } from './analytics.ts'
 import type { Audit } from './audit.ts'
 import type { Calls } from './calls.ts'
@@ -23,6 +24,7 @@ export interface ApiParts {
   readonly audit: Audit
   readonly health: Health
   readonly calls: Calls
+  readonly actions: CallActionsResource
   readonly detections: DetectionResource
   readonly events: Events
   readonly session: SessionResource
@@ -41,7 +43,7 @@ type Open = (request: HttpRequest) => Answer
 type Guarded = (request: HttpRequest, identity: Identity) => Answer
 
 export function apiRoutes(parts: ApiParts): Route[] {
-  const { health, calls, events, session, page, analytics, cdr, metricsPublic } = parts
+  const { health, calls, actions, events, session, page, analytics, cdr, metricsPublic } = parts
   const gate = new Gate(parts)
   const metrics = () => health.metrics()
   return [
@@ -50,6 +52,18 @@ export function apiRoutes(parts: ApiParts): Route[] {
     { method: 'GET', pattern: '/metrics', answer: metricsPublic ? gate.open(metrics) : gate.role('viewer', metrics) },
     { method: 'GET', pattern: '/v1/calls', answer: gate.role('viewer', (request) => calls.list(request)) },
     { method: 'GET', pattern: '/v1/calls/:callSid', answer: gate.role('viewer', (request) => calls.get(request)) },
+    {
+      method: 'POST',
+      pattern: '/v1/calls/:callSid/actions/:id/undo',
+      answer: gate.role('operator', (request, who) => actions.undo(request, who)),
+      ...small,
+    },
+    {
+      method: 'POST',
+      pattern: '/v1/calls/:callSid/hands-off',
+      answer: gate.role('operator', (request, who) => actions.handsOff(request, who)),
+      ...small,
+    },
     { method: 'GET', pattern: '/v1/events', answer: gate.role('viewer', (request) => events.stream(request)) },
     {
       method: 'GET',

@@ -3,6 +3,7 @@
  * which is both the documentation and the bottom layer. Unknown keys are refused. Any thread.
  */
 import { z } from 'zod'
+import { actionsSchema } from './actions-schema.ts'
 import { notifySchema } from './notify-schema.ts'
 import { opinionsSchema } from './opinions-schema.ts'
 
@@ -194,6 +195,7 @@ export const configSchema = z.strictObject({
   auth: z.strictObject({ sessionTtlMs: ms, sessionsMax: count, metricsPublic: z.boolean() }),
   twilio,
   detection: z.strictObject({ voice }),
+  actions: actionsSchema,
   cdr,
   notify: notifySchema,
   opinions: opinionsSchema,
@@ -207,6 +209,7 @@ export const configSchema = z.strictObject({
     casesDays: days,
     cdrScoresDays: days,
     qualityDays: days,
+    actionsDays: days,
   }),
 })
 

@@ -22,6 +22,7 @@ const httpRefused = 'HTTP requests refused before their route'
 const workerLost = 'Workers replaced'
 const storeRows = 'Rows by fate'
 const cdrRecords = 'Call records by fate'
+const callActions = 'Redirects and hang-ups by outcome'
 const opinions = 'Second opinions of other detectors, by fate'
 const noticeDeliveries = 'Tries to hand a notice to one receiver, by fate'
 const twilioRequests = 'Requests to Twilio by outcome, after the last try'
@@ -77,6 +78,12 @@ export const counterTable = {
   hopsScored: counter('hops_scored', 'Hops scored by the model'),
   inferenceRuns: counter('inference_runs', 'Runs of the voice model (batches)'),
   verdictsChanged: counter('verdicts_changed', 'Label changes'),
+  actionsDecided: counter('actions_decided', 'Rules of the policy on calls that fired, in force or in shadow'),
+  actionsDone: counter('call_actions', callActions, { outcome: 'done' }),
+  actionsFailed: counter('call_actions', callActions, { outcome: 'failed' }),
+  actionsRefused: counter('call_actions', callActions, { outcome: 'queue_full' }),
+  policyThrew: counter('policy_threw', 'Looks of the policy that ended in a bug; the verdict stands, nothing was done'),
+  callersUnknown: counter('caller_look_ups_given_up', "Look-ups of a caller's records that failed or were too many"),
   workerThrew: counter('workers_replaced', workerLost, { reason: 'threw' }),
   workerHung: counter('workers_replaced', workerLost, { reason: 'hung' }),
   twilioDone: counter('twilio_requests', twilioRequests, { outcome: 'done' }),

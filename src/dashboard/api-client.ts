@@ -3,6 +3,7 @@
  * words. Browser.
  */
 
+import type { ActionView, CallDetail } from '../decisions/action-record.ts'
 import type { CaseAct } from '../decisions/case-book.ts'
 import type { CaseView } from '../decisions/case-view.ts'
 import type { CallView, TrackVerdict } from '../decisions/verdict-view.ts'
@@ -78,7 +79,10 @@ export const api = {
   signOut: () => request<object>('DELETE', '/v1/session'),
   status: () => request<Status>('GET', '/v1/status'),
   calls: (query: Query) => request<CallPage>('GET', `/v1/calls${queryText(query)}`),
-  call: (callSid: string) => request<CallView>('GET', `/v1/calls/${encodeURIComponent(callSid)}`),
+  call: (callSid: string) => request<CallDetail>('GET', `/v1/calls/${encodeURIComponent(callSid)}`),
+  undo: (callSid: string, actionId: string) =>
+    request<ActionView>('POST', `/v1/calls/${callSid}/actions/${actionId}/undo`, {}),
+  handsOff: (callSid: string, on: boolean) => request<object>('POST', `/v1/calls/${callSid}/hands-off`, { on }),
   cases: (query: Query) => request<CasePage>('GET', `/v1/cases${queryText(query)}`),
   case: (id: string) => request<CaseDetail>('GET', `/v1/cases/${encodeURIComponent(id)}`),
   decide: (id: string, decision: CaseAct, note: string) =>

@@ -3,8 +3,10 @@
  * its events; when it ends, the page asks once more for the final word. Browser.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
+import type { CallDetail } from '../decisions/action-record.ts'
 import type { CallView, TrackVerdict } from '../decisions/verdict-view.ts'
 import { api, problemText } from './api-client.ts'
+import { CallActions } from './call-actions.tsx'
 import type { VerdictEvent } from './event-stream.ts'
 import type { House } from './house.ts'
 import { Picture } from './label-badge.tsx'
@@ -12,7 +14,7 @@ import { useEverySecond, useTold } from './told.ts'
 import { TrackPanel } from './track-panel.tsx'
 import { clockTime, endReasonWords, localTime, showNumber } from './wording.ts'
 
-type Loaded = { readonly call: CallView } | { readonly problem: string } | null
+type Loaded = { readonly call: CallDetail } | { readonly problem: string } | null
 
 export function CallPage({ house, callSid, numbersClear }: { house: House; callSid: string; numbersClear: boolean }) {
   useTold(house.subscribe)
@@ -41,6 +43,7 @@ export function CallPage({ house, callSid, numbersClear }: { house: House; callS
       {loaded !== null && 'call' in loaded ? (
         <>
           <CallFacts call={loaded.call} house={house} numbersClear={numbersClear} />
+          <CallActions call={loaded.call} house={house} />
           {loaded.call.tracks.map((track) => (
             <TrackPanel key={track.track} track={track} thresholds={house.status?.thresholds ?? null} />
           ))}
@@ -50,12 +53,14 @@ export function CallPage({ house, callSid, numbersClear }: { house: House; callS
   )
 }
 
+const askAfterMs = 200
+
 function useCall(house: House, callSid: string): Loaded {
   const [loaded, setLoaded] = useState<Loaded>(null)
   useEffect(() => {
     let gone = false
     let frame = 0
-    let call: CallView | undefined
+    let call: CallDetail | undefined
     const ask = async () => {
       try {
         call = await api.call(callSid)
@@ -74,11 +79,22 @@ function useCall(house: House, callSid: string): Loaded {
         if (!gone && call) setLoaded({ call })
       })
     })
+    // Decisions come in handfuls; one question tells them all.
+    let asking: ReturnType<typeof setTimeout> | undefined
+    const leaveActions = house.onAction((event) => {
+      if (event.callSid !== callSid || asking !== undefined) return
+      asking = setTimeout(() => {
+        asking = undefined
+        void ask()
+      }, askAfterMs)
+    })
     setLoaded(null)
     void ask()
     return () => {
       gone = true
       leave()
+      leaveActions()
+      clearTimeout(asking)
       cancelAnimationFrame(frame)
     }
   }, [house, callSid])
@@ -86,7 +102,7 @@ function useCall(house: House, callSid: string): Loaded {
 }
 
 /** The call after one more event. Windows already known (asked for meanwhile) are not added twice. */
-function moved(call: CallView, event: VerdictEvent, nowMs: number): CallView {
+function moved(call: CallDetail, event: VerdictEvent, nowMs: number): CallDetail {
   const tracks = call.tracks.map((track): TrackVerdict => {
     if (track.track !== event.track) return track
     const { label, score, confidence, provisional, netSpeechMs, gapMs, lostMs, window } = event

@@ -22,10 +22,16 @@ export interface VerdictEvent {
   readonly reasons?: readonly Reason[]
 }
 
+/** Data of an `action` event, as far as the page looks: it asks for the rest. */
+export interface ActionEvent {
+  readonly callSid: string
+}
+
 export type ConnectionState = 'connecting' | 'live' | 'reconnecting'
 
 export interface EventStreamListener {
   verdict(event: VerdictEvent): void
+  action(event: ActionEvent): void
   fraudCase(event: CaseEvent): void
   /** Something about the house changed, or events were missed: ask again. */
   health(code: string | undefined): void
@@ -45,6 +51,7 @@ export function openEventStream(listener: EventStreamListener): () => void {
     source = new EventSource('/v1/events')
     source.addEventListener('open', () => listener.state('live'))
     source.addEventListener('verdict', (event) => listener.verdict(JSON.parse(event.data) as VerdictEvent))
+    source.addEventListener('action', (event) => listener.action(JSON.parse(event.data) as ActionEvent))
     source.addEventListener('case', (event) => listener.fraudCase(JSON.parse(event.data) as CaseEvent))
     for (const type of ['health', 'model'] as const) {
       source.addEventListener(type, (event) => listener.health((JSON.parse(event.data) as { code?: string }).code))

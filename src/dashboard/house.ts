@@ -7,7 +7,7 @@
 import type { CaseView } from '../decisions/case-view.ts'
 import { ApiProblem, api, problemText, type Status, type Who } from './api-client.ts'
 import { CaseStore, casesMax } from './case-store.ts'
-import { type ConnectionState, openEventStream, type VerdictEvent } from './event-stream.ts'
+import { type ActionEvent, type ConnectionState, openEventStream, type VerdictEvent } from './event-stream.ts'
 import type { CaseEvent } from './fraud-shapes.ts'
 import { LiveStore } from './live-store.ts'
 
@@ -30,6 +30,7 @@ export class House {
   onSignedOut: () => void = () => {}
   readonly #listeners = new Set<() => void>()
   readonly #verdictListeners = new Set<(event: VerdictEvent) => void>()
+  readonly #actionListeners = new Set<(event: ActionEvent) => void>()
   readonly #caseListeners = new Set<(event: CaseEvent) => void>()
   readonly #pastListeners = new Set<() => void>()
   #stops: (() => void)[] = []
@@ -45,6 +46,9 @@ export class House {
     this.store.onEnded = () => this.#tellPast()
     const closeStream = openEventStream({
       verdict: (event) => this.#verdict(event),
+      action: (event) => {
+        for (const listener of this.#actionListeners) listener(event)
+      },
       fraudCase: (event) => this.tellCase(event),
       health: (code) => {
         if (code === 'events_missed') this.#askAll()
@@ -77,6 +81,12 @@ export class House {
   onVerdict(listener: (event: VerdictEvent) => void): () => void {
     this.#verdictListeners.add(listener)
     return () => void this.#verdictListeners.delete(listener)
+  }
+
+  /** Told when something was done, or would have been, to a call. */
+  onAction(listener: (event: ActionEvent) => void): () => void {
+    this.#actionListeners.add(listener)
+    return () => void this.#actionListeners.delete(listener)
   }
 
   /** Told of every case event, and of what this page decided itself. */

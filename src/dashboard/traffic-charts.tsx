@@ -16,6 +16,9 @@ interface Chart {
   readonly nothing: number | null
   readonly format: (value: number) => string
   readonly yMaxLeast: number
+  /** All traffic would press the picked routes onto the axis. */
+  readonly pickedAlone?: boolean
+  readonly incrs?: readonly number[]
 }
 
 const charts: readonly Chart[] = [
@@ -26,6 +29,7 @@ const charts: readonly Chart[] = [
     nothing: 0,
     format: countText,
     yMaxLeast: 4,
+    pickedAlone: true,
   },
   {
     name: 'ASR',
@@ -42,6 +46,7 @@ const charts: readonly Chart[] = [
     nothing: null,
     format: talkText,
     yMaxLeast: 10_000,
+    incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400].map((s) => s * 1000),
   },
   {
     name: 'Short calls',
@@ -103,28 +108,30 @@ interface Drawn {
 type TrafficPoint = TrafficAnswer['points'][number]
 
 function TrafficChart({ chart, drawn }: { chart: Chart; drawn: Drawn }) {
-  const lines = useMemo(
-    (): ChartLine[] =>
-      drawn.lines.map(({ name, steps }, at) => ({
-        name,
-        colour: colours[at] ?? 'line-5',
-        filled: at === 0,
-        values: steps.map(({ point }) => (point === null ? chart.nothing : chart.of(point))),
-      })),
-    [drawn, chart],
-  )
+  const isAlone = chart.pickedAlone === true && drawn.lines.length > 1
+  const lines = useMemo((): ChartLine[] => {
+    const all = drawn.lines.map(({ name, steps }, at) => ({
+      name,
+      colour: colours[at] ?? 'line-5',
+      dash: at,
+      filled: at === 0,
+      values: steps.map(({ point }) => (point === null ? chart.nothing : chart.of(point))),
+    }))
+    return isAlone ? all.slice(1) : all
+  }, [drawn, chart, isAlone])
   const { stepMs, stepsMs } = drawn
   return (
     <section class="panel chart-panel" aria-label={chart.name} data-chart={chart.name}>
       <div class="chart-head">
         <h3>{chart.name}</h3>
-        <p class="soft small">{chart.meaning}</p>
+        <p class="soft small">{isAlone ? `${chart.meaning}, ticked routes alone` : chart.meaning}</p>
       </div>
       <LineChart
         {...{ stepMs, stepsMs, lines }}
         heightPx={170}
         format={chart.format}
         yMaxLeast={chart.yMaxLeast}
+        {...(chart.incrs === undefined ? {} : { incrs: chart.incrs })}
         summary={`${chart.name}, ${chart.meaning}, over time. Arrow keys read it.`}
         group="traffic"
       />

@@ -6,6 +6,7 @@ import type { FraudAction } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { CaseBook } from './case-book.ts'
+import type { FraudCase } from './cases.ts'
 import type { FraudPolicy } from './fraud-policy.ts'
 
 export interface CallAhead {
@@ -45,12 +46,18 @@ export class LiveDecisions {
     this.#options = options
   }
 
-  decide({ from, to, route = '' }: CallAhead): LiveDecision {
-    const { book, policy, destinationDigits, clock, counters } = this.#options
+  /** Live cases that a call falls under. */
+  casesOf({ from, to, route = '' }: CallAhead): FraudCase[] {
+    const { book, destinationDigits } = this.#options
+    return book.on(subjectsOf(digitsOf(from), digitsOf(to), route, destinationDigits))
+  }
+
+  decide(call: CallAhead): LiveDecision {
+    const { policy, clock, counters } = this.#options
     counters.decisionsAsked += 1
-    const caller = digitsOf(from)
-    const cases = book.on(subjectsOf(caller, digitsOf(to), route, destinationDigits))
-    const decision = cases.length === 0 ? null : policy.decide(cases, caller, route, clock.wallMs())
+    const cases = this.casesOf(call)
+    const { from, route = '' } = call
+    const decision = cases.length === 0 ? null : policy.decide(cases, digitsOf(from), route, clock.wallMs())
     const { shadow } = policy
     if (decision === null) return { action: 'allow', reasons: [], ttlMs: allowTtlMs, intended: 'allow', shadow }
     const { action, intended, reasons, caseId, ttlMs } = decision

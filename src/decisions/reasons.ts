@@ -63,6 +63,10 @@ function decisive(facts: ReasonFacts): Reason {
     const text = `score ${scoreText} over ${speech} of speech, at or above ${settings.synthetic}`
     return { code: 'score_synthetic', text }
   }
+  if (facts.label === 'benign_automation') {
+    const text = `score ${scoreText} over ${speech} of speech; ${settings.benign?.text ?? 'a machine by right'}`
+    return { code: 'benign_automation', text }
+  }
   if (facts.label === 'likely_human') {
     const text = `score ${scoreText} over ${speech} of speech, at or below ${settings.human}; this is not identity`
     return { code: 'score_human', text }

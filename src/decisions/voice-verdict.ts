@@ -27,6 +27,18 @@ export interface VerdictSettings {
   readonly human: number
   /** name/version of the model. */
   readonly model: string
+  /** This track's voice may be a machine: what the exception says, and the media time until which it counts. */
+  readonly benign?: { readonly text: string; readonly untilMs: number | null } | null
+}
+
+/** A verdict in figures, without its windows. */
+export interface VerdictFigures {
+  readonly label: Label
+  readonly score: number | null
+  readonly confidence: number
+  readonly netSpeechMs: number
+  /** Media time heard or lost so far. */
+  readonly mediaMs: number
 }
 
 /** Configured thresholds go before the manifest's. */
@@ -145,11 +157,18 @@ export class VoiceVerdict {
     if (this.#netSpeechMs < provisionalNetSpeechMs || this.#judgedHops === 0) return 'insufficient_speech'
     if (this.#lossShare() > lossShareMax) return 'inconclusive'
     const score = this.#evidence.probability()
-    const leaveSynthetic = this.#label === 'likely_synthetic' ? hysteresis : 0
+    const isSynthetic = this.#label === 'likely_synthetic' || this.#label === 'benign_automation'
+    const leaveSynthetic = isSynthetic ? hysteresis : 0
     const leaveHuman = this.#label === 'likely_human' ? hysteresis : 0
-    if (score >= synthetic - leaveSynthetic) return 'likely_synthetic'
+    if (score >= synthetic - leaveSynthetic) return this.#isBenign() ? 'benign_automation' : 'likely_synthetic'
     if (score <= human + leaveHuman) return 'likely_human'
     return 'inconclusive'
+  }
+
+  #isBenign(): boolean {
+    const { benign } = this.#settings
+    if (benign === undefined || benign === null) return false
+    return benign.untilMs === null || this.#audioMs + this.#lostMs <= benign.untilMs
   }
 
   #lossShare(): number {
@@ -168,6 +187,17 @@ export class VoiceVerdict {
     const speech = Math.min(1, this.#netSpeechMs / this.#settings.firmNetSpeechMs)
     const clean = Math.max(0, 1 - this.#lossShare() / Math.max(this.#settings.lossShareMax, 0.01))
     return roundScore(decided * speech * clean)
+  }
+
+  /** What rules look at after every hop; cheaper than a snapshot. */
+  figures(): VerdictFigures {
+    return {
+      label: this.#label,
+      score: this.score(),
+      confidence: this.#confidence(),
+      netSpeechMs: this.#netSpeechMs,
+      mediaMs: this.#audioMs + this.#lostMs,
+    }
   }
 
   /** @param windowsMax newest windows to include */

@@ -3,6 +3,7 @@ import type { ApiKeys } from '../access/api-keys.ts'
 import { Authenticator } from '../access/authenticate.ts'
 import { FailureThrottle, failureThrottleDefaults } from '../access/failure-throttle.ts'
 import { Sessions } from '../access/sessions.ts'
+import { CallActionsResource } from '../api/actions.ts'
 import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
 import { Calls } from '../api/calls.ts'
@@ -35,6 +36,7 @@ import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
+import type { PolicyWatch } from '../watch/policy-watch.ts'
 import type { VoicePool } from '../worker/pool.ts'
 import type { Control } from './detections.ts'
 import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
@@ -51,6 +53,7 @@ export interface ApiRooms {
   readonly bus: EventBus
   readonly pool: VoicePool
   readonly settings: VerdictSettings
+  readonly policy: PolicyWatch
   readonly storage: Storage
   readonly fraud: Fraud
   readonly server: HttpServer
@@ -59,7 +62,7 @@ export interface ApiRooms {
 }
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
-  const { config, clock, keys, metrics, live, bus, pool, settings } = rooms
+  const { config, clock, keys, metrics, live, bus, pool, settings, policy } = rooms
   const { store, writer, upkeep } = rooms.storage
   const { intake } = rooms.storage.records
   const { counters } = metrics
@@ -109,7 +112,8 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     authenticator,
     audit,
     health,
-    calls: new Calls({ live, past: new PastCalls(new Reports(store)) }),
+    calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy }),
+    actions: new CallActionsResource({ policy, audit, clock }),
     events: new Events(subscribers),
     detections: new DetectionResource({ ...rooms.control, configured: config.detection.voice.enabled, audit }),
     session: new SessionResource({ authenticator, sessions, audit }),

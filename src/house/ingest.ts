@@ -67,6 +67,7 @@ export function openIngest({ config, log, clock, metrics, sink, watch, server, i
     twilio: { accounts, enforceSignature, track, continuation },
     callEnded,
     callStatus,
+    callSeen: detections.callSeen.bind(detections),
     listensTo: detections.listensTo.bind(detections),
     streamOffered: detections.offered.bind(detections),
     streamStatus: detections.streamStatus.bind(detections),

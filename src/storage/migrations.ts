@@ -97,6 +97,7 @@ export async function applyRetention(store: Store, retention: Config['retention'
   const wanted = [
     { table: 'calls', column: 'started_at', days: retention.callsDays },
     { table: 'voice_windows', column: 'started_at', days: retention.voiceWindowsDays },
+    { table: 'actions', column: 'decided_at', days: retention.actionsDays },
     { table: 'audit', column: 'at', days: retention.auditDays },
     { table: 'cdrs', column: 'start_at', days: retention.cdrsDays },
     { table: 'traffic_minutes', column: 'minute', days: retention.trafficDays },

@@ -1,7 +1,8 @@
 /**
  * What happens to a track, in one place: opened -> hops judged -> closed. Keeps the live verdicts, publishes them,
- * writes the rows. A track ends in two steps: the call table closes it, and when the voice pool has delivered its
- * last hop it is told and stored as ended; so a verdict never misses audio that was received. Main thread.
+ * writes the rows, lets the policy look. A track ends in two steps: the call table closes it, and when the voice pool
+ * has delivered its last hop it is told and stored as ended; so a verdict never misses audio that was received. Main
+ * thread.
  */
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/metrics.ts'
@@ -15,6 +16,7 @@ import { verdictEvent } from '../notify/verdict-event.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import { callRow, windowRow } from '../storage/voice-rows.ts'
 import type { VoicePool } from '../worker/pool.ts'
+import type { PolicyWatch } from './policy-watch.ts'
 
 export interface TrackWatchOptions {
   readonly live: LiveCalls
@@ -22,6 +24,7 @@ export interface TrackWatchOptions {
   readonly writer: Pick<RowWriter, 'write'>
   readonly bus: EventBus
   readonly settings: VerdictSettings
+  readonly policy: Pick<PolicyWatch, 'opened' | 'judged'>
   readonly runId: string
   readonly clock: Clock
   readonly counters: Pick<Counters, 'verdictsChanged'>
@@ -44,8 +47,8 @@ export class TrackWatch implements CallListener {
   }
 
   opened(facts: TrackFacts): void {
-    const { live, settings } = this.#options
-    const track = live.open(facts, settings)
+    const { live, policy } = this.#options
+    const track = live.open(facts, policy.opened(facts))
     this.#store(track)
     this.#publish(track, false, false)
   }
@@ -80,18 +83,20 @@ export class TrackWatch implements CallListener {
   }
 
   #hop(hop: ScoredHop): void {
-    const { live, settings, writer, clock, counters, latency } = this.#options
+    const { live, policy, settings, writer, clock, counters, latency } = this.#options
     const track = live.track(hop.trackId)
     if (track === undefined) return
     const nowMs = clock.wallMs()
     const changed = track.verdict.observe(hop, nowMs)
-    latency.observe((clock.steadyMs() - hop.enteredMs) / 1000)
+    const verdictAtMs = clock.steadyMs()
+    latency.observe((verdictAtMs - hop.enteredMs) / 1000)
     writer.write('voice_windows', windowRow(track, hop, settings.model, nowMs))
     if (changed) {
       counters.verdictsChanged += 1
       this.#store(track)
     }
     this.#publish(track, changed, true)
+    policy.judged(track, verdictAtMs)
   }
 
   #finish(trackId: number): void {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
+import { actionView } from '../../src/decisions/action-record.ts'
+import { actionRecord } from '../fakes/actions.ts'
 import { openBrowser, openScreen, type Screen, type ScreenOptions, verdict } from '../fakes/browser.ts'
 import { liveCall, track, windows } from '../fakes/calls.ts'
 import { eventfulCall } from '../fakes/story.ts'
@@ -101,6 +103,68 @@ describe("a call's page", () => {
   it('says so when nobody knows the call', async () => {
     await on({}, 'CAunknown', async ({ page }) => {
       await page.getByText('no call of that SID is known').waitFor()
+    })
+  })
+
+  it('tells what the policy would have done and why, with the weights of the risk', async () => {
+    const call = eventfulCall()
+    const action = actionView(actionRecord({ callSid: call.callSid, state: 'shadow' }))
+    const prepare = ({ past, policy }: Screen['api']) => {
+      past.calls.push(call)
+      policy.views.set(call.callSid, { actions: [action], risk: null, handsOff: null })
+    }
+    await on({ prepare }, call.callSid, async ({ page, complaints }) => {
+      await page.getByText('Risk of the call: 0.97').click()
+      const text = await page.locator('.panel.actions').innerText()
+      for (const words of [
+        'Shadow mode: this is what would have been done.',
+        'shadow: the call would have been hung up (rule hang-up): label likely_synthetic',
+        'Risk of the call: 0.97',
+        '+2.75\tthe voice scores 0.94: odds x16',
+      ]) {
+        assert.ok(text.includes(words), `${words} in ${text}`)
+      }
+      await page.getByText('Evidence', { exact: true }).click()
+      assert.match(await page.locator('.action .figures').innerText(), /voice\/1 · abababababab…/)
+      assert.equal(await page.getByRole('button', { name: 'Undo' }).count(), 0)
+      assert.deepEqual(complaints, [])
+    })
+  })
+
+  const told = (role: 'viewer' | 'operator') => {
+    const call = liveCall(9)
+    const record = actionRecord({ callSid: call.callSid, action: 'notify', state: 'done', rule: 'tell' })
+    const prepare = (api: Screen['api']) => {
+      api.key = api.keys.create(role, 'desk').key
+      api.live.put(call)
+      api.policy.record = record
+      api.policy.views.set(call.callSid, { actions: [actionView(record)], risk: null, handsOff: null })
+    }
+    return { call, prepare }
+  }
+
+  it('lets an operator undo an action and say hands off, and shows it as soon as an event tells', async () => {
+    const { call, prepare } = told('operator')
+    await on({ prepare }, call.callSid, async ({ page, api, complaints }) => {
+      await page.getByRole('button', { name: 'Undo' }).click()
+      await page.getByRole('button', { name: 'Hands off' }).click()
+      for (let tries = 0; api.policy.views.get(call.callSid)?.handsOff === null && tries < 100; tries += 1) {
+        await new Promise((next) => setTimeout(next, 20))
+      }
+      assert.match(api.policy.undone[0]?.who ?? '', / desk$/)
+      api.bus.publish('action', { change: 'hands_off', callSid: call.callSid })
+      await page.getByText(/Hands off since .*, says key:\S+ desk/).waitFor()
+      await page.getByRole('button', { name: 'Let the policy go on' }).waitFor()
+      assert.deepEqual(complaints, [])
+    })
+  })
+
+  it('lets a viewer look and not act', async () => {
+    const { call, prepare } = told('viewer')
+    await on({ prepare }, call.callSid, async ({ page }) => {
+      await page.getByText('people were told (rule tell)').waitFor()
+      await page.waitForTimeout(300)
+      assert.equal(await page.locator('.panel.actions button').count(), 0)
     })
   })
 })

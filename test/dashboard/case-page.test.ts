@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { openBrowser, openScreen, type Screen, type ScreenOptions } from '../fakes/browser.ts'
+import { seed } from '../fakes/fraud.ts'
 import { fillDesk, fraudCase } from '../fakes/fraud-story.ts'
 
 describe("a case's page", () => {
@@ -78,6 +79,23 @@ describe("a case's page", () => {
       assert.equal(await page.getByLabel(/^Note/).isDisabled(), true)
       await page.getByText('Your key has role viewer; deciding needs role operator.').waitFor()
       assert.deepEqual(desk.decided, [])
+    })
+  })
+
+  it('is decided through the API itself: the case book keeps it, the audit tells who', async () => {
+    const prepare: ScreenOptions['prepare'] = ({ fraud, clock }) => {
+      fraud.book.apply([{ change: 'opened', seed: seed('real', clock.wallMs()) }])
+    }
+    await on({ prepare, fraud: null, role: 'operator', hash: '#/fraud' }, async ({ page, api }) => {
+      await page.locator('[aria-label^="Live cases"] [data-key=real]').click()
+      await page.getByText('97 % of 150 attempts within 10 min given up while ringing').waitFor()
+      await page.getByRole('button', { name: 'Dismiss' }).click()
+      await page.getByText('The case is dismissed.').waitFor()
+      assert.equal(api.fraud.book.get('real')?.seed.it.verdict, 'dismissed')
+      assert.equal(api.rows.at(-1)?.action, 'case.dismiss')
+      await page.getByRole('link', { name: 'All cases', exact: true }).click()
+      await page.locator('[aria-label^="Closed cases"] [data-key=real]').waitFor()
+      assert.equal(await page.locator('[aria-label^="Live cases"] [data-key=real]').count(), 0)
     })
   })
 

@@ -176,4 +176,39 @@ describe('a voice verdict', () => {
       { numRuns: 200 },
     )
   })
+
+  it('calls a machine by right benign automation, keeps its score, and says which exception', () => {
+    const benign = { text: 'exception our-bot (voicebot): a machine is expected to speak here', untilMs: null }
+    const verdict = new VoiceVerdict('inbound', { ...settings, benign }, 0)
+    const labels = feed(verdict, hopsOf(40, { llr: 5 }))
+    assert.equal(labels.indexOf('benign_automation'), 2)
+    assert.ok(!labels.includes('likely_synthetic'))
+    const view = verdict.snapshot()
+    assert.ok((view.score ?? 0) > 0.9)
+    assert.equal(view.reasons[0]?.code, 'benign_automation')
+    assert.match(view.reasons[0]?.text ?? '', /exception our-bot \(voicebot\)/)
+  })
+
+  it('excepts a greeting only: a machine that speaks on is likely synthetic after the span and its dwell', () => {
+    const benign = { text: 'exception greetings', untilMs: 10_000 }
+    const verdict = new VoiceVerdict('inbound', { ...settings, benign }, 0)
+    const labels = feed(verdict, hopsOf(40, { llr: 5 }))
+    assert.equal(labels[19], 'benign_automation', 'at 10 s')
+    assert.equal(labels[21], 'likely_synthetic', 'two hops of 500 ms later')
+    assert.equal(labels.at(-1), 'likely_synthetic')
+  })
+
+  it('does not make a person a machine: an exception changes nothing for a human voice', () => {
+    const benign = { text: 'exception our-bot', untilMs: null }
+    const verdict = new VoiceVerdict('inbound', { ...settings, benign }, 0)
+    assert.equal(feed(verdict, hopsOf(20, { llr: -5 })).at(-1), 'likely_human')
+  })
+
+  it('tells its figures as its snapshot does', () => {
+    const verdict = new VoiceVerdict('inbound', settings, 0)
+    feed(verdict, hopsOf(10, { llr: 3, lostMs: 100 }))
+    const { label, score, confidence, netSpeechMs, audioMs, lostMs } = verdict.snapshot(0)
+    const figures = { label, score, confidence, netSpeechMs, mediaMs: audioMs + lostMs }
+    assert.deepEqual(verdict.figures(), figures)
+  })
 })

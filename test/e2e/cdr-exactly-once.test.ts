@@ -53,7 +53,7 @@ async function underLoad(storm: CdrStorm, random: Random): Promise<void> {
   await sleep(between(random, 50, 700))
 }
 
-async function drained(server: ServerProcess, reader: 'cdr_waiting' | 'fraud_lag'): Promise<void> {
+async function drained(server: ServerProcess, reader: 'cdr_waiting' | 'fraud_unsettled'): Promise<void> {
   await eventually(
     `${reader} to be drained`,
     async () => {
@@ -137,6 +137,8 @@ test('records are stored exactly once although clients misbehave and both proces
   const storm = new CdrStorm(seed)
   const random = seededRandom(seed)
   let server = await startServer({ config })
+  // Not left behind when a check fails.
+  t.after(() => server.end('SIGKILL'))
   const { dataDir } = server
   const key = makeKey(server, 'ingest')
   for (let round = 0; round < rounds; round += 1) server = await killRound(server, storm, key, random)
@@ -152,7 +154,7 @@ test('records are stored exactly once although clients misbehave and both proces
   const log = await logged(dataDir)
   await checkStored(t, storm, dataDir, log)
   server = await startServer({ dataDir, config })
-  await drained(server, 'fraud_lag')
+  await drained(server, 'fraud_unsettled')
   await checkWindows(t, server, log)
   await server.end('SIGTERM')
 })

@@ -1,4 +1,5 @@
 /** The whole API over fakes: what main.ts wires, without a server. */
+import { CallActionsResource } from '../../src/api/actions.ts'
 import { Analytics } from '../../src/api/analytics.ts'
 import { Audit, type AuditRow } from '../../src/api/audit.ts'
 import { Calls } from '../../src/api/calls.ts'
@@ -13,7 +14,7 @@ import { SessionResource } from '../../src/api/session.ts'
 import { OperatingError } from '../../src/core/errors.ts'
 import { projectRoot } from '../../src/core/project.ts'
 import { EventBus } from '../../src/notify/event-bus.ts'
-import { FakeLiveCalls, FakePastCalls } from './calls.ts'
+import { FakeCallPolicy, FakeLiveCalls, FakePastCalls } from './calls.ts'
 import { fakeFraud } from './fraud.ts'
 import { house } from './people.ts'
 
@@ -58,6 +59,7 @@ export function fakeApi(options: ApiOptions = {}) {
   const audit = new Audit({ write: (row) => rows.push(row), clock })
   const live = new FakeLiveCalls()
   const past = new FakePastCalls()
+  const policy = new FakeCallPolicy()
   const bus = new EventBus({ keepMax: options.keepMax ?? 10_000, firstId: clock.wallMs() * 1000, counters })
   const subscribers = new EventSubscribers({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
   const events = new Events(subscribers)
@@ -68,7 +70,8 @@ export function fakeApi(options: ApiOptions = {}) {
     audit,
     detections: new DetectionResource({ ...(options.detections ?? noDetections), audit }),
     events,
-    calls: new Calls({ live, past, storageBatch: options.storageBatch ?? 250 }),
+    calls: new Calls({ live, past, policy, storageBatch: options.storageBatch ?? 250 }),
+    actions: new CallActionsResource({ policy, audit, clock }),
     health: new Health({
       version: '0.1.0',
       clock,
@@ -91,5 +94,5 @@ export function fakeApi(options: ApiOptions = {}) {
   })
   const { key } = people.keys.create('viewer', 'screen')
   const header = { authorization: `Bearer ${key}` }
-  return { ...people, rows, fraud, live, past, bus, subscribers, checks, routes, key, header }
+  return { ...people, rows, fraud, live, past, policy, bus, subscribers, checks, routes, key, header }
 }

@@ -1,7 +1,10 @@
 /**
  * Calls and their verdicts, literal where a test looks, plausible everywhere else; memory and storage to put them in.
  */
+import type { CallPolicy } from '../../src/api/actions.ts'
 import type { LiveCallsView, PastCallFilter, PastCalls } from '../../src/api/calls.ts'
+import { OperatingError } from '../../src/core/errors.ts'
+import type { ActionRecord, CallPolicyView, HandsOff } from '../../src/decisions/action-record.ts'
 import type { CallView, TrackVerdict, WindowView } from '../../src/decisions/verdict-view.ts'
 
 export function track(over: Partial<TrackVerdict> = {}): TrackVerdict {
@@ -99,5 +102,28 @@ export class FakePastCalls implements PastCalls {
   async get(sid: string): Promise<CallView | undefined> {
     if (this.failure) throw this.failure
     return this.calls.find((view) => view.callSid === sid)
+  }
+}
+
+/** What the policy did to calls, as told; a person's word is taken without a question. */
+export class FakeCallPolicy implements CallPolicy {
+  readonly views = new Map<string, CallPolicyView>()
+  readonly undone: { callSid: string; actionId: string; who: string }[] = []
+  record: ActionRecord | undefined
+
+  async viewOf(sid: string): Promise<CallPolicyView> {
+    return this.views.get(sid) ?? { actions: [], risk: null, handsOff: null }
+  }
+
+  async undo(sid: string, actionId: string, who: string): Promise<ActionRecord> {
+    if (this.record === undefined) throw new OperatingError('not_found', 'no such action of this call')
+    this.undone.push({ callSid: sid, actionId, who })
+    return this.record
+  }
+
+  setHandsOff(sid: string, handsOff: HandsOff | null): void {
+    const view = this.views.get(sid)
+    if (view === undefined) throw new OperatingError('not_found', 'no such call is in memory')
+    this.views.set(sid, { ...view, handsOff })
   }
 }

@@ -230,7 +230,8 @@ describe('retention', () => {
   it('follows the configuration and is left alone when it is right', async () => {
     const { retention } = loadConfig({ env: {} })
     const quality = ['source_quality', 'source_quality_examples']
-    const all = ['calls', 'voice_windows', 'audit', 'cdrs', 'traffic_minutes', ...quality]
+    const fraud = ['cases', 'cdr_scores']
+    const all = ['calls', 'voice_windows', 'actions', 'audit', 'cdrs', 'traffic_minutes', ...fraud, ...quality]
     assert.deepEqual(await applyRetention(store, retention), all)
     assert.deepEqual(await applyRetention(store, retention), [])
     assert.deepEqual(await applyRetention(store, { ...retention, auditDays: 7 }), ['audit'])

@@ -34,7 +34,6 @@ function rig(name = 'a', seeds: readonly CaseSeed[] = [], quiet: readonly Quiet[
     steadyMs: () => made.nowMs,
     beat: () => undefined,
   })
-  loop.begin(seeds, quiet)
   const take: Rig['take'] = (entries, fromSeq, muted = false) => {
     const chunks = entries.map((records) =>
       packChunk(
@@ -54,6 +53,7 @@ function rig(name = 'a', seeds: readonly CaseSeed[] = [], quiet: readonly Quiet[
     return loop.take({ bytes: new Uint8Array(0), ends: [], toSeq, muted: false })
   }
   const made: Rig = { loop, nowMs: 1_800_000_000_000, take, pass }
+  loop.begin(seeds, quiet)
   return made
 }
 
@@ -135,6 +135,22 @@ describe('the fraud worker', () => {
       ],
       'the known case has the calls that waited when it was told; the one that no journal knew is news',
     )
+  })
+
+  it('lets a case cool and close by the clock on the wall while no calls come, also one of a former run', async () => {
+    const first = rig('a')
+    const { changes } = await first.take([lures(200)], 1)
+    const second = rig('b', [changes[0]?.seed as CaseSeed])
+    await second.take([], 1)
+    for (const { pass } of [first, second]) {
+      await pass(2000, 2)
+      const cooled = await pass(cdrConfig.cases.coolMs, 2)
+      const closed = await pass(cdrConfig.cases.closeMs, 2)
+      assert.deepEqual(
+        [cooled, closed].map((done) => done.changes.map(({ change, seed }) => `${change} ${seed.it.id}`)),
+        [['cooled a-1'], ['closed a-1']],
+      )
+    }
   })
 
   it('keeps a subject quiet that a person dismissed, in rows that it reads again and in new ones', async () => {
