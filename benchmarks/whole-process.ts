@@ -3,14 +3,14 @@
  * per stream-second over all its threads, from frame to score, memory, frames lost; beside an ordinary Node program
  * that gets the same calls in the same run. VOICEFW_BENCH_STREAMS and VOICEFW_BENCH_SECONDS change the load.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { projectRoot } from '../src/core/project.ts'
 import type { BenchmarkRow } from './row.ts'
+import { childrenOf, metricsOf, type Server, start, stop, usage } from './server-process.ts'
 
 const streams = Number(process.env['VOICEFW_BENCH_STREAMS'] ?? 500)
 const seconds = Number(process.env['VOICEFW_BENCH_SECONDS'] ?? 30)
@@ -20,51 +20,6 @@ const plainStreams = Math.max(1, Math.round(streams / 10))
 const marginS = 3
 
 const account = { sid: `AC${'ab'.repeat(16)}`, token: 'benchmark-token-of-no-account' }
-/** USER_HZ of every Linux that Node runs on. */
-const clockTickMs = 10
-
-interface Server {
-  readonly child: ChildProcess
-  readonly url: string
-  readonly startMs: number
-}
-
-async function start(args: readonly string[]): Promise<Server> {
-  const beganAt = performance.now()
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-  let remarks = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    remarks = (remarks + chunk).slice(-4000)
-  })
-  const url = await new Promise<string>((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`${args[0]} left with ${code}: ${remarks}`)))
-    const lines = createInterface({ input: child.stdout })
-    lines.on('line', (text) => {
-      const line = text.startsWith('{') ? (JSON.parse(text) as { msg?: string; url?: string }) : {}
-      if (line.msg === 'listening' && line.url !== undefined) resolve(line.url)
-    })
-  })
-  return { child, url, startMs: performance.now() - beganAt }
-}
-
-async function stop({ child }: Server): Promise<void> {
-  const gone = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGTERM')
-  await gone
-}
-
-/** CPU of a process over all its threads so far, and its resident memory. */
-function usage(pid: number): { cpuMs: number; rssKib: number } {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ')
-  const rssKib = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
-  return { cpuMs: (Number(fields[11]) + Number(fields[12])) * clockTickMs, rssKib }
-}
-
-function childrenOf(pid: number): number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim()
-  return text === '' ? [] : text.split(' ').map(Number)
-}
-
 interface LoadReport {
   readonly counts: { readonly placed: number; readonly mediaMessages: number }
   readonly lateness: { readonly p99Ms: number }
@@ -100,14 +55,6 @@ async function load(server: Server, calls: number, inside: () => Promise<void>):
   return JSON.parse(text) as LoadReport
 }
 
-async function metricsOf(url: string): Promise<Map<string, number>> {
-  const text = await (await fetch(`${url}/metrics`)).text()
-  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
-  return new Map(
-    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
-  )
-}
-
 /** Linear within the bucket that holds the given share; all of the histogram's life. */
 function percentileMs(metrics: Map<string, number>, share: number): number {
   const buckets = [...metrics]
@@ -129,7 +76,8 @@ function percentileMs(metrics: Map<string, number>, share: number): number {
 /** Per stream-second, where a stream-second is 50 frames that really came. */
 async function firewall(folder: string): Promise<{ rows: BenchmarkRow[]; cpuMs: number }> {
   const config = join(folder, 'bench.yaml')
-  const accounts = [{ sid: account.sid, authTokens: [account.token] }]
+  // Nothing of a benchmark goes out to Twilio: the discard port.
+  const accounts = [{ sid: account.sid, authTokens: [account.token], apiBaseUrl: 'http://127.0.0.1:9' }]
   writeFileSync(config, JSON.stringify({ dataDir: folder, server: { port: 0 }, twilio: { accounts } }))
   const server = await start([`${projectRoot}dist/src/cli.js`, 'serve', '--config', config])
   const pid = server.child.pid!

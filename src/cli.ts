@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import type { KeyContext } from './cli/key.ts'
 import type { SimulateCdrOptions } from './cli/simulate-cdr.ts'
+import type { SimulateTwilioOptions } from './cli/simulate-twilio.ts'
 import { type ExitCode, processTerminal, type Terminal } from './cli/terminal.ts'
 import { ConfigProblems, loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
@@ -207,7 +208,27 @@ function addSimulate(program: Command): void {
       const { faults = false, json = false } = options
       exitCode = await simulateCalls(context, { ...options, faults, json })
     })
+  addSimulateTwilio(simulate)
   addSimulateCdr(simulate)
+}
+
+function addSimulateTwilio(simulate: Command): void {
+  leaf(simulate, 'twilio', 'Twilio with its REST API, for a server whose apiBaseUrl points to it')
+    .requiredOption('--url <url>', 'server under test, like http://127.0.0.1:8080', serverUrl)
+    .option('--port <p>', 'where the REST API is played, on loopback', wholeNumber(0, 65_535), 8090)
+    .option('--calls <n>', 'calls to place', wholeNumber(0, 5000), 1)
+    .option('--seconds <s>', 'how long they go on unless the server ends them', wholeNumber(1, 86_400), 60)
+    .option('--no-webhook', 'calls are live without asking the webhook; listen by POST /v1/detections')
+    .option('--account-sid <sid>', 'Twilio account; default: the configured one, else that of the running demo')
+    .option('--auth-token <secret>', 'its token, as env:NAME or file:PATH', secret)
+    .option('--public-url <url>', "the server's publicUrl; default: as configured, else its address")
+    .option('--audio <folder>', 'recordings to play; default: those of the package')
+    .option('--json', 'one JSON object per event, the last with the counts')
+    .action(async (options: CommonOptions & Omit<SimulateTwilioOptions, 'json'> & { json?: boolean }) => {
+      const context = { config: configOf(options), clock, terminal }
+      const { simulateTwilio } = await import('./cli/simulate-twilio.ts')
+      exitCode = await simulateTwilio(context, { ...options, json: options.json === true })
+    })
 }
 
 function addSimulateCdr(simulate: Command): void {

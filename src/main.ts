@@ -5,7 +5,7 @@
 import { apiRoutes } from './api/routes.ts'
 import { makeDataDir } from './config/data-dir.ts'
 import { createMetrics } from './core/metrics.ts'
-import { LiveCalls } from './decisions/live-calls.ts'
+import { LiveCalls, type LiveTrack } from './decisions/live-calls.ts'
 import { verdictSettings } from './decisions/voice-verdict.ts'
 import { openActions } from './house/actions.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
@@ -14,11 +14,16 @@ import { type Fraud, openFraud } from './house/fraud.ts'
 import { registerGauges } from './house/gauges.ts'
 import { type Ingest, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
+import { openNotify } from './house/notify.ts'
+import { openOpinions } from './house/opinions.ts'
 import type { FirewallOptions } from './house/options.ts'
 import { openStorage, type Storage } from './house/storage.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
+import { AudioTaps } from './ingest/audio-tap.ts'
 import { EventBus } from './notify/event-bus.ts'
+import type { Notifier } from './notify/notifier.ts'
+import type { SecondOpinions } from './opinions/second-opinions.ts'
 import type { Signals } from './watch/policy-watch.ts'
 import { TrackWatch } from './watch/track-watch.ts'
 import { VoicePool } from './worker/pool.ts'
@@ -44,6 +49,8 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const settings = verdictSettings(config.detection.voice, model.manifest, modelLabel(model.manifest))
   const storage = openStorage(options, counters)
   const { writer, runId } = storage
+  const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
+  const notifier = await openNotify({ config, log, clock, metrics, bus, logs: storage.logs })
   const faults = options.faults ?? false
   const [pool] = await Promise.all([
     VoicePool.start({ config: config.detection.voice, model, counters, clock, log, faults }),
@@ -51,22 +58,24 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   ])
 
   const live = new LiveCalls()
-  const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
   const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
   const { sha256: modelSha256 } = model.manifest
   const control = openControl(options, { metrics, logs: storage.logs, live })
   const { rest } = control
   const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults })
   const caseFor: Signals['caseFor'] = (from, to, route) => fraud.decisions.casesOf({ from, to, route })
-  const secondOpinion = () => false
+  // Asked for only by verdicts, which come later.
+  const secondOpinion = (track: LiveTrack): boolean => opinions.ask(track)
   const actions = { config, log, clock, metrics, storage, bus, settings, modelSha256, rest, caseFor, secondOpinion }
   const policy = openActions(actions)
   const watch = new TrackWatch({ live, pool, writer, bus, settings, policy, runId, clock, counters, latency })
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
   const { intake } = storage.records
-  const ingest = openIngest({ config, log, clock, metrics, pool, watch, server, intake, control })
+  const taps = new AudioTaps(pool, counters)
+  const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
+  const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
   const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
-  const rooms: ApiRooms = { ...common, storage, fraud, server, control }
+  const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier }
   for (const route of apiRoutes(openApi(rooms))) server.route(route)
   registerGauges(rooms, ingest.table)
 
@@ -75,7 +84,7 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   control.detections.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  const house: House = { server, ingest, pool, watch, storage, fraud, control }
+  const house: House = { server, ingest, pool, watch, storage, fraud, control, notifier, opinions }
   return { url, port, pool, close: () => closeHouse(options, house) }
 }
 
@@ -87,12 +96,14 @@ interface House {
   readonly pool: VoicePool
   readonly watch: TrackWatch
   readonly storage: Storage
+  readonly notifier: Notifier
   readonly control: Control
+  readonly opinions: SecondOpinions
   readonly fraud: Fraud
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, fraud, control } = house
+  const { server, ingest, pool, watch, storage, fraud, control, notifier, opinions } = house
   const { writer, records, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -102,12 +113,14 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   ingest.table.endAll('interrupted')
+  opinions.close()
   await pool.drain()
   watch.endAll()
   ingest.stop()
   control.rest.close()
   await records.intake.close()
   await fraud.feed.stop()
+  await notifier.close()
   await upkeep.stop()
   await writer.close()
   await Promise.all([records.drain.close(), records.scoresDrain.close()])

@@ -186,7 +186,7 @@ export class DetectionStreams {
         finish(detection, 'ended', isRestart ? 'interrupted' : thrown.code, thrown.message)
       }
       doors.endCall(first.callSid, first.accountSid)
-    } else if (thrown.retryable) {
+    } else if (thrown.retryable || thrown.code === 'call_not_answered') {
       for (const detection of waiting) {
         if (first.call === null) detection.tries += 1
         detection.detail = thrown.message

@@ -163,6 +163,8 @@ export class Detections implements CallListener {
       if (detection === undefined) continue
       if (known === undefined) this.#options.counters.detectionsOffered += 1
       detection.call ??= call
+      // A stream is on its way; what was lost before need not be asked for.
+      if (detection.state === 'starting') detection.lostAtMs = null
       detection.askedAtMs = this.#options.clock.steadyMs()
       noteStream(detection.streamNames, name)
       this.#saveSoon(detection)
@@ -213,6 +215,12 @@ export class Detections implements CallListener {
     for (const detection of this.#registry.ofCall(callSid)) {
       if (isActive(detection) && detection.accountSid === accountSid) this.#finish(detection, 'ended', 'call_status')
     }
+  }
+
+  /** The call goes on, says an account of ours: what it has lost is asked for now, whatever the waiting time. */
+  callSeen(callSid: string, accountSid: string): void {
+    const lost = this.#registry.ofCall(callSid).filter((one) => isActive(one) && one.lostAtMs !== null)
+    for (const detection of lost) if (detection.accountSid === accountSid) this.#streams.lost(detection)
   }
 
   /** A stream's status callback, signed by an account of ours. */

@@ -11,8 +11,9 @@ import { messageOf, OperatingError } from '../core/errors.ts'
 import type { CaseAct, CaseBook } from '../decisions/case-book.ts'
 import type { BookedCase } from '../decisions/case-journal.ts'
 import type { CaseView } from '../decisions/case-view.ts'
-import { type CaseState, caseStates } from '../decisions/cases.ts'
+import { type CaseState, caseStates, type FraudCase } from '../decisions/cases.ts'
 import { caseKinds } from '../decisions/fraud-signal.ts'
+import { severity } from '../decisions/policy-forecast.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 import type { FraudReports } from '../storage/fraud-reports.ts'
 import type { PastCaseFilter, PastCases } from '../storage/past-cases.ts'
@@ -57,29 +58,29 @@ export class FraudCases {
     const query = parseQuery(listQuery, request.query)
     const after = query.before === undefined ? null : readPosition(query.before)
     const states = statesOf(query.state)
-    const fits = (it: CaseView): boolean =>
+    const fits = ({ seed: { it } }: BookedCase): boolean =>
       states.includes(it.state) &&
       (query.kind === undefined || it.kind === query.kind) &&
       (query.verdict === undefined || (it.verdict ?? 'none') === query.verdict)
     const { book, view } = this.#options
-    const known = [...book.live(), ...book.over()].map(view)
-    const fromMemory = known.filter(fits)
     const overStates = states.filter((state) => state === 'closed' || state === 'merged')
     const filter = { states: overStates, kind: query.kind, verdict: query.verdict, limit: query.limit + 1 }
-    const knownIds = new Set(known.map((each) => each.id))
-    const inMemory = fromMemory.filter((each) => after === null || compare(after, positionOf(each)) < 0)
+    // Ten thousand may live: only those of the page are told in full.
+    const inMemory = [...book.live(), ...book.over()]
+      .filter(fits)
+      .map((booked) => ({ at: placeOf(booked.seed.it), tell: () => view(booked) }))
+      .filter(({ at }) => after === null || compare(after, at) < 0)
     const { cases: older, partial } =
       overStates.length === 0 || inMemory.length > query.limit
         ? { cases: [], partial: undefined }
-        : await this.#older(filter, after, knownIds)
-    const all = [...inMemory, ...older]
-      .map((it) => ({ it, at: positionOf(it) }))
+        : await this.#older(filter, after)
+    const all = [...inMemory, ...older.map((it) => ({ at: positionOf(it), tell: () => it }))]
       .filter(({ at }) => after === null || compare(after, at) < 0)
       .sort((a, b) => compare(a.at, b.at))
     const page = all.slice(0, query.limit)
     const last = page.at(-1)
     const next = all.length > page.length && last ? { next: writePosition(last.at) } : {}
-    return json(200, { cases: page.map(({ it }) => it), ...next, ...(partial === undefined ? {} : { partial }) })
+    return json(200, { cases: page.map(({ tell }) => tell()), ...next, ...(partial === undefined ? {} : { partial }) })
   }
 
   async get(request: HttpRequest): Promise<HttpAnswer> {
@@ -120,14 +121,14 @@ export class FraudCases {
     }
   }
 
-  async #older(filter: PastCaseFilter, after: Position | null, knownIds: ReadonlySet<string>) {
-    const { past } = this.#options
+  async #older(filter: PastCaseFilter, after: Position | null) {
+    const { past, book } = this.#options
     const cases: CaseView[] = []
     let place = after?.[0] === 0 ? { lastSeenMs: after[1], id: after[2] } : undefined
     try {
       for (;;) {
         const batch = await past.list({ ...filter, after: place })
-        cases.push(...batch.filter((each) => !knownIds.has(each.id)))
+        cases.push(...batch.filter((each) => book.get(each.id) === undefined))
         const last = batch.at(-1)
         if (last === undefined || batch.length < filter.limit || cases.length >= filter.limit) return { cases }
         place = { lastSeenMs: Date.parse(last.lastSeenAt), id: last.id }
@@ -152,9 +153,16 @@ function statesOf(state: z.infer<typeof listQuery>['state']): CaseState[] {
   return state === 'all' ? ['open', 'cooled', 'closed'] : [state]
 }
 
-function positionOf(it: CaseView): Position {
-  const isLive = it.state === 'open' || it.state === 'cooled'
-  return isLive ? [1, it.severity, it.id] : [0, Date.parse(it.lastSeenAt), it.id]
+function positionOf({ id, state, severity: worth, lastSeenAt }: CaseView): Position {
+  return isLive(state) ? [1, worth, id] : [0, Date.parse(lastSeenAt), id]
+}
+
+function placeOf(it: FraudCase): Position {
+  return isLive(it.state) ? [1, severity(it), it.id] : [0, it.lastSeenMs, it.id]
+}
+
+function isLive(state: CaseState): boolean {
+  return state === 'open' || state === 'cooled'
 }
 
 /** Negative: `a` stands before `b`. */

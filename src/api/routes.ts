@@ -14,6 +14,7 @@ import type { DetectionResource } from './detections.ts'
 import type { Events } from './events.ts'
 import { type FraudParts, fraudRoutes } from './fraud-routes.ts'
 import type { Health } from './health.ts'
+import type { Notifications } from './notifications.ts'
 import { type Page, pagePaths } from './page.ts'
 import { problemOf } from './problem.ts'
 import type { SessionResource } from './session.ts'
@@ -29,6 +30,7 @@ export interface ApiParts {
   readonly session: SessionResource
   readonly page: Page
   readonly analytics: Analytics
+  readonly notifications: Notifications
   readonly fraud: FraudParts
   /** `POST /v1/cdr`. */
   readonly cdr: { post(request: HttpRequest): Promise<HttpAnswer>; readonly bodyBytesMax: number }
@@ -74,6 +76,7 @@ export function apiRoutes(parts: ApiParts): Route[] {
       bodyBytesMax: cdr.bodyBytesMax,
       answer: gate.role('ingest', (request) => cdr.post(request)),
     },
+    ...notificationRoutes(gate, parts.notifications),
     ...detectionRoutes(parts.detections, gate),
     ...fraudRoutes(gate, parts.fraud),
     { method: 'GET', pattern: '/v1/status', answer: gate.role('viewer', () => health.status()) },
@@ -85,6 +88,20 @@ export function apiRoutes(parts: ApiParts): Route[] {
       pattern: path,
       answer: gate.open((request) => page.answer(request)),
     })),
+  ]
+}
+
+function notificationRoutes(gate: Gate, notifications: Notifications): Route[] {
+  const path = '/v1/notifications'
+  return [
+    { method: 'GET', pattern: path, answer: gate.role('viewer', () => notifications.list()) },
+    { method: 'GET', pattern: `${path}/dead`, answer: gate.role('operator', () => notifications.dead()) },
+    {
+      method: 'POST',
+      pattern: `${path}/dead/:id/resend`,
+      answer: gate.role('operator', (request, who) => notifications.resend(request, who)),
+      ...small,
+    },
   ]
 }
 

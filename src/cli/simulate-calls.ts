@@ -60,8 +60,10 @@ export async function simulateCalls(context: SimulateContext, options: SimulateO
   return placedAll && Object.keys(report.counts.refused).length === 0 ? 0 : 1
 }
 
+type Target = Pick<SimulateOptions, 'url' | 'accountSid' | 'authToken' | 'publicUrl'>
+
 /** Where to call, and in whose name. @throws OperatingError when no account is known */
-export function targetOf(config: Config, options: SimulateOptions): TwilioTarget {
+export function targetOf(config: Config, options: Target): TwilioTarget {
   const url = new URL(options.url)
   const origin = `${url.protocol.replace('ws', 'http')}//${url.host}`
   const account = accountOf(config, options)
@@ -70,7 +72,7 @@ export function targetOf(config: Config, options: SimulateOptions): TwilioTarget
   return { origin, publicUrl: (options.publicUrl ?? config.server.publicUrl ?? bound).replace(/\/+$/, ''), ...account }
 }
 
-function accountOf(config: Config, options: SimulateOptions): Pick<TwilioTarget, 'accountSid' | 'authToken'> {
+function accountOf(config: Config, options: Target): Pick<TwilioTarget, 'accountSid' | 'authToken'> {
   const { accountSid, authToken } = options
   const configured = config.twilio.accounts.find((account) => accountSid === undefined || account.sid === accountSid)
   if (accountSid !== undefined && authToken !== undefined) return { accountSid, authToken }

@@ -7,6 +7,8 @@ import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import { projectRoot } from '../core/project.ts'
+import { notifyProblems } from './notify-schema.ts'
+import { opinionsProblems } from './opinions-schema.ts'
 import { type Config, configSchema } from './schema.ts'
 
 type Tree = { [key: string]: unknown }
@@ -141,7 +143,7 @@ function secretFromFile(file: string, path: string, problems: string[]): string 
   }
 }
 
-const secretKeys = new Set(['authTokens', 'password'])
+const secretKeys = new Set(['authTokens', 'password', 'secrets', 'webhookUrl', 'apiKey'])
 
 /** Path, value (never a secret's) and what is allowed. */
 function describeIssue(issue: { path: PropertyKey[]; message: string; code: string }, tree: Tree): string {
@@ -188,5 +190,6 @@ function crossFieldProblems(config: Config): string[] {
   if (!config.twilio.enforceSignature && !isLoopback(config.server.host)) {
     problems.push(`twilio.enforceSignature: false is allowed on loopback only, server.host is ${config.server.host}`)
   }
+  problems.push(...notifyProblems(config.notify), ...opinionsProblems(config.opinions))
   return problems
 }

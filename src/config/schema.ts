@@ -4,6 +4,8 @@
  */
 import { z } from 'zod'
 import { actionsSchema } from './actions-schema.ts'
+import { notifySchema } from './notify-schema.ts'
+import { opinionsSchema } from './opinions-schema.ts'
 
 const ms = z.number().int().min(0).max(86_400_000)
 const count = z.number().int().min(1).max(10_000_000)
@@ -42,7 +44,7 @@ const twilio = z.strictObject({
     totalMs: z.number().int().min(100).max(600_000),
     triesMax: z.number().int().min(1).max(10),
     backoffMs: z.number().int().min(1).max(60_000),
-    atOnce: z.number().int().min(1).max(100),
+    atOnce: z.number().int().min(1).max(500),
     waitingMax: count,
   }),
 })
@@ -195,6 +197,8 @@ export const configSchema = z.strictObject({
   detection: z.strictObject({ voice }),
   actions: actionsSchema,
   cdr,
+  notify: notifySchema,
+  opinions: opinionsSchema,
   storage,
   retention: z.strictObject({
     callsDays: days,

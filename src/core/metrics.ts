@@ -23,6 +23,8 @@ const workerLost = 'Workers replaced'
 const storeRows = 'Rows by fate'
 const cdrRecords = 'Call records by fate'
 const callActions = 'Redirects and hang-ups by outcome'
+const opinions = 'Second opinions of other detectors, by fate'
+const noticeDeliveries = 'Tries to hand a notice to one receiver, by fate'
 const twilioRequests = 'Requests to Twilio by outcome, after the last try'
 const fraudWorkerLost = 'Fraud workers replaced'
 const cdrNotInWindows = 'Calls whose time did not fit the windows'
@@ -133,6 +135,19 @@ export const counterTable = {
   eventsPublished: counter('events_published', 'Events put on the bus'),
   eventSubscribersSlow: counter('event_subscribers_closed', 'Event subscribers closed', { reason: 'slow' }),
   eventSubscribersRefused: counter('event_subscribers_refused', 'Event subscribers refused: too many at a time'),
+  opinionsAsked: counter('opinions', opinions, { fate: 'asked' }),
+  opinionsHeard: counter('opinions', opinions, { fate: 'heard' }),
+  opinionsAbstained: counter('opinions', opinions, { fate: 'abstained' }),
+  opinionsFailed: counter('opinions', opinions, { fate: 'failed' }),
+  opinionsRefused: counter('opinions', opinions, { fate: 'refused' }),
+  audioTapsThrew: counter('audio_taps_threw', 'Listeners on a track that threw and were removed'),
+  noticesQueued: counter('notices', 'Notices for receivers, by fate', { fate: 'queued' }),
+  noticesRefused: counter('notices', 'Notices for receivers, by fate', { fate: 'refused' }),
+  noticesDelivered: counter('notice_deliveries', noticeDeliveries, { fate: 'delivered' }),
+  noticesFailed: counter('notice_deliveries', noticeDeliveries, { fate: 'failed' }),
+  noticesDead: counter('notice_deliveries', noticeDeliveries, { fate: 'dead' }),
+  noticesRepeated: counter('notice_deliveries', noticeDeliveries, { fate: 'repeated_stage' }),
+  deadLettersEvicted: counter('dead_letters_evicted', 'Dead letters dropped because there were too many'),
   authDenied: counter('auth_denied', 'Requests without a valid credential or role'),
   authThrottled: counter('auth_throttled', 'Wrong credentials answered 429: too many from one address'),
   sessionsEvicted: counter('sessions_evicted', 'Dashboard sessions ended early because there were too many'),

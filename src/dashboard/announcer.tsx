@@ -3,7 +3,7 @@
  * worst of what happened, with how much more there was. Browser.
  */
 import { useEffect, useState } from 'preact/hooks'
-import type { CaseView } from './fraud-shapes.ts'
+import type { CaseView } from '../decisions/case-view.ts'
 import { kindWords, subjectText } from './fraud-wording.ts'
 import type { House } from './house.ts'
 import type { LabelChange, LiveStore } from './live-store.ts'

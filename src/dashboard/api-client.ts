@@ -2,17 +2,12 @@
  * The page's requests to its own server: same origin, cookie, JSON. A refusal becomes an `ApiProblem` with the server's
  * words. Browser.
  */
+
 import type { ActionView, CallDetail } from '../decisions/action-record.ts'
+import type { CaseAct } from '../decisions/case-book.ts'
+import type { CaseView } from '../decisions/case-view.ts'
 import type { CallView, TrackVerdict } from '../decisions/verdict-view.ts'
-import type {
-  CaseDecision,
-  CaseDetail,
-  CasePage,
-  CaseView,
-  NumberView,
-  QualityAnswer,
-  TrafficAnswer,
-} from './fraud-shapes.ts'
+import type { CaseDetail, CasePage, FraudAnswer, NumberView, QualityAnswer, TrafficAnswer } from './fraud-shapes.ts'
 
 export class ApiProblem extends Error {
   readonly status: number
@@ -90,10 +85,11 @@ export const api = {
   handsOff: (callSid: string, on: boolean) => request<object>('POST', `/v1/calls/${callSid}/hands-off`, { on }),
   cases: (query: Query) => request<CasePage>('GET', `/v1/cases${queryText(query)}`),
   case: (id: string) => request<CaseDetail>('GET', `/v1/cases/${encodeURIComponent(id)}`),
-  decide: (id: string, decision: CaseDecision, note: string) =>
+  decide: (id: string, decision: CaseAct, note: string) =>
     request<CaseView>('POST', `/v1/cases/${encodeURIComponent(id)}/${decision}`, note === '' ? {} : { note }),
   number: (number: string) => request<NumberView>('GET', `/v1/numbers/${encodeURIComponent(number)}`),
   traffic: (query: Query) => request<TrafficAnswer>('GET', `/v1/analytics/traffic${queryText(query)}`),
+  fraud: (query: Query) => request<FraudAnswer>('GET', `/v1/analytics/fraud${queryText(query)}`),
   quality: (query: Query) => request<QualityAnswer>('GET', `/v1/analytics/quality${queryText(query)}`),
 }
 

@@ -1,5 +1,6 @@
 /** How many calls of a case got, or in shadow mode would have got, each action. Browser. */
-import type { CaseDetail, CaseView } from './fraud-shapes.ts'
+import type { CaseView } from '../decisions/case-view.ts'
+import type { CaseDetail } from './fraud-shapes.ts'
 import { actionOrder, actionWords, countText } from './fraud-wording.ts'
 import { percent } from './wording.ts'
 

@@ -1,6 +1,7 @@
 /** The calls of a case's subject per step of time, with when the case was first seen, opened and last seen. Browser. */
 import { useMemo } from 'preact/hooks'
-import type { CaseSeries, CaseView } from './fraud-shapes.ts'
+import type { CaseView } from '../decisions/case-view.ts'
+import type { SubjectSeries } from '../storage/fraud-reports.ts'
 import { countText } from './fraud-wording.ts'
 import { ChartLegend, type ChartLine, LineChart } from './line-chart.tsx'
 import { evenSteps } from './series-steps.ts'
@@ -8,7 +9,7 @@ import { clockTime } from './wording.ts'
 
 const heightPx = 220
 
-export function CaseChart({ it, series }: { it: CaseView; series: CaseSeries }) {
+export function CaseChart({ it, series }: { it: CaseView; series: SubjectSeries }) {
   const stepMs = series.stepSeconds * 1000
   const firstMs = Date.parse(it.firstSeenAt)
   const openedMs = Date.parse(it.openedAt)
@@ -21,12 +22,14 @@ export function CaseChart({ it, series }: { it: CaseView; series: CaseSeries }) 
   }, [series, firstMs, lastMs, stepMs])
   const lines = useMemo((): ChartLine[] => {
     const values = (name: 'attempts' | 'answered' | 'short' | 'blink') => steps.map(({ point }) => point?.[name] ?? 0)
-    return [
+    const all: ChartLine[] = [
       { name: 'attempts', colour: 'line-1', values: values('attempts'), filled: true },
       { name: 'over before anybody could answer', colour: 'line-5', values: values('blink') },
       { name: 'answered', colour: 'line-4', values: values('answered') },
       { name: 'answered for 3 s or less', colour: 'line-3', values: values('short') },
     ]
+    // What never happened would only lie on the axis.
+    return all.filter((line) => line.filled || line.values.some((value) => value !== 0))
   }, [steps])
   const stepsMs = useMemo(() => steps.map(({ atMs }) => atMs), [steps])
   const marks = [
@@ -39,7 +42,7 @@ export function CaseChart({ it, series }: { it: CaseView; series: CaseSeries }) 
   return (
     <>
       <div class="chart-head">
-        <h3>Calls of its subject, per {stepText(series.stepSeconds)}</h3>
+        <h3>Calls of its subject, per {stepText(series.stepSeconds)} of their start</h3>
         <ChartLegend lines={lines} />
       </div>
       {attempts === 0 ? (

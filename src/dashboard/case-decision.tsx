@@ -3,22 +3,28 @@
  * they do not work. Browser.
  */
 import { useState } from 'preact/hooks'
+import type { CaseAct } from '../decisions/case-book.ts'
+import type { CaseView } from '../decisions/case-view.ts'
 import { api, problemText } from './api-client.ts'
-import type { CaseDecision, CaseEvent, CaseView } from './fraud-shapes.ts'
+import type { CaseEvent } from './fraud-shapes.ts'
 import type { House } from './house.ts'
 import { localTime } from './wording.ts'
 
 interface Choice {
-  readonly decision: CaseDecision
+  readonly decision: CaseAct
   readonly name: string
   readonly effect: string
 }
 
-const confirm = { decision: 'confirm', name: 'Confirm fraud', effect: 'It is fraud. The action stays.' } as const
+const confirm = {
+  decision: 'confirm',
+  name: 'Confirm fraud',
+  effect: 'It is fraud. The action goes on while evidence comes.',
+} as const
 const dismiss = {
   decision: 'dismiss',
   name: 'Dismiss',
-  effect: 'It is not. The action ends at once, and the subject stays quiet for this kind for a day.',
+  effect: 'It is not. The action ends at once; for a day (cdr.cases.dismissMs) no such case opens on the subject.',
 } as const
 const close = {
   decision: 'close',
@@ -41,7 +47,7 @@ function choicesFor({ state, verdict }: Pick<CaseView, 'state' | 'verdict'>): re
 
 const noteLengthMax = 500
 
-const changes: Readonly<Record<CaseDecision, CaseEvent['change']>> = {
+const changes: Readonly<Record<CaseAct, CaseEvent['change']>> = {
   confirm: 'confirmed',
   dismiss: 'dismissed',
   close: 'closed',
@@ -55,7 +61,7 @@ export function CaseDecisionForm({ house, it }: { house: House; it: CaseView }) 
   const { role } = house.who
   const may = role === 'operator' || role === 'admin'
   const choices = choicesFor(it)
-  const decide = async (decision: CaseDecision) => {
+  const decide = async (decision: CaseAct) => {
     setWaiting(true)
     setProblem(null)
     try {

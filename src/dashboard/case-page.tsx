@@ -3,13 +3,14 @@
  * and the place to decide. It moves with the case's events. Browser.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
+import type { CaseView } from '../decisions/case-view.ts'
 import { api } from './api-client.ts'
 import { useAsked } from './asked.ts'
 import { CaseActions } from './case-actions.tsx'
 import { CaseChart } from './case-chart.tsx'
 import { CaseDecisionForm } from './case-decision.tsx'
 import { CdrTable, NumberLink } from './cdr-table.tsx'
-import type { CaseDetail, CaseView } from './fraud-shapes.ts'
+import type { CaseDetail } from './fraud-shapes.ts'
 import { age, countText, kindWords, numberOf, subjectText, subjectType, subjectValue } from './fraud-wording.ts'
 import type { House } from './house.ts'
 import { ActionBadge, caseTone, KindBadge, Standing } from './kind-badge.tsx'
@@ -41,6 +42,11 @@ export function CasePage({ house, id, numbersClear }: { house: House; id: string
       )}
       {it === null || value === null ? null : (
         <>
+          {value.partial === undefined ? null : (
+            <p class="nothing" role="alert">
+              Storage does not answer: plot, counts and evidence are missing for now.
+            </p>
+          )}
           <CaseFacts {...{ house, it, numbersClear }} />
           <section class={`panel edge-${caseTone(it)}`} aria-label="The case">
             <div class="panel-head">

@@ -1,5 +1,5 @@
 /** One case as a row: a link to its page, readable as a table at a desk and as a card on a phone. Browser. */
-import type { CaseView } from './fraud-shapes.ts'
+import type { CaseView } from '../decisions/case-view.ts'
 import {
   actionWords,
   age,

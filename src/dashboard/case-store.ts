@@ -2,7 +2,8 @@
  * The live fraud cases as this page knows them: loaded from `/v1/cases`, moved by events. A case that is closed,
  * dismissed or merged leaves at once. Bounded: at most `casesMax`. Browser.
  */
-import type { CaseEvent, CaseView } from './fraud-shapes.ts'
+import type { CaseView } from '../decisions/case-view.ts'
+import type { CaseEvent } from './fraud-shapes.ts'
 import { Paced } from './paced.ts'
 
 export const casesMax = 1000

@@ -1,5 +1,5 @@
 /** Call records as a table at a desk and as cards on a phone. Browser. */
-import type { CdrView } from './fraud-shapes.ts'
+import type { CdrView } from '../storage/fraud-reports.ts'
 import { causeText } from './fraud-wording.ts'
 import { duration, localTime, showNumber } from './wording.ts'
 
@@ -41,7 +41,7 @@ export function CdrTable({
               {cdr.answered ? 'answered' : 'not answered'} <span class="soft">{causeText(cdr)}</span>
             </td>
             <td data-name="Ring">{cdr.ringMs === null ? '–' : duration(cdr.ringMs)}</td>
-            <td data-name="Talk">{cdr.talkMs === null ? '–' : duration(cdr.talkMs)}</td>
+            <td data-name="Talk">{cdr.talkMs === null || !cdr.answered ? '–' : duration(cdr.talkMs)}</td>
             <td data-name="Released by">{cdr.releasedBy}</td>
           </tr>
         ))}
@@ -50,12 +50,12 @@ export function CdrTable({
   )
 }
 
-export function NumberLink({ number, clear }: { number: string | null; clear: boolean }) {
-  if (number === null || number === '') return <span class="soft">withheld</span>
+export function NumberLink({ number, clear }: { number: string; clear: boolean }) {
+  if (number === '') return <span class="soft">withheld</span>
   return <a href={`#/numbers/${encodeURIComponent(number)}`}>{showNumber(number, clear)}</a>
 }
 
 function routeText({ ingress, egress, source }: CdrView): string {
-  const ends = [ingress, egress].filter((end) => end !== null && end !== '')
+  const ends = [ingress, egress].filter((end) => end !== '')
   return ends.length === 0 ? source : ends.join(' → ')
 }

@@ -60,8 +60,15 @@ export function ClosedCases({ house, numbersClear, kind, ended, onEnded }: Close
           Closed cases cannot be shown: {problem}
         </p>
       ) : null}
+      {value?.partial === undefined ? null : (
+        <p class="nothing" role="alert">
+          Storage does not answer: older cases are missing for now.
+        </p>
+      )}
       {value === null && problem === null ? <p class="nothing">Asking for closed cases …</p> : null}
-      {value !== null && rows.length === 0 ? <p class="nothing">No closed case fits.</p> : null}
+      {value !== null && rows.length === 0 ? (
+        <p class="nothing">{kind === '' && ended === '' ? 'No case has been closed yet.' : 'No closed case fits.'}</p>
+      ) : null}
       {rows.length > 0 ? (
         <div class="table">
           <CaseHeads />

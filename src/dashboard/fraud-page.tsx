@@ -3,13 +3,14 @@
  * above are also the filter of both. Rows keep their places while somebody points at them. Browser.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
+import type { CaseView } from '../decisions/case-view.ts'
 import { type CaseKind, caseKinds } from '../decisions/fraud-signal.ts'
 import { useQuery } from './address.ts'
 import { CaseHeads, CaseRow } from './case-row.tsx'
 import { type CaseStore, worstCaseFirst } from './case-store.ts'
 import { ClosedCases } from './closed-cases.tsx'
 import { Feeding } from './feeding.tsx'
-import type { CaseView } from './fraud-shapes.ts'
+import { FraudDay } from './fraud-day.tsx'
 import { kindWords } from './fraud-wording.ts'
 import type { House } from './house.ts'
 import { KindPicture } from './kind-badge.tsx'
@@ -54,6 +55,7 @@ export function FraudPage({ house, numbersClear }: { house: House; numbersClear:
         <Kinds cases={cases} kind={filter.kind} onKind={(kind) => change({ kind })} />
         <LiveCases house={house} numbersClear={numbersClear} kind={filter.kind} state={filter.state} />
       </section>
+      <FraudDay />
       <ClosedCases
         {...{ house, numbersClear }}
         kind={filter.kind}

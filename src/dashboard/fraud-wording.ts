@@ -1,6 +1,11 @@
 /** How cases, actions, subjects, causes and defects of records are said to people. Pure: no DOM. Browser. */
+
+import type { FraudAction } from '../config/schema.ts'
+import type { Subject } from '../decisions/case-subjects.ts'
+import type { CaseView } from '../decisions/case-view.ts'
+import type { CaseState } from '../decisions/cases.ts'
 import type { CaseKind } from '../decisions/fraud-signal.ts'
-import type { CaseState, CaseSubject, CaseView, CdrView, FraudAction } from './fraud-shapes.ts'
+import type { CdrView } from '../storage/fraud-reports.ts'
 import { showNumber } from './wording.ts'
 
 export const kindWords: Readonly<Record<CaseKind, { readonly name: string; readonly meaning: string }>> = {
@@ -24,6 +29,11 @@ export const kindWords: Readonly<Record<CaseKind, { readonly name: string; reado
     meaning: 'Many calls that are answered and over within 3 s: false answers, or codes read by a machine.',
   },
   anomaly: { name: 'Anomaly', meaning: 'A route that behaves unlike its own hours; no rule has a name for it.' },
+}
+
+/** A kind that this page does not know is said by its own name. */
+export function kindName(kind: string): string {
+  return (kindWords as Readonly<Record<string, { readonly name: string }>>)[kind]?.name ?? kind
 }
 
 export const stateWords: Readonly<Record<CaseState, { readonly name: string; readonly meaning: string }>> = {
@@ -51,7 +61,7 @@ export const actionWords: Readonly<Record<FraudAction, string>> = {
 /** From nothing done to most. */
 export const actionOrder: readonly FraudAction[] = ['allow', 'label', 'challenge', 'divert', 'block']
 
-const subjectWords: Readonly<Record<CaseSubject['type'], string>> = {
+const subjectWords: Readonly<Record<Subject['type'], string>> = {
   number: 'number',
   called_number: 'called number',
   range: 'range',
@@ -59,12 +69,12 @@ const subjectWords: Readonly<Record<CaseSubject['type'], string>> = {
   route_destination: 'destination',
 }
 
-export function subjectType({ type }: CaseSubject): string {
+export function subjectType({ type }: Subject): string {
   return subjectWords[type] ?? type
 }
 
 /** Numbers are people's: only their end is shown unless asked for. Ranges and routes are nobody's. */
-export function subjectValue({ type, value }: CaseSubject, clear: boolean): string {
+export function subjectValue({ type, value }: Subject, clear: boolean): string {
   if (type === 'number' || type === 'called_number') return showNumber(value, clear)
   if (type === 'range') return `${value}…`
   if (type !== 'route_destination') return value
@@ -72,12 +82,12 @@ export function subjectValue({ type, value }: CaseSubject, clear: boolean): stri
   return `${prefix}… via ${route}`
 }
 
-export function subjectText(subject: CaseSubject, clear: boolean): string {
+export function subjectText(subject: Subject, clear: boolean): string {
   return `${subjectType(subject)} ${subjectValue(subject, clear)}`
 }
 
 /** The number whose page tells more about the subject, if it is one. */
-export function numberOf({ type, value }: CaseSubject): string | null {
+export function numberOf({ type, value }: Subject): string | null {
   return type === 'number' || type === 'called_number' ? value : null
 }
 
@@ -151,12 +161,4 @@ export function defectText(defect: string): string {
   const [fate, why] = defect.split(':')
   if (why !== undefined) return `${fate}: ${why.replaceAll('_', ' ')}`
   return defects[defect] ?? defect.replaceAll('_', ' ')
-}
-
-const figures: Readonly<Record<string, string>> = { asr: 'ASR', acdMs: 'ACD' }
-
-/** `distinctCalled` -> `distinct called`. */
-export function figureName(name: string): string {
-  if (figures[name] !== undefined) return figures[name]
-  return name.replace(/Ms$|S$/, '').replace(/([a-z])([A-Z])/g, (_, a: string, b: string) => `${a} ${b.toLowerCase()}`)
 }

@@ -3,10 +3,12 @@
  * and, where events cannot tell, by asking again (never more often than `askEveryMs`). Components subscribe and draw.
  * Browser.
  */
+
+import type { CaseView } from '../decisions/case-view.ts'
 import { ApiProblem, api, problemText, type Status, type Who } from './api-client.ts'
-import { CaseStore, casesMax, isLive } from './case-store.ts'
+import { CaseStore, casesMax } from './case-store.ts'
 import { type ActionEvent, type ConnectionState, openEventStream, type VerdictEvent } from './event-stream.ts'
-import type { CaseEvent, CaseView } from './fraud-shapes.ts'
+import type { CaseEvent } from './fraud-shapes.ts'
 import { LiveStore } from './live-store.ts'
 
 const askEveryMs = 1500
@@ -147,16 +149,14 @@ export class House {
     }
   }
 
-  /** The answer begins with the live ones, worst first: pages are read as long as they are full of those. */
   async #askCases(): Promise<void> {
     const askedAtMs = performance.now()
     const live: CaseView[] = []
     try {
       for (let before = ''; live.length < casesMax; ) {
-        const page = await api.cases({ limit: String(casesAPage), before })
-        const here = page.cases.filter(isLive)
-        live.push(...here)
-        if (here.length < page.cases.length || !page.next) break
+        const page = await api.cases({ state: 'live', limit: String(casesAPage), before })
+        live.push(...page.cases)
+        if (!page.next) break
         before = page.next
       }
       this.cases.load(live, askedAtMs)

@@ -2,8 +2,8 @@
  * A kind of fraud, a case's standing and an action as text, shape and colour together, never by colour alone. Browser.
  */
 import type { ComponentChildren } from 'preact'
+import type { CaseView } from '../decisions/case-view.ts'
 import type { CaseKind } from '../decisions/fraud-signal.ts'
-import type { CaseView } from './fraud-shapes.ts'
 import { actionWords, kindWords, standing, stateWords } from './fraud-wording.ts'
 import { Picture } from './label-badge.tsx'
 

@@ -15,6 +15,8 @@ export interface ChartLine {
   readonly values: readonly (number | null)[]
   /** The area below it is tinted. */
   readonly filled?: boolean
+  /** Which dash it has where lines before it are left out; default: its place. */
+  readonly dash?: number
 }
 
 export interface ChartMark {
@@ -30,6 +32,8 @@ interface LineChartProps {
   readonly marks?: readonly ChartMark[]
   readonly heightPx: number
   readonly format: (value: number) => string
+  /** Steps between the y axis's numbers, where decimal ones would be odd. */
+  readonly incrs?: readonly number[]
   /** The y axis reaches at least so far. */
   readonly yMaxLeast: number
   /** For those who cannot see it. */
@@ -159,7 +163,7 @@ function options(latest: Latest, setAt: (at: number | null) => void): Omit<uPlot
   const palette = colours()
   const family = getComputedStyle(document.body).fontFamily
   const axis = { stroke: palette['ink-soft'], font: `11px ${family}`, ticks: { show: false } }
-  const { lines, marks = [], group } = latest.current
+  const { lines, marks = [], group, incrs } = latest.current
   return {
     legend: { show: false },
     padding: [8 + marks.length * markRowPx, 12, 0, 0],
@@ -188,6 +192,7 @@ function options(latest: Latest, setAt: (at: number | null) => void): Omit<uPlot
         ...axis,
         size: gutterPx,
         space: 34,
+        ...(incrs === undefined ? {} : { incrs: [...incrs] }),
         grid: { stroke: palette.line, width: 1 },
         values: (_, values) => values.map((value) => latest.current.format(value)),
       },
@@ -197,7 +202,7 @@ function options(latest: Latest, setAt: (at: number | null) => void): Omit<uPlot
       ...lines.map((line, at) => ({
         stroke: palette[line.colour],
         width: line.filled ? 1.5 : 2,
-        dash: [...(dashes[at] ?? [])],
+        dash: [...(dashes[line.dash ?? at] ?? [])],
         spanGaps: false,
         points: { show: false },
         ...(line.filled ? { fill: faded(palette[line.colour]) } : {}),

@@ -3,13 +3,16 @@
  * Browser.
  */
 import { useEffect, useRef, useState } from 'preact/hooks'
+import type { CaseView } from '../decisions/case-view.ts'
+import type { NumberTraffic } from '../storage/fraud-reports.ts'
+import type { WindowCounts } from '../worker/fraud-protocol.ts'
 import { api } from './api-client.ts'
 import { useAsked } from './asked.ts'
 import { Back } from './case-page.tsx'
 import { CaseHeads, CaseRow } from './case-row.tsx'
 import { CdrTable } from './cdr-table.tsx'
-import type { CaseView, Figures, NumberView } from './fraud-shapes.ts'
-import { countText, figureName } from './fraud-wording.ts'
+import type { NumberView } from './fraud-shapes.ts'
+import { countText } from './fraud-wording.ts'
 import type { House } from './house.ts'
 import { RowList } from './row-list.tsx'
 import { duration, percent, showNumber } from './wording.ts'
@@ -38,8 +41,8 @@ export function NumberPage({ house, number, numbersClear }: { house: House; numb
           <NumberCases cases={value.cases} house={house} numbersClear={numbersClear} />
           <Windows windows={value.windows} />
           <div class="two-panels">
-            <Day name="As caller, last 24 h" figures={value.asCaller} />
-            <Day name="As called, last 24 h" figures={value.asCalled} />
+            <Day name="As caller, last 24 h" day={value.asCaller} />
+            <Day name="As called, last 24 h" day={value.asCalled} />
           </div>
           <Recent recent={value.recent} numbersClear={numbersClear} />
         </>
@@ -86,19 +89,31 @@ function NumberCases({
   )
 }
 
-const windowOrder = ['1m', '10m', '1h', '24h']
-const windowNames: Readonly<Record<string, string>> = { '1m': '1 min', '10m': '10 min', '1h': '1 h', '24h': '24 h' }
+const spans = ['1m', '10m', '1h', '24h'] as const
+const spanNames: Readonly<Record<(typeof spans)[number], string>> = {
+  '1m': '1 min',
+  '10m': '10 min',
+  '1h': '1 h',
+  '24h': '24 h',
+}
+
+const windowFigures: readonly [string, (window: WindowCounts) => string][] = [
+  ['Attempts', ({ attempts }) => countText(attempts)],
+  ['Over before anybody could answer', ({ blink }) => countText(blink)],
+  ['Answered', ({ answered }) => countText(answered)],
+  ['Answered for 3 s or less', ({ short }) => countText(short)],
+  ['Different numbers called', ({ called }) => countText(called)],
+  ['Talk', ({ talkSeconds }) => (talkSeconds === 0 ? '–' : duration(talkSeconds * 1000))],
+]
 
 function Windows({ windows }: { windows: NumberView['windows'] }) {
-  const spans = windowOrder.filter((span) => windows[span] !== undefined)
-  const names = Object.keys(windows[spans[0] ?? ''] ?? {})
   return (
     <section class="panel" aria-labelledby="windows-title">
       <div class="chart-head">
         <h3 id="windows-title">Windows as caller, now</h3>
-        <p class="soft small">what the rules look at</p>
+        <p class="soft small">what the rules look at, by event time</p>
       </div>
-      {names.length === 0 ? (
+      {windows === null ? (
         <p class="nothing">It has not called within the last day.</p>
       ) : (
         <table class="figures-table">
@@ -108,18 +123,18 @@ function Windows({ windows }: { windows: NumberView['windows'] }) {
               <th scope="col">Figure</th>
               {spans.map((span) => (
                 <th key={span} scope="col" class="right">
-                  {windowNames[span] ?? span}
+                  {spanNames[span]}
                 </th>
               ))}
             </tr>
           </thead>
           <tbody>
-            {names.map((name) => (
+            {windowFigures.map(([name, textOf]) => (
               <tr key={name}>
-                <th scope="row">{figureName(name)}</th>
+                <th scope="row">{name}</th>
                 {spans.map((span) => (
                   <td key={span} class="right">
-                    {figureText(name, windows[span]?.[name] ?? null)}
+                    {textOf(windows[span])}
                   </td>
                 ))}
               </tr>
@@ -131,18 +146,34 @@ function Windows({ windows }: { windows: NumberView['windows'] }) {
   )
 }
 
-function Day({ name, figures }: { name: string; figures: Figures }) {
+const dayFigures: readonly [string, (day: NumberTraffic) => string][] = [
+  ['Attempts', ({ attempts }) => countText(attempts)],
+  [
+    'Answered',
+    ({ answered, attempts }) => (attempts === 0 ? '0' : `${countText(answered)} (${percent(answered / attempts)})`),
+  ],
+  ['Unanswered', ({ unanswered }) => countText(unanswered)],
+  ['Short calls', ({ short }) => countText(short)],
+  ['Other numbers', ({ others }) => countText(others)],
+  ['Mean talk', ({ talkMs, answered }) => (answered === 0 ? '–' : duration(talkMs / answered))],
+]
+
+function Day({ name, day }: { name: string; day: NumberTraffic | null }) {
   return (
     <section class="panel" aria-label={name}>
       <h3>{name}</h3>
-      <dl class="figures">
-        {Object.entries(figures).map(([figure, value]) => (
-          <div key={figure}>
-            <dt>{figureName(figure)}</dt>
-            <dd>{figureText(figure, value)}</dd>
-          </div>
-        ))}
-      </dl>
+      {day === null ? (
+        <p class="soft">Storage does not answer.</p>
+      ) : (
+        <dl class="figures">
+          {dayFigures.map(([figure, textOf]) => (
+            <div key={figure}>
+              <dt>{figure}</dt>
+              <dd>{textOf(day)}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
     </section>
   )
 }
@@ -158,13 +189,4 @@ function Recent({ recent, numbersClear }: { recent: NumberView['recent']; number
       )}
     </section>
   )
-}
-
-/** The name says the unit: `ringMeanS` seconds, `acdMs` milliseconds, shares and ratios as percent. */
-export function figureText(name: string, value: number | null): string {
-  if (value === null || Number.isNaN(value)) return '–'
-  if (name.endsWith('Ms')) return duration(value)
-  if (name.endsWith('S')) return duration(value * 1000)
-  if (/share$|ratio$|^asr$/i.test(name)) return percent(value)
-  return Number.isInteger(value) || Math.abs(value) >= 100 ? countText(value) : value.toFixed(2)
 }

@@ -1,5 +1,5 @@
 /** Per source of call records: how many came, what became of them, and every defect with its examples. Browser. */
-import type { SourceQuality } from './fraud-shapes.ts'
+import type { SourceQuality } from '../storage/cdr-reports.ts'
 import { countText, defectText } from './fraud-wording.ts'
 import { localTime } from './wording.ts'
 

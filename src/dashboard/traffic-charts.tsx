@@ -1,7 +1,8 @@
 /** Four figures of traffic over time, all routes and the picked ones as lines; their cursors move together. Browser. */
 import { useMemo } from 'preact/hooks'
+import type { Traffic } from '../storage/cdr-reports.ts'
 import { stepText } from './case-chart.tsx'
-import type { TrafficAnswer, TrafficFigures } from './fraud-shapes.ts'
+import type { TrafficAnswer } from './fraud-shapes.ts'
 import { countText } from './fraud-wording.ts'
 import { ChartLegend, type ChartLine, LineChart } from './line-chart.tsx'
 import { evenSteps } from './series-steps.ts'
@@ -10,11 +11,14 @@ import { clockTime, percent } from './wording.ts'
 interface Chart {
   readonly name: string
   readonly meaning: string
-  readonly of: (figures: TrafficFigures) => number | null
+  readonly of: (figures: Traffic) => number | null
   /** What a step without calls is. */
   readonly nothing: number | null
   readonly format: (value: number) => string
   readonly yMaxLeast: number
+  /** All traffic would press the picked routes onto the axis. */
+  readonly pickedAlone?: boolean
+  readonly incrs?: readonly number[]
 }
 
 const charts: readonly Chart[] = [
@@ -25,6 +29,7 @@ const charts: readonly Chart[] = [
     nothing: 0,
     format: countText,
     yMaxLeast: 4,
+    pickedAlone: true,
   },
   {
     name: 'ASR',
@@ -41,6 +46,7 @@ const charts: readonly Chart[] = [
     nothing: null,
     format: talkText,
     yMaxLeast: 10_000,
+    incrs: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400].map((s) => s * 1000),
   },
   {
     name: 'Short calls',
@@ -78,7 +84,10 @@ export function TrafficCharts({ all, picked }: TrafficChartsProps) {
   return (
     <>
       <div class="chart-head charts-legend">
-        <p class="soft small">per {stepText(all.stepSeconds)}</p>
+        <p class="soft small">
+          per {stepText(all.stepSeconds)} of their start; a call is told when it ends, so the newest steps lack long
+          ones
+        </p>
         <ChartLegend lines={legend} />
       </div>
       <div class="charts">
@@ -99,28 +108,30 @@ interface Drawn {
 type TrafficPoint = TrafficAnswer['points'][number]
 
 function TrafficChart({ chart, drawn }: { chart: Chart; drawn: Drawn }) {
-  const lines = useMemo(
-    (): ChartLine[] =>
-      drawn.lines.map(({ name, steps }, at) => ({
-        name,
-        colour: colours[at] ?? 'line-5',
-        filled: at === 0,
-        values: steps.map(({ point }) => (point === null ? chart.nothing : chart.of(point))),
-      })),
-    [drawn, chart],
-  )
+  const isAlone = chart.pickedAlone === true && drawn.lines.length > 1
+  const lines = useMemo((): ChartLine[] => {
+    const all = drawn.lines.map(({ name, steps }, at) => ({
+      name,
+      colour: colours[at] ?? 'line-5',
+      dash: at,
+      filled: at === 0,
+      values: steps.map(({ point }) => (point === null ? chart.nothing : chart.of(point))),
+    }))
+    return isAlone ? all.slice(1) : all
+  }, [drawn, chart, isAlone])
   const { stepMs, stepsMs } = drawn
   return (
     <section class="panel chart-panel" aria-label={chart.name} data-chart={chart.name}>
       <div class="chart-head">
         <h3>{chart.name}</h3>
-        <p class="soft small">{chart.meaning}</p>
+        <p class="soft small">{isAlone ? `${chart.meaning}, ticked routes alone` : chart.meaning}</p>
       </div>
       <LineChart
         {...{ stepMs, stepsMs, lines }}
         heightPx={170}
         format={chart.format}
         yMaxLeast={chart.yMaxLeast}
+        {...(chart.incrs === undefined ? {} : { incrs: chart.incrs })}
         summary={`${chart.name}, ${chart.meaning}, over time. Arrow keys read it.`}
         group="traffic"
       />

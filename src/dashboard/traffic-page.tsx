@@ -3,11 +3,12 @@
  * what is odd about each source's records. Browser.
  */
 import { useEffect, useRef } from 'preact/hooks'
+import type { SourceQuality } from '../storage/cdr-reports.ts'
 import { useQuery } from './address.ts'
 import { api } from './api-client.ts'
 import { useAsked } from './asked.ts'
 import { Feeding } from './feeding.tsx'
-import type { RouteTraffic, SourceQuality, TrafficAnswer } from './fraud-shapes.ts'
+import type { RouteTraffic, TrafficAnswer } from './fraud-shapes.ts'
 import { RouteTable, routeKey, routeName } from './route-table.tsx'
 import { SourceQualityPanels } from './source-quality.tsx'
 import { TrafficCharts } from './traffic-charts.tsx'

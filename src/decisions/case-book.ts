@@ -25,7 +25,7 @@ export type CaseAct = (typeof caseActions)[number]
 export interface Ruling {
   readonly id: string
   readonly verdict: Verdict | null
-  readonly quiet: { readonly kind: FraudCase['kind']; readonly subject: FraudCase['subject']; readonly untilMs: number }
+  readonly quiet: { readonly seed: CaseSeed; readonly untilMs: number }
   readonly ends: boolean
   readonly restore: CaseSeed | null
 }
@@ -216,7 +216,7 @@ function isLive(it: FraudCase): boolean {
 }
 
 function quietOf({ seed, quietUntilMs }: BookedCase): Ruling['quiet'] {
-  return { kind: seed.it.kind, subject: seed.it.subject, untilMs: quietUntilMs }
+  return { seed, untilMs: quietUntilMs }
 }
 
 /** Why a decision makes no sense; null: it does. */

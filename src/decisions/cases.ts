@@ -100,8 +100,11 @@ export class Cases {
   readonly #live = new Map<string, Held>()
   /** `kind broader subject` -> live cases within it. */
   readonly #within = new Map<string, Set<Held>>()
-  /** `kind subject` -> event time up to which it opens no case: a person decided. */
-  readonly #quiet = new Map<string, number>()
+  /**
+   * `kind subject` -> a case that a person ended: its subject opens no other up to this event time. It still explains
+   * signals of broader subjects, so that the same calls do not come back as their range's.
+   */
+  readonly #quiet = new Map<string, { readonly held: Held; readonly untilMs: number }>()
   readonly #heldOf = new WeakMap<FraudCase, Held>()
   #nowMs = Number.NEGATIVE_INFINITY
   #sweptMs = Number.NEGATIVE_INFINITY
@@ -129,26 +132,32 @@ export class Cases {
   }
 
   /** A case goes on where another run left it. It replaces what is live on its subject. */
-  restore({ it, keyKind, broader, signalCalls, reasonCalls, asOfMs }: CaseSeed): void {
-    const key = `${it.kind} ${subjectKey(it.subject)}`
-    const known = this.#live.get(key)
+  restore(seed: CaseSeed): void {
+    const { kind, subject } = seed.it
+    const known = this.#live.get(`${kind} ${subjectKey(subject)}`)
     if (known !== undefined) this.#end(known, 'closed')
-    this.#quiet.delete(key)
-    this.#hold({ it: { ...it, evidence: [...it.evidence] }, keyKind, broader, signalCalls, reasonCalls, asOfMs })
+    this.quiet(seed, 0)
+    this.#hold(heldFrom(seed))
   }
 
   /** The case as it stands now; also of one that has just ended. */
   seedOf(it: FraudCase): CaseSeed {
     const held = this.#heldOf.get(it)
     assert(held !== undefined, 'a case of ours')
-    const { keyKind, broader, signalCalls, reasonCalls } = held
-    const asOfMs = Math.max(held.asOfMs, this.#nowMs)
-    return { it: { ...it, evidence: [...it.evidence] }, keyKind, broader, signalCalls, reasonCalls, asOfMs }
+    return heldSeed(held, Math.max(held.asOfMs, this.#nowMs))
   }
 
-  /** No case of the kind opens on the subject up to this event time; 0 takes it back. */
-  quiet(kind: CaseKind, subject: Subject, untilMs: number): void {
-    this.#quiet.set(`${kind} ${subjectKey(subject)}`, untilMs)
+  /** A person ended the case: its subject opens no other of the kind up to this event time; 0 takes it back. */
+  quiet(seed: CaseSeed, untilMs: number): void {
+    const { kind, subject } = seed.it
+    const key = `${kind} ${subjectKey(subject)}`
+    const known = this.#quiet.get(key)
+    if (known !== undefined) this.#leaveFamilies(known.held)
+    this.#quiet.delete(key)
+    if (untilMs <= 0) return
+    const held = heldFrom(seed)
+    this.#quiet.set(key, { held, untilMs })
+    this.#joinFamilies(held)
   }
 
   /** Is a call of this time new to the case? */
@@ -170,7 +179,11 @@ export class Cases {
     const { keyKind, event, signal } = sighting
     const subject = subjectOf(keyKind, event, this.#digits)
     const ownKey = `${signal.kind} ${subjectKey(subject)}`
-    if (event.timeMs <= (this.#quiet.get(ownKey) ?? Number.NEGATIVE_INFINITY)) return null
+    const quiet = this.#quiet.get(ownKey)
+    if (quiet !== undefined && event.timeMs <= quiet.untilMs) {
+      quiet.held.signalCalls = Math.max(signal.calls, quiet.held.signalCalls * 0.9)
+      return null
+    }
     const own = this.#live.get(ownKey)
     if (own !== undefined) return this.#strengthen(own, sighting)
     const broader = broaderSubjects(keyKind, event, sighting.slots, this.#digits)
@@ -184,7 +197,8 @@ export class Cases {
     let explained = 0
     for (const held of narrower) explained += held.signalCalls
     if (narrower.size > 0 && narrower.size < campaignCases && explained >= explainedShare * signal.calls) return null
-    return this.#open(sighting, subject, broader, [...narrower])
+    const open = [...narrower].filter((each) => !isOver(each.it))
+    return this.#open(sighting, subject, broader, open)
   }
 
   /** The same campaign seen from another side: toll fraud by who calls and by where to; an anomaly that has a name. */
@@ -202,8 +216,7 @@ export class Cases {
     }
     const subject = subjectKey(subjectOf(keyKind, event, this.#digits))
     for (const each of named) {
-      const inside = this.#within.get(`${each} ${subject}`)?.values().next().value
-      if (inside !== undefined) return inside
+      for (const inside of this.#within.get(`${each} ${subject}`) ?? []) if (!isOver(inside.it)) return inside
       for (const key of keys) {
         const held = this.#live.get(`${each} ${key}`)
         if (held !== undefined) return held
@@ -222,6 +235,9 @@ export class Cases {
   sweep(nowMs: number): void {
     if (nowMs < this.#sweptMs + 60_000) return
     this.#sweptMs = nowMs
+    for (const { held, untilMs } of this.#quiet.values()) {
+      if (nowMs > untilMs) this.quiet(heldSeed(held, nowMs), 0)
+    }
     for (const held of this.#live.values()) {
       const quietMs = nowMs - held.it.lastSeenMs
       if (quietMs >= this.#limits.closeMs) this.#end(held, 'closed')
@@ -279,7 +295,19 @@ export class Cases {
     const { kind, subject } = held.it
     this.#heldOf.set(held.it, held)
     this.#live.set(`${kind} ${subjectKey(subject)}`, held)
-    for (const key of held.broader) this.#family(`${kind} ${key}`).add(held)
+    this.#joinFamilies(held)
+  }
+
+  #joinFamilies(held: Held): void {
+    for (const key of held.broader) this.#family(`${held.it.kind} ${key}`).add(held)
+  }
+
+  #leaveFamilies(held: Held): void {
+    for (const key of held.broader) {
+      const family = this.#within.get(`${held.it.kind} ${key}`)
+      family?.delete(held)
+      if (family?.size === 0) this.#within.delete(`${held.it.kind} ${key}`)
+    }
   }
 
   #family(key: string): Set<Held> {
@@ -323,11 +351,19 @@ export class Cases {
     held.it.state = state
     const { kind, subject } = held.it
     this.#live.delete(`${kind} ${subjectKey(subject)}`)
-    for (const key of held.broader) {
-      const family = this.#within.get(`${kind} ${key}`)
-      family?.delete(held)
-      if (family?.size === 0) this.#within.delete(`${kind} ${key}`)
-    }
+    this.#leaveFamilies(held)
     this.#listener(state, held.it)
   }
+}
+
+function isOver(it: FraudCase): boolean {
+  return it.state === 'closed' || it.state === 'merged'
+}
+
+function heldFrom({ it, keyKind, broader, signalCalls, reasonCalls, asOfMs }: CaseSeed): Held {
+  return { it: { ...it, evidence: [...it.evidence] }, keyKind, broader, signalCalls, reasonCalls, asOfMs }
+}
+
+function heldSeed({ it, keyKind, broader, signalCalls, reasonCalls }: Held, asOfMs: number): CaseSeed {
+  return { it: { ...it, evidence: [...it.evidence] }, keyKind, broader, signalCalls, reasonCalls, asOfMs }
 }

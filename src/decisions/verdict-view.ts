@@ -4,6 +4,7 @@
  */
 import type { HopFlagName } from '../features/hop.ts'
 import type { TrackName } from '../ingest/track.ts'
+import type { Opinion } from './opinion-agreement.ts'
 
 export const labels = [
   'likely_synthetic',
@@ -54,6 +55,8 @@ export interface TrackVerdict {
   readonly windows: readonly WindowView[]
   readonly gaps: readonly GapView[]
   readonly reasons: readonly Reason[]
+  /** What other detectors said, beside ours; absent when none was heard. */
+  readonly opinions?: readonly Opinion[]
   /** name/version of the model. */
   readonly model: string
   /** Wall time of the last change, ms since the epoch. */

@@ -9,6 +9,7 @@ import { hopFlag } from '../features/hop.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import type { TrackName } from '../ingest/track.ts'
 import { Evidence } from './evidence.ts'
+import { type Opinion, opinionReasons } from './opinion-agreement.ts'
 import { describeReasons, type ReasonFacts } from './reasons.ts'
 import type { GapView, Label, TrackVerdict } from './verdict-view.ts'
 import { roundScore, WindowHistory } from './window-history.ts'
@@ -56,6 +57,8 @@ export function verdictSettings(
 
 /** Gaps kept per track for the timeline; later ones are only counted. */
 export const gapsKeptMax = 200
+/** Opinions kept per track; each vendor is asked once. */
+const opinionsKeptMax = 8
 /** Weight of a hop with filled or clipped audio: its features are partly not the caller's voice. */
 const qualityGap = 0.4
 const qualityClipped = 0.6
@@ -79,6 +82,7 @@ export class VoiceVerdict {
   #duplicates = 0
   #maskedMs = { music: 0, tone: 0, dtmf: 0, clipped: 0 }
   #voiceChangedAtMs: number | null = null
+  #opinions: readonly Opinion[] = []
   #updatedAtMs: number
 
   constructor(track: TrackName, settings: VerdictSettings, nowMs: number) {
@@ -90,6 +94,11 @@ export class VoiceVerdict {
 
   get label(): Label {
     return this.#label
+  }
+
+  /** What another detector said; it changes neither label nor score. */
+  heard(opinion: Opinion): void {
+    if (this.#opinions.length < opinionsKeptMax) this.#opinions = [...this.#opinions, opinion]
   }
 
   /** @returns true when the label changed. */
@@ -219,7 +228,8 @@ export class VoiceVerdict {
       duplicates: this.#duplicates,
       windows: this.#windows.newest(windowsMax),
       gaps: [...this.#gaps],
-      reasons: describeReasons(facts),
+      reasons: [...describeReasons(facts), ...opinionReasons(this.#label, this.#opinions)],
+      ...(this.#opinions.length === 0 ? {} : { opinions: this.#opinions }),
       model: this.#settings.model,
       updatedAtMs: this.#updatedAtMs,
     }

@@ -12,6 +12,7 @@ import { eventSocketRoute } from '../api/event-socket.ts'
 import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
+import { Notifications } from '../api/notifications.ts'
 import { Page } from '../api/page.ts'
 import type { apiRoutes } from '../api/routes.ts'
 import { SessionResource } from '../api/session.ts'
@@ -27,6 +28,7 @@ import type { UpgradeRequest } from '../http/exchange.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
+import type { Notifier } from '../notify/notifier.ts'
 import { CdrReports } from '../storage/cdr-reports.ts'
 import { CdrSelfCheck } from '../storage/cdr-self-check.ts'
 import { FraudReports } from '../storage/fraud-reports.ts'
@@ -55,6 +57,7 @@ export interface ApiRooms {
   readonly storage: Storage
   readonly fraud: Fraud
   readonly server: HttpServer
+  readonly notifier: Notifier
   readonly control: Control
 }
 
@@ -115,6 +118,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     detections: new DetectionResource({ ...rooms.control, configured: config.detection.voice.enabled, audit }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
+    notifications: new Notifications({ view: rooms.notifier, audit }),
     analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), selfCheck, clock }),
     fraud: fraudParts(rooms, audit),
     cdr: { post: (request) => cdr.post(request), bodyBytesMax: config.cdr.doors.bodyBytesMax },

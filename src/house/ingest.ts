@@ -8,9 +8,9 @@ import { CallTable } from '../ingest/call-table.ts'
 import type { CdrIntake } from '../ingest/cdr-intake.ts'
 import { MediaSockets, mediaUrl } from '../ingest/media-socket.ts'
 import { StreamTokens } from '../ingest/stream-tokens.ts'
+import type { TrackSink } from '../ingest/track.ts'
 import { streamStatusUrl, voiceWebhookRoutes } from '../ingest/voice-webhook.ts'
 import type { TrackWatch } from '../watch/track-watch.ts'
-import type { VoicePool } from '../worker/pool.ts'
 import { type Control, toAll } from './detections.ts'
 import { random } from './options.ts'
 
@@ -30,7 +30,8 @@ export interface IngestRooms {
   readonly log: Log
   readonly clock: Clock
   readonly metrics: Metrics
-  readonly pool: VoicePool
+  /** Where frames go: the voice pool, behind the taps. */
+  readonly sink: TrackSink
   readonly watch: TrackWatch
   readonly server: HttpServer
   readonly intake: CdrIntake
@@ -38,7 +39,7 @@ export interface IngestRooms {
 }
 
 /** Twilio's doors: webhooks, media sockets, the call table, and the timer that moves them on. */
-export function openIngest({ config, log, clock, metrics, pool, watch, server, intake, control }: IngestRooms): Ingest {
+export function openIngest({ config, log, clock, metrics, sink, watch, server, intake, control }: IngestRooms): Ingest {
   const { counters } = metrics
   const { twilio } = config
   const { track, accounts, enforceSignature, continuation, messageBytesMax, tokenTtlMs, tokensMax } = twilio
@@ -47,7 +48,7 @@ export function openIngest({ config, log, clock, metrics, pool, watch, server, i
   const { reconnectGraceMs, idleTimeoutMs } = config.detection.voice
   const { detections } = control
   const listener = toAll(watch, detections)
-  const table = new CallTable({ sink: pool, listener, clock, counters, track, reconnectGraceMs, idleTimeoutMs })
+  const table = new CallTable({ sink, listener, clock, counters, track, reconnectGraceMs, idleTimeoutMs })
   const shared = { publicUrl: () => publicUrl, tokens, counters, log }
   const callEnded = (callSid: string, accountSid: string): void => {
     table.callEnded(callSid, accountSid)
@@ -66,6 +67,7 @@ export function openIngest({ config, log, clock, metrics, pool, watch, server, i
     twilio: { accounts, enforceSignature, track, continuation },
     callEnded,
     callStatus,
+    callSeen: detections.callSeen.bind(detections),
     listensTo: detections.listensTo.bind(detections),
     streamOffered: detections.offered.bind(detections),
     streamStatus: detections.streamStatus.bind(detections),

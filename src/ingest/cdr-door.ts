@@ -112,7 +112,10 @@ export class CdrDoor {
     if (state.isOver) return
     // The library takes its memory back after this call.
     const envelope = readEnvelope(Buffer.from(message), isBinary)
-    if ('ask' in envelope) return this.#decide(socket, state, envelope, isBinary)
+    if ('ask' in envelope) {
+      this.#decide(socket, state, envelope, isBinary)
+      return
+    }
     state.unackedMessages += 1
     state.unackedBytes += message.length
     if (state.unackedMessages > limits.unackedMessagesMax || state.unackedBytes > limits.unackedBytesMax) {

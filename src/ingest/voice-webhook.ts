@@ -27,6 +27,8 @@ export interface VoiceWebhookOptions {
   readonly tokens: StreamTokens
   /** The call is over, says an account of ours. */
   readonly callEnded: (callSid: string, accountSid: string) => void
+  /** The call goes on, says an account of ours. */
+  readonly callSeen?: (callSid: string, accountSid: string) => void
   /** Whether this call shall be listened to; default: every call. */
   readonly listensTo?: (call: CallFacts) => boolean
   /** A call was answered with a stream of that name. */
@@ -76,9 +78,9 @@ function streamStatus(options: VoiceWebhookOptions, fields: SignedFields): HttpA
 }
 
 async function callStatus(options: VoiceWebhookOptions, fields: SignedFields): Promise<HttpAnswer> {
-  if (overStatuses.includes(fields.get('CallStatus'))) {
-    options.callEnded(fields.get('CallSid'), fields.get('AccountSid'))
-  }
+  const isOver = overStatuses.includes(fields.get('CallStatus'))
+  const tell = isOver ? options.callEnded : options.callSeen
+  tell?.(fields.get('CallSid'), fields.get('AccountSid'))
   await options.callStatus?.(fields.all())
   return { status: 204 }
 }

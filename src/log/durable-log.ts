@@ -27,6 +27,10 @@ export interface DurableLog {
   read(fromSeq: number, entriesMax: number, bytesMax?: number): LogEntry[]
   /** Where a named reader stands: the first entry it has not passed. Asking registers the reader. */
   cursor(name: string): number
+  /** Names of all readers that were ever registered and not forgotten. */
+  readers(): string[]
+  /** Ends a reader that will not come back; nothing is kept for it any more. */
+  forget(name: string): Promise<void>
   /** Moves a reader on and lets go of what every reader has passed. Also ends its reservation. */
   advance(name: string, seq: number): Promise<void>
   /** Claims [cursor, toSeq) as one indivisible batch of a reader; it survives a crash. Resolves once on disk. */
@@ -205,6 +209,18 @@ export class LmdbLog implements DurableLog {
     this.#cursors.set(name, this.#first)
     told(this.#meta.put(`${this.#name}/cursor/${name}`, this.#first))
     return this.#first
+  }
+
+  readers(): string[] {
+    return [...this.#cursors.keys()]
+  }
+
+  async forget(name: string): Promise<void> {
+    if (!this.#cursors.has(name)) return
+    // To the end first: what only this reader held leaves with it.
+    await this.advance(name, this.#end)
+    await this.#environment.commit(() => told(this.#meta.remove(`${this.#name}/cursor/${name}`)))
+    this.#cursors.delete(name)
   }
 
   async reserve(name: string, toSeq: number): Promise<void> {

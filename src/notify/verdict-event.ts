@@ -1,5 +1,6 @@
 /** What a `verdict` event says: the state of one track after a hop, or at its end. Pure; main thread. */
 import type { LiveTrack } from '../decisions/live-calls.ts'
+import type { Opinion } from '../decisions/opinion-agreement.ts'
 import type { CallState, Label, Reason, WindowView } from '../decisions/verdict-view.ts'
 import type { TrackName } from '../ingest/track.ts'
 
@@ -20,6 +21,7 @@ export interface VerdictEvent {
   /** The label changed with this event. */
   readonly changed: boolean
   readonly reasons: readonly Reason[]
+  readonly opinions?: readonly Opinion[]
   readonly from: string
   readonly to: string
   /** ISO 8601. */
@@ -45,6 +47,7 @@ export function verdictEvent(track: LiveTrack, changed: boolean, withWindow: boo
     window: view.windows[0] ?? null,
     changed,
     reasons: view.reasons,
+    ...(view.opinions === undefined ? {} : { opinions: view.opinions }),
     from: track.facts.call.from,
     to: track.facts.call.to,
     startedAt: new Date(track.facts.startedAtMs).toISOString(),

@@ -7,6 +7,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { LiveCalls, LiveTrack } from '../decisions/live-calls.ts'
+import type { Opinion } from '../decisions/opinion-agreement.ts'
 import type { VerdictSettings } from '../decisions/voice-verdict.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import type { CallListener, EndReason, TrackFacts } from '../ingest/track.ts'
@@ -72,6 +73,13 @@ export class TrackWatch implements CallListener {
   /** After the pool was drained: nothing more will come. */
   endAll(): void {
     for (const trackId of [...this.#closing.keys()]) this.#finish(trackId)
+  }
+
+  /** Another detector said something about a track; it may have ended meanwhile. */
+  heard(track: LiveTrack, opinion: Opinion): void {
+    track.verdict.heard(opinion)
+    this.#store(track)
+    if (track.state === 'live') this.#publish(track, false, false)
   }
 
   #hop(hop: ScoredHop): void {

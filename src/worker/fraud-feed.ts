@@ -51,18 +51,28 @@ const unwrittenMax = 4
 /** The cursor moves on at most so often: each time costs a flush. */
 const advanceMs = 200
 const tickMs = 500
+/** Without calls the worker is asked so often what has grown old. */
+const idleMs = 10_000
 const watchMs = 200
 /** Pauses before another worker is tried: doubles while they are lost before they have done anything. */
 const respawnMsMin = 100
 const respawnMsMax = 30_000
 const diskRetryMs = 1000
+/**
+ * A worker is silent for so long only when it hangs, or when the machine has no time for it: then replacing it makes
+ * matters worse, so each that is given up leaves the next twice as long, until one has caught up.
+ */
+const hungMsMin = 4000
+const hungMsMax = 120_000
 
 export class FraudFeed {
   readonly #options: FraudFeedOptions
   #thread: FraudThread | null = null
   #timers: NodeJS.Timeout[] = []
   #respawnMs = respawnMsMin
+  #hungMs = hungMsMin
   #inFlight = false
+  #postedMs = 0
   #next = 0
   #liveFrom = 0
   #isLive = false
@@ -118,7 +128,8 @@ export class FraudFeed {
     const { rows } = this.#options
     return {
       lagEntries: rows.end() - Math.max(this.#next, 1),
-      unsettledEntries: rows.end() - rows.cursor(reader),
+      // What a new worker holds of entries that were settled before counts too.
+      unsettledEntries: Math.max(rows.end() - rows.cursor(reader), this.#waits ? 1 : 0),
       busyMs: this.#busyMs,
       keys: this.#keys,
       held: this.#held,
@@ -145,6 +156,7 @@ export class FraudFeed {
     this.#thread = new FraudThread({
       cdr,
       faults,
+      hungMs: this.#hungMs,
       ready: (thread, scorer) => this.#begin(thread, scorer),
       done: (thread, done) => this.#done(thread, done),
       lost: (thread, reason, detail) => this.#lost(thread, reason, detail),
@@ -160,6 +172,7 @@ export class FraudFeed {
     this.#liveFrom = rows.cursor(reader)
     this.#doneSeq = this.#liveFrom
     this.#isLive = false
+    this.#waits = true
     log.info('fraud worker begins', { scorer, cases: seeds.length, entries: rows.end() - this.#liveFrom })
     this.#pump()
   }
@@ -191,6 +204,7 @@ export class FraudFeed {
       this.#next = entry.seq + 1
     }
     this.#inFlight = true
+    this.#postedMs = this.#options.clock.steadyMs()
     this.#isLive = !muted
     thread.send({ kind: 'rows', bytes, ends, toSeq: this.#next, muted }, [bytes.buffer])
   }
@@ -199,7 +213,8 @@ export class FraudFeed {
   #tick(): void {
     this.#pump()
     const thread = this.#thread
-    if (this.#waits && thread?.isReady === true && !this.#inFlight && this.#isLive && !this.#stopped) {
+    const isDue = this.#waits || this.#options.clock.steadyMs() - this.#postedMs >= idleMs
+    if (isDue && thread?.isReady === true && !this.#inFlight && this.#isLive && !this.#stopped) {
       this.#post(thread, [], false)
     }
   }
@@ -216,6 +231,7 @@ export class FraudFeed {
     this.#inFlight = false
     this.#respawnMs = respawnMsMin
     this.#waits = done.waits
+    if (this.#isLive && this.#next >= this.#options.rows.end()) this.#hungMs = hungMsMin
     this.#count(done)
     this.#doneSeq = Math.max(this.#doneSeq, done.doneSeq)
     const states = this.#options.book.apply(done.changes)
@@ -280,8 +296,10 @@ export class FraudFeed {
   #lost(thread: FraudThread, reason: 'threw' | 'hung', detail: string): void {
     if (thread !== this.#thread || this.#stopped) return
     const { counters, log } = this.#options
-    if (reason === 'hung') counters.fraudWorkerHung += 1
-    else counters.fraudWorkerThrew += 1
+    if (reason === 'hung') {
+      counters.fraudWorkerHung += 1
+      this.#hungMs = Math.min(hungMsMax, this.#hungMs * 2)
+    } else counters.fraudWorkerThrew += 1
     log.error('fraud worker lost', { reason, detail })
     this.#thread = null
     this.#inFlight = false

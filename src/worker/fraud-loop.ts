@@ -53,8 +53,12 @@ export class FraudLoop {
   #lines: string[] = []
   #doneSeq = 0
   #records = 0
+  #calls = 0
   #unreadable = 0
+  /** Wall time of the last rows. */
   #arrivedMs = Number.NaN
+  /** Event time of the newest case of `begin`. */
+  #beganAtMs = Number.NEGATIVE_INFINITY
   #sent = { calls: 0, late: 0, ahead: 0, unreadable: 0, keysEvicted: 0, casesRefused: 0 }
 
   constructor(options: FraudLoopOptions) {
@@ -71,8 +75,12 @@ export class FraudLoop {
   }
 
   begin(seeds: readonly CaseSeed[], quiet: readonly Quiet[]): void {
-    for (const seed of seeds) this.#seeds.set(seed.it.id, seed)
-    for (const { kind, subject, untilMs } of quiet) this.#detector.cases.quiet(kind, subject, untilMs)
+    for (const seed of seeds) {
+      this.#seeds.set(seed.it.id, seed)
+      this.#beganAtMs = Math.max(this.#beganAtMs, seed.asOfMs)
+    }
+    this.#arrivedMs = this.#options.wallMs()
+    for (const { seed, untilMs } of quiet) this.#detector.cases.quiet(seed, untilMs)
     this.#detector.restore(seeds)
   }
 
@@ -104,15 +112,16 @@ export class FraudLoop {
 
   decided({ id, verdict, quiet, ends, restore }: Extract<ToFraud, { kind: 'decided' }>): void {
     const { cases } = this.#detector
-    cases.quiet(quiet.kind, quiet.subject, quiet.untilMs)
-    if (restore !== null) this.#detector.restore([restore])
     const it = cases.live().find((each) => each.id === id)
-    if (it === undefined) return
-    it.verdict = verdict
-    if (!ends) return
-    cases.close(it)
-    // Who decided knows.
-    this.#changed.delete(it)
+    if (it !== undefined) {
+      it.verdict = verdict
+      if (ends) cases.close(it)
+      // Who decided knows.
+      if (ends) this.#changed.delete(it)
+      if (ends) this.#toldMs.delete(id)
+    }
+    cases.quiet(quiet.seed, quiet.untilMs)
+    if (restore !== null) this.#detector.restore([restore])
   }
 
   /** What the windows hold of a number that calls, at the present event time; null: nothing. */
@@ -161,6 +170,7 @@ export class FraudLoop {
 
   /** What came `latenessMs` ago has waited long enough, whether newer calls came or not; cases grow old. */
   async #letTimePass(nowMs: number): Promise<void> {
+    if (this.#muted) return
     const { latenessMs } = this.#options.cdr.windows
     let releaseMs = Number.NaN
     for (const mark of this.#marks) {
@@ -169,7 +179,8 @@ export class FraudLoop {
     }
     if (!Number.isNaN(releaseMs)) await this.#detector.releaseUpTo(releaseMs)
     const idleMs = nowMs - this.#arrivedMs
-    if (!this.#muted && idleMs > latenessMs) this.#detector.cases.sweep(this.#detector.newestMs + idleMs)
+    const lastMs = Math.max(this.#detector.newestMs, this.#beganAtMs)
+    if (idleMs > latenessMs) this.#detector.cases.sweep(lastMs + idleMs)
   }
 
   #onCase(change: CaseChange, it: FraudCase): void {
@@ -181,6 +192,8 @@ export class FraudLoop {
   }
 
   #onCall(event: CallEvent, cases: readonly FraudCase[]): void {
+    // Many may be let go at once.
+    if (++this.#calls % recordsPerBeat === 0) this.#options.beat()
     if (cases.length === 0 || this.#muted) return
     const scoredMs = this.#options.wallMs()
     for (const it of cases) {

@@ -6,9 +6,7 @@
  * unions is a bug and kills who receives it.
  */
 import type { CdrConfig } from '../config/schema.ts'
-import type { Subject } from '../decisions/case-subjects.ts'
 import type { CaseChange, CaseSeed, Verdict } from '../decisions/cases.ts'
-import type { CaseKind } from '../decisions/fraud-signal.ts'
 
 /** `workerData` of the fraud worker. */
 export interface FraudStart {
@@ -19,10 +17,9 @@ export interface FraudStart {
   readonly faults: boolean
 }
 
-/** No case opens on the subject up to this event time. */
+/** A case that a person ended: its subject opens no other of the kind up to this event time; 0: it may. */
 export interface Quiet {
-  readonly kind: CaseKind
-  readonly subject: Subject
+  readonly seed: CaseSeed
   readonly untilMs: number
 }
 

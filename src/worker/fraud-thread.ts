@@ -11,15 +11,16 @@ import type { FraudDone, FraudQuestion, FraudStart, FromFraud, ToFraud } from '.
 export interface FraudThreadOptions {
   readonly cdr: CdrConfig
   readonly faults: boolean
+  /** A worker that runs must give a life sign within it. It beats every 100 ms. */
+  readonly hungMs: number
   readonly ready: (thread: FraudThread, scorer: string) => void
   readonly done: (thread: FraudThread, done: FraudDone) => void
   /** Once, when it was not asked to end. */
   readonly lost: (thread: FraudThread, reason: 'threw' | 'hung', detail: string) => void
 }
 
-/** A worker that starts, or runs, must give a life sign within these. It beats every 100 ms. */
-const startMsMax = 30_000
-const hungMs = 4000
+/** A worker must have started by then. */
+const startMsMax = 60_000
 const stopMsMax = 1000
 /** Questions that wait for their answer. */
 const questionsMax = 64
@@ -80,7 +81,7 @@ export class FraudThread {
     const beats = Atomics.load(this.#beats, 0)
     this.#silentMs = beats === this.#seenBeats ? this.#silentMs + elapsedMs : 0
     this.#seenBeats = beats
-    const limitMs = this.#state === 'starting' ? startMsMax : hungMs
+    const limitMs = this.#state === 'starting' ? startMsMax : this.#options.hungMs
     if (this.#silentMs >= limitMs) this.#lose('hung', `no life sign for ${Math.round(this.#silentMs)} ms`)
   }
 

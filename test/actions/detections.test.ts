@@ -351,6 +351,36 @@ describe('detections of a process that is gone', () => {
     assert.equal(after.rest.fetches, fetches)
   })
 
+  it('are found by a status callback of the call before the waiting time is over', async () => {
+    const log = new MemoryLog()
+    webhookCall(controlled({ log }))
+    const after = controlled({ log })
+    const inProgress = after.rest.call
+    after.rest.call = new OperatingError('twilio_unavailable', 'away')
+    after.detections.begin()
+    await after.pass(20_000)
+    after.rest.call = inProgress
+    const { fetches } = after.rest
+    after.detections.callSeen(callSid, `AC${'9'.repeat(32)}`)
+    await after.pass(250)
+    assert.equal(after.rest.fetches, fetches, 'another account has no say')
+    after.detections.callSeen(callSid, accountSid)
+    await after.pass(250)
+    assert.equal(after.rest.started.length, 1)
+  })
+
+  it('need no REST when the webhook is asked about their call again', async () => {
+    const log = new MemoryLog()
+    webhookCall(controlled({ log }))
+    const after = controlled({ log })
+    after.detections.offered(facts, 'name-2')
+    after.detections.begin()
+    await after.pass(1000)
+    assert.equal(after.rest.started.length, 0)
+    after.table.start(facts, 'MZb', ['inbound'])
+    assert.equal(only(after).state, 'live')
+  })
+
   it('leave no phone number in the journal', async () => {
     const log = new MemoryLog()
     const calls = controlled({ log })

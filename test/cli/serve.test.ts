@@ -64,6 +64,7 @@ test('the demo shows its address with its key, plays calls and records, tells ve
       const accepted = Number(/voicefw_cdr_records_total\{fate="accepted"\} (\d+)/.exec(metrics)?.[1])
       return accepted > 2000 ? accepted : undefined
     })
+    await until(() => /fraud case {2}\w+ +(number|range|route)/.test(serving.out), 120_000)
     const started = childrenOf(serving.child.pid ?? 0)
     assert.ok(started.length >= 2, 'the engine and the player are processes of their own')
     serving.child.kill('SIGTERM')

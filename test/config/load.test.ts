@@ -66,6 +66,17 @@ describe('the configuration', () => {
     assert.match(text, /detection\.voice\.workers: got 0/)
   })
 
+  it('refuses a rule of which calls are listened to that says something else than it seems', () => {
+    const rule = (more: string): string =>
+      problemsOf(`detection: { voice: { enabled: { rules: [{ name: night, listen: false, ${more} }] } } }`).join('\n')
+    assert.match(rule('hours: "22-6"'), /enabled\.rules\[0\]\.hours: got "22-6"; HH:MM-HH:MM/)
+    assert.match(rule('to: ["+12025550199"]'), /rules\[0\]\.to\[0\]: .*digits without \+/)
+    assert.match(rule('days: [monday]'), /rules\[0\]\.days\[0\]: got "monday"/)
+    assert.match(rule('number: "1202"'), /rules\[0\]: unknown key "number"/)
+    const zone = problemsOf('detection: { voice: { enabled: { timeZone: Mars/Base } } }').join('\n')
+    assert.match(zone, /enabled\.timeZone: got "Mars\/Base"; a time zone/)
+  })
+
   it('never prints a secret in a problem', () => {
     const problems = problemsOf(`twilio: { accounts: [{ sid: ${sid}, authTokens: { hunter2: hunter2 } }] }`)
     assert.equal(problems.length, 1)

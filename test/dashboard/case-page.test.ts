@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { openBrowser, openScreen, type Screen, type ScreenOptions } from '../fakes/browser.ts'
+import { seed } from '../fakes/fraud.ts'
 import { fillDesk, fraudCase } from '../fakes/fraud-story.ts'
 
 describe("a case's page", () => {
@@ -81,6 +82,23 @@ describe("a case's page", () => {
     })
   })
 
+  it('is decided through the API itself: the case book keeps it, the audit tells who', async () => {
+    const prepare: ScreenOptions['prepare'] = ({ fraud, clock }) => {
+      fraud.book.apply([{ change: 'opened', seed: seed('real', clock.wallMs()) }])
+    }
+    await on({ prepare, fraud: null, role: 'operator', hash: '#/fraud' }, async ({ page, api }) => {
+      await page.locator('[aria-label^="Live cases"] [data-key=real]').click()
+      await page.getByText('97 % of 150 attempts within 10 min given up while ringing').waitFor()
+      await page.getByRole('button', { name: 'Dismiss' }).click()
+      await page.getByText('The case is dismissed.').waitFor()
+      assert.equal(api.fraud.book.get('real')?.seed.it.verdict, 'dismissed')
+      assert.equal(api.rows.at(-1)?.action, 'case.dismiss')
+      await page.getByRole('link', { name: 'All cases', exact: true }).click()
+      await page.locator('[aria-label^="Closed cases"] [data-key=real]').waitFor()
+      assert.equal(await page.locator('[aria-label^="Live cases"] [data-key=real]').count(), 0)
+    })
+  })
+
   it('is decided by keyboard alone', async () => {
     await on({ role: 'operator' }, async ({ page, desk }) => {
       await page.getByLabel(/^Note/).focus()
@@ -152,10 +170,10 @@ describe("a case's page", () => {
       await page.getByRole('heading', { name: 'Number ···· 123' }).waitFor()
       const windows = await page.locator('.figures-table').innerText()
       assert.match(windows, /attempts\s+14\s+120\s+655\s+1,320/i)
-      assert.match(windows, /blink share\s+96 %/i)
-      assert.match(windows, /ring mean\s+1\.4 s/i)
+      assert.match(windows, /before anybody could answer\s+13\s+114\s+622\s+1,254/)
+      assert.match(windows, /Talk\s+2\.0 s\s+12\.0 s\s+1:06\s+2:12/)
       await page.getByRole('group', { name: 'Cases of the number' }).locator('.case-row').waitFor()
-      assert.match(await page.getByLabel('As called, last 24 h').innerText(), /ACD\s+1:01/)
+      assert.match(await page.getByLabel('As called, last 24 h').innerText(), /Mean talk\s+1:01/)
       assert.equal(await page.locator('[data-cdr]').count(), 6)
       assert.deepEqual(complaints, [])
     } finally {

@@ -30,7 +30,7 @@ describe('the traffic page', () => {
     })
   })
 
-  it('draws the routes that are ticked beside all traffic, four at most, and keeps them in the address', async () => {
+  it('draws ticked routes beside all traffic, attempts without it, and keeps them in the address', async () => {
     const asked: string[] = []
     const fraud: ScreenOptions['fraud'] = (desk) => {
       fillDesk(desk)
@@ -51,6 +51,9 @@ describe('the traffic page', () => {
         .getByText(/^\d\d:\d\d: all routes \d+ % · trunk-a → trunk-c \d+ %$/)
         .first()
         .waitFor()
+      await page.getByRole('img', { name: /^Attempts/ }).focus()
+      await page.keyboard.press('End')
+      await page.getByText(/^\d\d:\d\d: trunk-a → trunk-c \d+$/).waitFor()
       await page.reload()
       await settlesAt(page.locator('.charts-legend li'), 2)
       assert.equal(await page.getByLabel('trunk-a → trunk-c').isChecked(), true)

@@ -49,6 +49,27 @@ function hopsOf(count: number, hop: Partial<ScoredHop>): Partial<ScoredHop>[] {
 }
 
 describe('a voice verdict', () => {
+  it('says what other detectors said among its reasons, last, and is not moved by it', () => {
+    const [alone, advised] = [new VoiceVerdict('inbound', settings, 0), new VoiceVerdict('inbound', settings, 0)]
+    const opinion = {
+      vendor: 'rd',
+      score: 0.02,
+      abstained: null,
+      audioMs: 6000,
+      at: '2026-01-01T00:00:00Z',
+      tookMs: 900,
+    }
+    feed(alone, hopsOf(4, { llr: 5 }))
+    feed(advised, hopsOf(4, { llr: 5 }))
+    for (let n = 0; n < 20; n++) advised.heard(opinion)
+    const { opinions, reasons, ...rest } = advised.snapshot()
+    const { reasons: own, ...same } = alone.snapshot()
+    assert.deepEqual(rest, same)
+    assert.deepEqual(opinions, new Array(8).fill(opinion), 'eight at most')
+    assert.deepEqual(reasons.slice(0, own.length), own)
+    assert.equal(reasons.at(-1)?.code, 'opinion_disagrees')
+  })
+
   it('gives its first label within 2 s of net speech and calls it provisional until 4 s', () => {
     const verdict = new VoiceVerdict('inbound', settings, 0)
     const labels = feed(verdict, hopsOf(4, { llr: 5 }))

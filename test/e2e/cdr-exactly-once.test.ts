@@ -7,13 +7,12 @@
  *   compare windows and cases with those of a detector that reads the log from its beginning
  */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { silentLog } from '../../src/core/log.ts'
 import { zeroCounters } from '../../src/core/metrics.ts'
-import { projectRoot } from '../../src/core/project.ts'
+import type { Subject } from '../../src/decisions/case-subjects.ts'
 import { ByteBudget } from '../../src/log/durable-log.ts'
 import { LogEnvironment } from '../../src/log/log-environment.ts'
 import { unpackChunk } from '../../src/log/row-chunks.ts'
@@ -21,19 +20,18 @@ import { between, type Random, seededRandom } from '../../src/simulator/seeded-r
 import { EmbeddedStore } from '../../src/storage/embedded-store.ts'
 import { decodeCdrRow, type StoredCdr } from '../../src/wire/cdr-row.ts'
 import { CdrStorm } from '../fakes/cdr-storm.ts'
+import { aheadNumber, busyNumbers, lureNumber } from '../fakes/cdr-storm-records.ts'
+import { cleanRun } from '../fakes/fraud-oracle.ts'
+import { makeKey } from '../fakes/keys.ts'
 import { childrenOf } from '../fakes/process-tree.ts'
 import { eventually, type ServerProcess, startServer } from '../fakes/server-process.ts'
 import { until } from '../fakes/until.ts'
 
 const rounds = Number(process.env['VOICEFW_KILL_ROUNDS'] ?? 2)
 const seed = Number(process.env['VOICEFW_KILL_SEED'] ?? 1)
-
-function makeIngestKey(server: ServerProcess): string {
-  const cli = join(projectRoot, 'dist/src/cli.js')
-  const args = ['key', 'create', '--role', 'ingest', '--name', 'switch', '--config', join(server.dataDir, 'test.yaml')]
-  const out = execFileSync(process.execPath, [cli, ...args], { stdio: ['ignore', 'pipe', 'ignore'] })
-  return out.toString().trim().split('\n').at(-1) ?? ''
-}
+/** Calls wait less long for earlier ones, so that the test does; records that are later than that are tested too. */
+const windows = { latenessMs: 5000 }
+const config = { cdr: { windows } }
 
 /** A round of load in which both processes are killed; gives the server that was started after it. */
 async function killRound(server: ServerProcess, storm: CdrStorm, key: string, random: Random): Promise<ServerProcess> {
@@ -45,7 +43,7 @@ async function killRound(server: ServerProcess, storm: CdrStorm, key: string, ra
   await server.end('SIGKILL')
   over = true
   await raging
-  return startServer({ dataDir: server.dataDir })
+  return startServer({ dataDir: server.dataDir, config })
 }
 
 /** Until the server has answered for some batches (a busy machine takes longer), and then at a moment that is drawn. */
@@ -55,13 +53,12 @@ async function underLoad(storm: CdrStorm, random: Random): Promise<void> {
   await sleep(between(random, 50, 700))
 }
 
-async function drained(server: ServerProcess): Promise<void> {
+async function drained(server: ServerProcess, reader: 'cdr_waiting' | 'fraud_unsettled'): Promise<void> {
   await eventually(
-    'the logs to be drained',
+    `${reader} to be drained`,
     async () => {
       const metrics = await (await fetch(`${server.url}/metrics`)).text()
-      const waiting = [...metrics.matchAll(/^voicefw_(?:cdr_waiting|fraud_lag)_entries (\d+)$/gm)]
-      return waiting.length > 0 && waiting.every(([, count]) => count === '0') ? true : undefined
+      return metrics.includes(`\nvoicefw_${reader}_entries 0\n`) ? true : undefined
     },
     60_000,
   )
@@ -96,37 +93,59 @@ interface SelfCheck {
 }
 
 async function checkStored(t: TestContext, storm: CdrStorm, dataDir: string, log: readonly StoredCdr[]): Promise<void> {
-  const ids = await storedIds(dataDir)
+  const stored = await storedIds(dataDir)
   const { sent, bad, rejected } = storm
   assert.ok(sent.size > 500 * rounds, `${sent.size} sent`)
-  assert.equal(ids.length, new Set(ids).size, 'no record is stored twice')
-  assert.deepEqual(new Set(ids), sent, 'what was sent and is good is stored')
+  assert.equal(stored.length, new Set(stored).size, 'no record is stored twice')
+  assert.deepEqual(new Set(stored), sent, 'what was sent and is good is stored')
   assert.deepEqual(rejected, bad, 'and what is bad was rejected')
   assert.deepEqual(
     log.map(({ record }) => record.id).sort(),
-    ids.sort(),
+    stored.sort(),
     'the log holds what the table holds, each record once',
   )
-  assert.ok(storm.accepted <= ids.length, 'no record was accepted twice')
+  assert.ok(storm.accepted <= stored.length, 'no record was accepted twice')
   assert.ok(storm.duplicates > 0 && storm.brokenOff > rounds)
-  t.diagnostic(
-    `${rounds} rounds, seed ${seed}: ${sent.size + bad.size} ids sent = ${ids.length} stored + ` +
-      `${rejected.size} rejected; ${storm.batchesAnswered} batches answered, ${storm.duplicates} duplicates, ` +
-      `${storm.brokenOff} broken off`,
-  )
+  const ids = `${sent.size + bad.size} ids sent = ${stored.length} stored + ${rejected.size} rejected`
+  const answers = `${storm.batchesAnswered} batches answered, ${storm.duplicates} duplicates`
+  t.diagnostic(`${rounds} rounds, seed ${seed}: ${ids}; ${answers}, ${storm.brokenOff} broken off`)
+}
+
+interface Profile {
+  readonly windows: Record<string, object> | null
+}
+
+/** What the server says of numbers and cases is what a clean detector makes of the same records. */
+async function checkWindows(t: TestContext, server: ServerProcess, log: readonly StoredCdr[]): Promise<void> {
+  const clean = await cleanRun(log, windows)
+  const flashes = log.flatMap(({ record }) => (record.ingress === 'transit-a' ? [record.from ?? ''] : [])).slice(0, 10)
+  let attempts = 0
+  for (const number of [lureNumber, aheadNumber, ...busyNumbers, ...flashes]) {
+    const { windows: told } = (await server.get(`/v1/numbers/${number}`)) as Profile
+    const wanted = clean.windowsOf(number)
+    assert.deepEqual({ '1h': told?.['1h'], '24h': told?.['24h'] }, wanted, `the windows of ${number}`)
+    attempts += wanted?.['24h'].attempts ?? 0
+  }
+  const { cases } = (await server.get('/v1/cases?limit=500')) as { cases: { kind: string; subject: Subject }[] }
+  const opened = cases.map(({ kind, subject }) => `${kind} ${subject.type} ${subject.value}`).sort()
+  assert.deepEqual(opened, clean.cases)
+  assert.ok(opened.length >= 2 && attempts > log.length / 4)
+  t.diagnostic(`${clean.late} late, ${clean.ahead} ahead; windows of ${attempts} attempts equal; ${opened.join(', ')}`)
 }
 
 test('records are stored exactly once although clients misbehave and both processes are killed', async (t) => {
   const storm = new CdrStorm(seed)
   const random = seededRandom(seed)
-  let server = await startServer()
+  let server = await startServer({ config })
+  // Not left behind when a check fails.
+  t.after(() => server.end('SIGKILL'))
   const { dataDir } = server
-  const key = makeIngestKey(server)
+  const key = makeKey(server, 'ingest')
   for (let round = 0; round < rounds; round += 1) server = await killRound(server, storm, key, random)
   await storm.settle({ url: server.url, key })
-  await drained(server)
-  const check = (await server.get('/v1/analytics/selfcheck?to=' + (Date.now() + 86_400_000))) as SelfCheck
-  for (const day of check.days) assert.deepEqual(day.differs, [], `${day.day}: the reports count what the table holds`)
+  await drained(server, 'cdr_waiting')
+  const check = (await server.get(`/v1/analytics/selfcheck?to=${Date.now() + 86_400_000}`)) as SelfCheck
+  for (const { day, differs } of check.days) assert.deepEqual(differs, [], `${day}: reports count what the table holds`)
   assert.equal(
     check.days.reduce((sum, { records }) => sum + records, 0),
     storm.sent.size,
@@ -134,4 +153,8 @@ test('records are stored exactly once although clients misbehave and both proces
   await server.end('SIGTERM')
   const log = await logged(dataDir)
   await checkStored(t, storm, dataDir, log)
+  server = await startServer({ dataDir, config })
+  await drained(server, 'fraud_unsettled')
+  await checkWindows(t, server, log)
+  await server.end('SIGTERM')
 })

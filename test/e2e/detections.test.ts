@@ -26,7 +26,7 @@ let server: ServerProcess
 function settings(): Record<string, unknown> {
   const { accountSid: sid, authToken } = playedAccount
   const accounts = [{ sid, authTokens: [authToken], apiBaseUrl: twilio.url }]
-  return { twilio: { accounts, track: 'inbound_track' } }
+  return { server: { drainMs: 300 }, twilio: { accounts, track: 'inbound_track' } }
 }
 
 async function ask(method: string, path: string, body?: object): Promise<{ status: number; body: never }> {
@@ -87,6 +87,17 @@ describe('control over calls', () => {
       ['stopped'],
     )
     assert.equal(twilio.call(callSid)?.status, 'in-progress', 'the call itself goes on')
+  })
+
+  it('is heard once although the answer to its request was lost and the request was made again', async () => {
+    const call = twilio.place(numbers)
+    twilio.trouble({ kind: 'lost', match: '/Streams.json', times: 1 })
+    const { status } = await ask('POST', '/v1/detections', { callSid: call.identity.callSid })
+    assert.equal(status, 201)
+    await until(call.identity.callSid, ({ state, verdict }) => state === 'live' && (verdict?.audioMs ?? 0) >= 500)
+    assert.equal(call.streams.length, 2)
+    assert.equal(call.tracksInUse, 1, 'the token opened one socket')
+    call.end()
   })
 
   it('says what Twilio said: a call that is over 409, wrong credentials 502, busy 503', async () => {
@@ -167,5 +178,15 @@ describe('control over calls', () => {
     assert.deepEqual([gone.id, gone.reason], [ids[2], 'interrupted'])
     byWebhook.end()
     await until(byWebhook.identity.callSid, ({ state }) => state === 'ended')
+  })
+
+  it('takes calls up again after an orderly stop, too', async () => {
+    const call = await twilio.ring(numbers)
+    const { id } = await until(call.identity.callSid, ({ state }) => state === 'live')
+    assert.equal(await server.end('SIGTERM'), 0)
+    server = await startServer({ dataDir: server.dataDir, config: settings() })
+    twilio.moveTarget(server.url)
+    const again = await until(call.identity.callSid, ({ state }) => state === 'live')
+    assert.deepEqual([again.id, again.restarts], [id, 1])
   })
 })

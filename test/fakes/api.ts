@@ -7,6 +7,7 @@ import { DetectionResource, type DetectionResourceOptions } from '../../src/api/
 import { EventSubscribers } from '../../src/api/event-subscribers.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
+import { Notifications, type NotificationsView } from '../../src/api/notifications.ts'
 import { Page } from '../../src/api/page.ts'
 import { apiRoutes } from '../../src/api/routes.ts'
 import { SessionResource } from '../../src/api/session.ts'
@@ -23,6 +24,7 @@ export interface ApiOptions {
   readonly subscribersMax?: number
   readonly keepMax?: number
   readonly storageBatch?: number
+  readonly notifications?: NotificationsView
   readonly detections?: Omit<DetectionResourceOptions, 'audit'>
 }
 
@@ -40,6 +42,14 @@ const noDetections: Omit<DetectionResourceOptions, 'audit'> = {
   },
   overrides: { state: { revision: 0, changedAt: null, changedBy: null, rules: [] }, replace: nothing },
   configured: { default: true, timeZone: 'UTC', rules: [] },
+}
+
+const noNotifications: NotificationsView = {
+  views: () => [],
+  deadLetters: () => [],
+  resend: async () => {
+    throw new OperatingError('not_found', 'no dead letter of that id')
+  },
 }
 
 export function fakeApi(options: ApiOptions = {}) {
@@ -71,6 +81,7 @@ export function fakeApi(options: ApiOptions = {}) {
     }),
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
+    notifications: new Notifications({ view: options.notifications ?? noNotifications, audit }),
     analytics: new Analytics({
       clock,
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },

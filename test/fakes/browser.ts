@@ -48,8 +48,8 @@ export interface ScreenOptions extends ApiOptions {
   readonly reducedMotion?: 'reduce' | 'no-preference'
   /** What stands in memory and storage before the page comes. */
   readonly prepare?: (api: ReturnType<typeof fakeApi>) => void
-  /** The same for cases, numbers and reports. */
-  readonly fraud?: (desk: FraudDesk) => void
+  /** The same for cases, numbers and reports; null: no desk, the API's own routes over its case book. */
+  readonly fraud?: ((desk: FraudDesk) => void) | null
   /** Who signs in; default: a viewer. */
   readonly role?: Role
   /** Where to go after signing in, like `#/fraud`. */
@@ -63,7 +63,7 @@ export async function openScreen(browser: Browser, options: ScreenOptions = {}):
   options.prepare?.(api)
   const desk = new FraudDesk(api.bus)
   options.fraud?.(desk)
-  const server = await serveRoutes(withDesk(api, desk))
+  const server = await serveRoutes(options.fraud === null ? api.routes : withDesk(api, desk))
   const context = await browser.newContext({
     viewport: { width: options.width ?? 1440, height: options.height ?? 900 },
     colorScheme: options.colorScheme ?? 'light',

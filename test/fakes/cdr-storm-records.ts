@@ -5,7 +5,9 @@
 import type { Random } from '../../src/simulator/seeded-random.ts'
 
 export const lureNumber = '21610195460'
-export const flashRange = '4477009'
+const flashRange = '4477009'
+/** The clock of its switch is two hours ahead. */
+export const aheadNumber = '12025550199'
 export const busyNumbers: readonly string[] = Array.from({ length: 20 }, (_, index) => `120255501${10 + index}`)
 const aheadUs = 7_200_000_000
 
@@ -21,7 +23,7 @@ export function stormRecord(n: number, id: string, random: Random): Record<strin
     const to = `1202556${String(Math.floor(n / 5) % 10_000).padStart(4, '0')}`
     return rung(id, { from: lureNumber, to, ingress: 'transit-b', egress: 'home' }, endUs, 2200)
   }
-  const parties = { from: '12025550199', to: `44207946${digits(4)}`, ingress: 'home', egress: 'transit-c' }
+  const parties = { from: aheadNumber, to: `44207946${digits(4)}`, ingress: 'home', egress: 'transit-c' }
   if (kind === 5) return rung(id, parties, endUs + aheadUs, 9000)
   const talkUs = 20_000_000 + Math.floor(random() * 60_000_000)
   const from = busyNumbers[Math.floor(random() * busyNumbers.length)]

@@ -1,11 +1,12 @@
 /** Detections over a call table and a REST client whose answers the test decides. */
+import assert from 'node:assert/strict'
 import { DetectionJournal } from '../../src/actions/detection-journal.ts'
 import { DetectionRules } from '../../src/actions/detection-rules.ts'
+import type { StreamDoors } from '../../src/actions/detection-streams.ts'
 import { Detections } from '../../src/actions/detections.ts'
 import type { CallNow, StreamOrder } from '../../src/actions/twilio-rest.ts'
 import type { VoiceConfig } from '../../src/config/schema.ts'
 import { ManualClock } from '../../src/core/clock.ts'
-import { OperatingError } from '../../src/core/errors.ts'
 import { silentLog } from '../../src/core/log.ts'
 import { type Counters, zeroCounters } from '../../src/core/metrics.ts'
 import type { TrackVerdict } from '../../src/decisions/verdict-view.ts'
@@ -79,48 +80,36 @@ export function controlled(options: ControlledOptions): Controlled {
   const rest = new ScriptedRest()
   const tokens = new Map<string, CallFacts>()
   const verdicts = new Map<string, TrackVerdict>()
-  const watched = options.watched ?? 'inbound_track'
-  let ids = 0
-  const random = (bytes: number): Buffer => {
-    ids += 1
-    const made = Buffer.alloc(bytes)
-    made.writeUInt32BE(ids, bytes - 4)
-    return made
+  const track = options.watched ?? 'inbound_track'
+  const doors: StreamDoors = {
+    streamUrl(call) {
+      const url = `wss://voice.example.com/twilio/media/token-${tokens.size + 1}`
+      tokens.set(url, call)
+      return url
+    },
+    statusCallback: () => 'https://voice.example.com/twilio/stream-status',
+    hasRoom: () => table.size < 100,
+    endTrack: (sid, name) => void table.end(sid, name, 'operator'),
+    endCall: (sid, account) => table.callEnded(sid, account),
   }
   const detections: Detections = new Detections({
     rest,
     accounts: (options.accounts ?? [accountSid]).map((sid) => ({ sid })),
     rules: new DetectionRules(options.enabled ?? { default: true, timeZone: 'UTC', rules: [] }),
     journal: new DetectionJournal(options.log),
-    doors: {
-      streamUrl(call) {
-        const url = `wss://voice.example.com/twilio/media/token-${tokens.size + 1}`
-        tokens.set(url, call)
-        return url
-      },
-      statusCallback: () => 'https://voice.example.com/twilio/stream-status',
-      hasRoom: () => table.size < 100,
-      endTrack: (sid, track) => void table.end(sid, track, 'operator'),
-      endCall: (sid, account) => table.callEnded(sid, account),
-    },
-    watched,
+    doors,
+    watched: track,
     restartStreams: options.restartStreams ?? true,
-    verdictOf: (sid, track) => verdicts.get(`${sid}/${track}`) ?? null,
-    random,
+    verdictOf: (sid, name) => verdicts.get(`${sid}/${name}`) ?? null,
+    random: numbered(),
     clock,
     counters,
     log: silentLog,
   })
   const sink = new FakeTracks()
-  const table: CallTable = new CallTable({
-    sink,
-    listener: toAll(sink, detections),
-    clock,
-    counters,
-    track: watched,
-    reconnectGraceMs: 2000,
-    idleTimeoutMs: 15_000,
-  })
+  const listener = toAll(sink, detections)
+  const times = { reconnectGraceMs: 2000, idleTimeoutMs: 15_000 }
+  const table: CallTable = new CallTable({ sink, listener, clock, counters, track, ...times })
   return {
     clock,
     counters,
@@ -129,16 +118,7 @@ export function controlled(options: ControlledOptions): Controlled {
     detections,
     verdicts,
     tokens,
-    arrive(order, streamSid) {
-      const facts = tokens.get(order.url)
-      if (facts === undefined) throw new OperatingError('token_invalid', order.url)
-      tokens.delete(order.url)
-      const both = order.track === 'both_tracks'
-      const tracks = both
-        ? (['inbound', 'outbound'] as const)
-        : [order.track === 'outbound_track' ? 'outbound' : 'inbound']
-      return table.start(facts, streamSid, tracks as ('inbound' | 'outbound')[])
-    },
+    arrive: (order, streamSid) => arrive(table, tokens, order, streamSid),
     async pass(ms) {
       for (let at = 0; at < ms; at += 250) {
         clock.advance(Math.min(250, ms - at))
@@ -148,4 +128,28 @@ export function controlled(options: ControlledOptions): Controlled {
       }
     },
   }
+}
+
+/** Bytes that never repeat. */
+function numbered(): (bytes: number) => Buffer {
+  let made = 0
+  return (bytes) => {
+    made += 1
+    const buffer = Buffer.alloc(bytes)
+    buffer.writeUInt32BE(made, bytes - 4)
+    return buffer
+  }
+}
+
+const tracksOf = {
+  inbound_track: ['inbound'],
+  outbound_track: ['outbound'],
+  both_tracks: ['inbound', 'outbound'],
+} as const
+
+function arrive(table: CallTable, tokens: Map<string, CallFacts>, order: StreamOrder, streamSid: string): CallStream {
+  const facts = tokens.get(order.url)
+  assert.ok(facts, 'a token opens one socket once')
+  tokens.delete(order.url)
+  return table.start(facts, streamSid, tracksOf[order.track])
 }

@@ -8,11 +8,12 @@ import { OperatingError } from '../../src/core/errors.ts'
 import type {
   CaseDetail,
   CaseEvent,
-  CaseView,
+  FraudAnswer,
   NumberView,
   QualityAnswer,
   TrafficAnswer,
 } from '../../src/dashboard/fraud-shapes.ts'
+import type { CaseView } from '../../src/decisions/case-view.ts'
 import type { HttpAnswer, HttpRequest, Route } from '../../src/http/exchange.ts'
 import type { EventBus } from '../../src/notify/event-bus.ts'
 import type { fakeApi } from './api.ts'
@@ -26,6 +27,7 @@ export class FraudDesk {
   readonly details = new Map<string, Detail>()
   readonly numbers = new Map<string, NumberView>()
   traffic: (query: URLSearchParams) => TrafficAnswer = emptyTraffic
+  report: (query: URLSearchParams) => FraudAnswer = (query) => ({ ...overSpan(query), points: [], kinds: [] })
   quality: QualityAnswer = { from: '', to: '', sources: [] }
   /** Bodies of decisions, as they came. */
   readonly decided: { id: string; decision: string; body: unknown }[] = []
@@ -48,9 +50,11 @@ export class FraudDesk {
   list(query: URLSearchParams): { cases: CaseView[]; next: string | null } {
     const fits = (name: 'state' | 'kind' | 'verdict') => (it: CaseView) =>
       query.get(name) === null || query.get(name) === it[name]
+    const state = query.get('state') ?? 'all'
+    const states = state === 'live' ? ['open', 'cooled'] : state === 'all' ? ['open', 'cooled', 'closed'] : [state]
     const rank = ({ state }: CaseView) => (state === 'open' || state === 'cooled' ? 0 : 1)
     const sorted = [...this.cases.values()]
-      .filter(fits('state'))
+      .filter((it) => states.includes(it.state))
       .filter(fits('kind'))
       .filter(fits('verdict'))
       .sort((a, b) => rank(a) - rank(b) || b.severity - a.severity || (a.lastSeenAt < b.lastSeenAt ? 1 : -1))
@@ -75,6 +79,11 @@ export class FraudDesk {
     return { ...this.#case(id), ...(this.details.get(id) ?? noDetail) }
   }
 
+  analytics(report: string, query: URLSearchParams): object {
+    if (report === 'quality') return this.quality
+    return report === 'fraud' ? this.report(query) : this.traffic(query)
+  }
+
   number(number: string): NumberView {
     const found = this.numbers.get(number)
     if (found === undefined) throw new OperatingError('not_found', 'nothing is known about this number')
@@ -94,8 +103,12 @@ export class FraudDesk {
 }
 
 function emptyTraffic(query: URLSearchParams): TrafficAnswer {
+  return { ...overSpan(query), points: [], routes: [] }
+}
+
+function overSpan(query: URLSearchParams): { from: string; to: string; stepSeconds: number } {
   const iso = (name: string) => new Date(Number(query.get(name))).toISOString()
-  return { from: iso('from'), to: iso('to'), stepSeconds: Number(query.get('step')), points: [], routes: [] }
+  return { from: iso('from'), to: iso('to'), stepSeconds: Number(query.get('step')) }
 }
 
 /** The API's routes, those of the desk in place of their own. */
@@ -135,9 +148,7 @@ export function withDesk(api: ReturnType<typeof fakeApi>, desk: FraudDesk): Rout
     {
       method: 'GET',
       pattern: '/v1/analytics/:report',
-      answer: guarded('viewer', (request) =>
-        request.params['report'] === 'quality' ? desk.quality : desk.traffic(query(request)),
-      ),
+      answer: guarded('viewer', (request) => desk.analytics(request.params['report'] ?? '', query(request))),
     },
   ]
   const replaced = new Set(routes.map(({ method, pattern }) => `${method} ${shapeOf(pattern)}`))

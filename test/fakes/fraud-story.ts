@@ -2,16 +2,18 @@
  * An afternoon at a fraud desk: cases of every kind, one of them in full, two routes with traffic, a source with
  * defects.
  */
+
 import type {
   CaseDetail,
-  CaseView,
-  CdrView,
+  FraudAnswer,
   NumberView,
   QualityAnswer,
   TrafficAnswer,
-  TrafficFigures,
 } from '../../src/dashboard/fraud-shapes.ts'
+import type { CaseView } from '../../src/decisions/case-view.ts'
 import type { CaseKind } from '../../src/decisions/fraud-signal.ts'
+import type { Traffic } from '../../src/storage/cdr-reports.ts'
+import type { CdrView } from '../../src/storage/fraud-reports.ts'
 import type { FraudDesk } from './fraud-desk.ts'
 
 /** The clock of the fakes stands at 2026-01-01T00:00:00Z. */
@@ -188,25 +190,22 @@ export function storyDetail(): Pick<CaseDetail, 'cdrs' | 'series' | 'scores'> {
 }
 
 export function storyNumber(number: string): NumberView {
-  const figures = (attempts: number) => ({
-    attempts,
-    answered: Math.round(attempts / 20),
-    blinkShare: 0.96,
-    ringMeanS: 1.4,
-    distinctCalled: attempts,
-    talkMeanS: null,
-  })
+  const window = (attempts: number) => {
+    const answered = Math.round(attempts / 20)
+    const unanswered = attempts - answered
+    return { attempts, answered, unanswered, short: 0, blink: unanswered, talkSeconds: answered * 2, called: attempts }
+  }
   return {
     number,
     cases: [fraudCase('case-number', { subject: { type: 'number', value: number } })],
-    windows: { '1m': figures(14), '10m': figures(120), '1h': figures(655), '24h': figures(1320) },
-    asCaller: { attempts: 1320, answered: 66, asr: 0.05, acdMs: 2100 },
-    asCalled: { attempts: 3, answered: 3, asr: 1, acdMs: 61_000 },
+    windows: { '1m': window(14), '10m': window(120), '1h': window(655), '24h': window(1320) },
+    asCaller: { attempts: 1320, answered: 66, unanswered: 1254, short: 0, blink: 1254, others: 1301, talkMs: 138_600 },
+    asCalled: { attempts: 3, answered: 3, unanswered: 0, short: 0, blink: 0, others: 2, talkMs: 183_000 },
     recent: Array.from({ length: 6 }, (_, n) => cdr(n, { from: number })),
   }
 }
 
-function traffic(attempts: number, asr: number): TrafficFigures {
+function traffic(attempts: number, asr: number): Traffic {
   const answered = Math.round(attempts * asr)
   const short = Math.round(answered * 0.08)
   return {
@@ -279,6 +278,24 @@ export function storyQuality(): QualityAnswer {
   }
 }
 
+export function storyReport(query: URLSearchParams): FraudAnswer {
+  const [fromMs, toMs, step] = [Number(query.get('from')), Number(query.get('to')), Number(query.get('step'))]
+  const points = Array.from({ length: 12 }, (_, n) => {
+    const at = new Date(toMs - (24 - n) * step * 1000).toISOString()
+    const actions = { allow: 4, label: 80 + n * 9, challenge: n * 3, divert: 0, block: 20 + n }
+    return { at, opened: n % 3, calls: 104 + n * 13, actions }
+  })
+  const kinds = (Object.keys(told) as CaseKind[]).map((kind, n) => ({
+    kind,
+    opened: 9 - n,
+    live: 1,
+    confirmed: n % 3,
+    dismissed: n % 2,
+    calls: told[kind].calls,
+  }))
+  return { from: new Date(fromMs).toISOString(), to: new Date(toMs).toISOString(), stepSeconds: step, points, kinds }
+}
+
 /** Puts all of it on the desk. */
 export function fillDesk(desk: FraudDesk): void {
   desk.put(...storyCases(), ...closedCases())
@@ -286,4 +303,5 @@ export function fillDesk(desk: FraudDesk): void {
   desk.numbers.set('447700900123', storyNumber('447700900123'))
   desk.traffic = storyTraffic
   desk.quality = storyQuality()
+  desk.report = storyReport
 }

@@ -7,7 +7,7 @@ import { createHttpServer, type HttpServer } from '../../src/http/server.ts'
 import { CallTable } from '../../src/ingest/call-table.ts'
 import { MediaSockets } from '../../src/ingest/media-socket.ts'
 import { StreamTokens } from '../../src/ingest/stream-tokens.ts'
-import { voiceWebhookRoutes } from '../../src/ingest/voice-webhook.ts'
+import { type VoiceWebhookOptions, voiceWebhookRoutes } from '../../src/ingest/voice-webhook.ts'
 import { FakeTracks } from './track-sink.ts'
 import { TwilioCaller } from './twilio-caller.ts'
 
@@ -22,6 +22,7 @@ export interface IngestOptions {
   readonly publicUrl?: string
   readonly tokensClock?: Clock
   readonly socketsClock?: Clock
+  readonly webhook?: Pick<VoiceWebhookOptions, 'listensTo' | 'streamOffered' | 'streamStatus'>
   readonly callStatus?: (fields: Readonly<Record<string, string>>) => Promise<void>
 }
 
@@ -95,6 +96,7 @@ export async function startIngest(options: IngestOptions = {}): Promise<Ingest> 
     publicUrl: known,
     tokens,
     callEnded,
+    ...options.webhook,
     ...(options.callStatus === undefined ? {} : { callStatus: options.callStatus }),
     random: randomBytes,
     counters,

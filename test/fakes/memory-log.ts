@@ -31,6 +31,14 @@ export class MemoryLog implements DurableLog {
     this.#entries = this.#entries.filter((entry) => entry.seq >= seq)
   }
 
+  readers(): string[] {
+    return [...this.#cursors.keys()]
+  }
+
+  async forget(name: string): Promise<void> {
+    this.#cursors.delete(name)
+  }
+
   async reserve(): Promise<void> {}
 
   reserved(): number | null {

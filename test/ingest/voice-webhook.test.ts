@@ -176,3 +176,33 @@ it('a call status is handed on as a record, with its signed fields, and answered
   assert.deepEqual([answer.status, isDurable], [204, true])
   assert.deepEqual(records, [{ ...form, CallStatus: 'completed', CallDuration: '7' }])
 })
+
+it('a call that shall not be listened to goes on as configured, without a stream and without a token', async () => {
+  const asked: string[] = []
+  const listensTo = (call: { to: string }): boolean => {
+    asked.push(call.to)
+    return false
+  }
+  const { caller, tokens } = await startIngest({ webhook: { listensTo } })
+  const answer = await caller.post('/twilio/voice', form)
+  const twiml = '<?xml version="1.0" encoding="UTF-8"?><Response><Pause length="60"/></Response>'
+  assert.equal(await answer.text(), twiml)
+  assert.deepEqual([asked, tokens.size], [['+15005550001'], 0])
+})
+
+it('what was offered and what Twilio says of streams is told, by call, account and name', async () => {
+  const told: unknown[] = []
+  const { caller } = await startIngest({
+    webhook: {
+      streamOffered: (call, name) => void told.push([call.callSid, name]),
+      streamStatus: (status) => void told.push(status),
+    },
+  })
+  const twiml = await (await caller.post('/twilio/voice', form)).text()
+  const name = /name="([^"]*)"/.exec(twiml)?.[1]
+  const stream = { StreamSid: 'MZ1', StreamName: name ?? '', StreamEvent: 'stream-error', StreamError: '31920' }
+  await caller.post('/twilio/stream-status', { AccountSid: accountSid, CallSid: callSid, ...stream })
+  await caller.post('/twilio/stream-status', { AccountSid: accountSid, CallSid: callSid, ...stream }, 'unsigned')
+  const status = { accountSid, callSid, name, event: 'stream-error', error: '31920' }
+  assert.deepEqual(told, [[callSid, name], status])
+})

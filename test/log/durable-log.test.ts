@@ -59,6 +59,24 @@ describe('the durable log', () => {
     assert.deepEqual([textsOf(a), textsOf(b)], [['of a'], ['of b']])
   })
 
+  it('keeps nothing for a reader that is forgotten, also after a restart', async (t) => {
+    const { environment, directory } = open(t)
+    const log = environment.log('a', new ByteBudget(roomy))
+    log.cursor('stays')
+    log.cursor('gone')
+    await log.append([bytesOf('1'), bytesOf('2')])
+    await log.advance('stays', 2)
+    assert.deepEqual(log.readers(), ['stays', 'gone'])
+    await log.forget('gone')
+    await log.forget('gone')
+    assert.deepEqual([log.readers(), textsOf(log)], [['stays'], ['2']])
+    await environment.close()
+    const again = openIn(directory)
+    t.after(() => again.close())
+    const reopened = again.log('a', new ByteBudget(roomy))
+    assert.deepEqual([reopened.readers(), textsOf(reopened)], [['stays'], ['2']])
+  })
+
   it('lets go of entries once every cursor has passed them, and never uses a number twice', async (t) => {
     const { environment, directory } = open(t)
     const log = environment.log('a', new ByteBudget(roomy))

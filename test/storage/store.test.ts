@@ -7,6 +7,8 @@ import { encodeRow } from '../../src/storage/row-encoding.ts'
 import { ServerStore } from '../../src/storage/server-store.ts'
 import { type Store, StoreError } from '../../src/storage/store.ts'
 import { type ColumnType, columnsOf, tableNames, tables } from '../../src/storage/tables.ts'
+import { cdrColumns } from '../../src/wire/cdr-row.ts'
+import { cdrScoreColumns } from '../../src/wire/cdr-score-row.ts'
 import { ClickHouseFront } from '../fakes/clickhouse-front.ts'
 import { scratchStore } from '../fakes/scratch.ts'
 
@@ -150,6 +152,23 @@ for (const name of ['embedded', 'server']) {
           return { name: column, type: sqlType[type] ?? type }
         })
         assert.deepEqual(found, ours)
+      }
+    })
+
+    it('has the columns of rows that are made elsewhere, in their order', async () => {
+      for (const [table, columns] of [
+        ['cdrs', cdrColumns],
+        ['cdr_scores', cdrScoreColumns],
+      ] as const) {
+        const found = await store.query(
+          `SELECT name FROM system.columns WHERE database = currentDatabase() AND table = {table:String}
+           AND default_kind = '' ORDER BY position`,
+          { table },
+        )
+        assert.deepEqual(
+          found.map(({ name }) => name),
+          [...columns],
+        )
       }
     })
   })

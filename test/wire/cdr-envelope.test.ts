@@ -86,6 +86,25 @@ describe('an envelope', () => {
     )
   })
 
+  it('that ask about a call give its numbers and route, in either encoding, and nothing else', () => {
+    const ask = { ask: 7, from: '+12025550123', to: '442079460123', route: 'carrier-a' }
+    for (const bare of [ask, { ask: 0, to: '1' }]) {
+      const told = { from: '', route: undefined, ...bare }
+      assert.deepEqual(readEnvelope(encode(bare), true), told)
+      assert.deepEqual(readEnvelope(Buffer.from(JSON.stringify(bare)), false), told)
+    }
+    for (const bad of [
+      { ask: -1, to: '1' },
+      { ask: 1 },
+      { ask: 1, to: 5 },
+      { ask: 1, to: '1', route: {} },
+      { ask: 'x' },
+    ]) {
+      assert.ok('fault' in readEnvelope(encode(bad), true), JSON.stringify(bad))
+      assert.ok('fault' in readEnvelope(Buffer.from(JSON.stringify(bad)), false), JSON.stringify(bad))
+    }
+  })
+
   it('of which the end is missing gives the events that are whole, and says that one is not', () => {
     const bytes = encode({ seq: 4, events: [{ id: 'a' }, { id: 'b' }] })
     assert.deepEqual(eventsOf(bytes.subarray(0, bytes.length - 1), true), {
