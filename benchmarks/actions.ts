@@ -92,7 +92,7 @@ export async function run(): Promise<BenchmarkRow[]> {
   const { port } = twilio.address() as AddressInfo
   const { child, url } = await startFirewall(dataDir, `http://127.0.0.1:${port}`)
   try {
-    const clips: Clip[] = loadClips(join(projectRoot, 'fixtures/calls')).filter((clip) => clip.truth === 'synthetic')
+    const clips: Clip[] = loadClips(join(projectRoot, 'fixtures/calls')).filter((clip) => clip.truth === 'spoof')
     const target = { origin: url, publicUrl, accountSid: account.sid, authToken: account.token }
     const load = { target, streams: calls, seconds, clips, faultSeed: undefined, clock: systemClock }
     const report = await runCallLoad({ ...load, progress: () => {} })
@@ -103,6 +103,7 @@ export async function run(): Promise<BenchmarkRow[]> {
       report.calls.map((call) => call.callSid),
     )
     const pairs = [...decided].filter(([callSid]) => arrived.has(callSid))
+    if (pairs.length === 0) throw new Error(`no request arrived: ${JSON.stringify(report.counts.refused)}`)
     const arrivals = pairs.map(([callSid, { decidedAt }]) => (arrived.get(callSid) ?? 0) - Date.parse(decidedAt))
     const told = pairs.map(([, { latencyMs }]) => latencyMs ?? Number.NaN)
     const name = `verdict to request at Twilio, ${calls} calls`
