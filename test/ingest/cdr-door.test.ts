@@ -193,6 +193,25 @@ describe('WS /v1/cdr', () => {
     assert.deepEqual(client.binary.slice(0, 2), [true, false])
   })
 
+  it('answers a question about a call at once, whatever waits for the disk before it', async (t) => {
+    const server = await startCdrDoors(t)
+    server.disk.delayMs = 400
+    const { socket, acked, acks } = await server.socket('canonical')
+    const answers: unknown[] = []
+    const orders: string[] = []
+    socket.on('message', (data: Buffer) => {
+      const told = JSON.parse(data.toString()) as Record<string, unknown>
+      orders.push('ack' in told ? 'ack' : 'answer')
+      if ('answer' in told) answers.push(told)
+    })
+    socket.send(JSON.stringify({ seq: 1, events: [call('asked')] }))
+    socket.send(JSON.stringify({ ask: 9, from: '12025550123', to: '442079460123' }))
+    await acked(2)
+    assert.deepEqual(orders, ['answer', 'ack'])
+    assert.deepEqual(answers, [{ answer: 9, action: 'allow' }])
+    assert.equal(acks.at(-1)?.ack, 1)
+  })
+
   it('takes a message resent on a new socket as duplicates, with nothing counted twice', async (t) => {
     const server = await startCdrDoors(t)
     const events = Array.from({ length: 50 }, (_, index) => call(`r${index}`))
