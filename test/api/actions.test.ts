@@ -9,8 +9,10 @@ import { askJson, request } from '../fakes/people.ts'
 function house() {
   const api = fakeApi()
   const header = { authorization: `Bearer ${api.keys.create('operator', 'desk').key}` }
-  const post = (path: string, body: unknown, headers = header) =>
-    askJson(api.routes, request(path, { method: 'POST', header: headers, body: Buffer.from(JSON.stringify(body)) }))
+  const post = (path: string, body: unknown, headers: Record<string, string> = header) => {
+    const json = { 'content-type': 'application/json', ...headers }
+    return askJson(api.routes, request(path, { method: 'POST', header: json, body: Buffer.from(JSON.stringify(body)) }))
+  }
   return { api, header, post }
 }
 
@@ -69,12 +71,14 @@ describe('POST /v1/calls/{callSid}/hands-off', () => {
   })
 
   it('is for operators; refuses other bodies and calls that are not in memory', async () => {
-    const { api, post } = house()
+    const { api, header, post } = house()
     const path = `/v1/calls/${callSid(1)}/hands-off`
     assert.equal((await post(path, { on: true }, api.header)).status, 403)
     assert.equal((await post(path, { on: true })).status, 404)
     for (const body of [{}, { on: 'yes' }, [], 'x', { on: true, reason: 'x' }]) {
       assert.equal((await post(path, body)).status, 400, JSON.stringify(body))
     }
+    // What a form of another site could send without the browser asking us first.
+    assert.equal((await post(path, { on: true }, { ...header, 'content-type': 'text/plain' })).status, 415)
   })
 })
