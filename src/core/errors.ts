@@ -32,7 +32,7 @@ export const errorCodes = {
   draining: { status: 503, domain: 'internal', retryable: true },
   storage_unavailable: { status: 503, domain: 'dependency', retryable: true },
   spool_full: { status: 503, domain: 'dependency', retryable: true },
-  outward_failed: { status: 502, domain: 'dependency', retryable: true },
+  outward_failed: { status: 503, domain: 'dependency', retryable: true },
   storage_rejected: { status: 500, domain: 'internal', retryable: false },
   model_invalid: { status: 500, domain: 'config', retryable: false },
   config_invalid: { status: 500, domain: 'config', retryable: false },

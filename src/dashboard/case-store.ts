@@ -17,6 +17,8 @@ export class CaseStore {
   /** Why the cases could not be asked for; null: they are known, or nobody asked yet. */
   problem: string | null = null
   loaded = false
+  /** There are more than we keep; those kept are the worst. */
+  isCut = false
   onOpened: (it: CaseView) => void = () => {}
   readonly #paced = new Paced()
   /** Page time of the last event about a case, ms. */
@@ -25,13 +27,14 @@ export class CaseStore {
   readonly subscribe = this.#paced.subscribe
 
   /** The list is the truth about which cases there are; but an event that came after it was asked for is newer. */
-  load(cases: readonly CaseView[], askedAtMs: number): void {
+  load(cases: readonly CaseView[], askedAtMs: number, isCut: boolean): void {
     const newer = (id: string) => (this.#heardAtMs.get(id) ?? Number.NEGATIVE_INFINITY) >= askedAtMs
     const listed = new Set(cases.map(({ id }) => id))
     for (const id of this.cases.keys()) if (!listed.has(id) && !newer(id)) this.cases.delete(id)
     for (const it of cases) if (isLive(it) && !newer(it.id)) this.#keep(it)
     for (const [id, heardAtMs] of this.#heardAtMs) if (heardAtMs < askedAtMs) this.#heardAtMs.delete(id)
     this.loaded = true
+    this.isCut = isCut
     this.problem = null
     this.#paced.changed()
   }

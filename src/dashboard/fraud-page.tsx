@@ -37,7 +37,7 @@ export function FraudPage({ house, numbersClear }: { house: House; numbersClear:
         <div class="section-head">
           <h2 id="cases-title">Live cases</h2>
           <p class="soft" data-test="case-counts">
-            {open} open · {cases.size - open} cooled
+            {open} open · {cases.size - open} cooled{house.cases.isCut ? ': the worst of more' : ''}
           </p>
           <ShadowNote cases={cases} />
           <search class="filters">

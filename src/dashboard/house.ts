@@ -8,7 +8,7 @@ import type { CaseView } from '../decisions/case-view.ts'
 import { ApiProblem, api, problemText, type Status, type Who } from './api-client.ts'
 import { CaseStore, casesMax } from './case-store.ts'
 import { type ActionEvent, type ConnectionState, openEventStream, type VerdictEvent } from './event-stream.ts'
-import type { CaseEvent } from './fraud-shapes.ts'
+import type { CaseEvent, CasePage } from './fraud-shapes.ts'
 import { LiveStore } from './live-store.ts'
 
 const askEveryMs = 1500
@@ -153,13 +153,13 @@ export class House {
     const askedAtMs = performance.now()
     const live: CaseView[] = []
     try {
-      for (let before = ''; live.length < casesMax; ) {
-        const page = await api.cases({ state: 'live', limit: String(casesAPage), before })
+      let before: string | null = ''
+      while (before !== null && live.length < casesMax) {
+        const page: CasePage = await api.cases({ state: 'live', limit: String(casesAPage), before })
         live.push(...page.cases)
-        if (!page.next) break
-        before = page.next
+        before = page.next ?? null
       }
-      this.cases.load(live, askedAtMs)
+      this.cases.load(live, askedAtMs, before !== null)
     } catch (thrown) {
       this.cases.failed(problemText(thrown))
       this.#failed(thrown)

@@ -169,6 +169,19 @@ describe('the fraud page', () => {
     }
   })
 
+  it('keeps the worst thousand of more live cases, says so, and draws fifty until asked', async () => {
+    const fraud: ScreenOptions['fraud'] = (desk) => {
+      for (let n = 0; n < 1100; n++) desk.put(fraudCase(`many-${n}`, { severity: 5 - n / 1000 }))
+    }
+    await on({ fraud }, async (screen) => {
+      await screen.page.getByText('1000 open · 0 cooled: the worst of more').waitFor()
+      assert.equal(await liveRows(screen).count(), 50)
+      assert.equal((await keys(screen))[0], 'many-0')
+      await screen.page.getByRole('button', { name: 'Show 50 more of 950' }).click()
+      await settlesAt(liveRows(screen), 100)
+    })
+  })
+
   it('is walked by keyboard: pages, one tab stop a list, arrows, Enter, and back', async () => {
     await on({}, async (screen) => {
       const { page } = screen

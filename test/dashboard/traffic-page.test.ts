@@ -30,7 +30,7 @@ describe('the traffic page', () => {
     })
   })
 
-  it('draws ticked routes beside all traffic, attempts without it, and keeps them in the address', async () => {
+  it('draws the ticked routes beside all traffic, attempts without it, and keeps them in the address', async () => {
     const asked: string[] = []
     const fraud: ScreenOptions['fraud'] = (desk) => {
       fillDesk(desk)
@@ -57,6 +57,27 @@ describe('the traffic page', () => {
       await page.reload()
       await settlesAt(page.locator('.charts-legend li'), 2)
       assert.equal(await page.getByLabel('trunk-a → trunk-c').isChecked(), true)
+    })
+  })
+
+  it('lets four routes be ticked at most', async () => {
+    const fraud: ScreenOptions['fraud'] = (desk) => {
+      desk.traffic = (query) => {
+        const answer = storyTraffic(query)
+        const [route] = answer.routes
+        if (route === undefined || query.has('ingress')) return answer
+        return { ...answer, routes: Array.from({ length: 6 }, (_, n) => ({ ...route, ingress: `in-${n}` })) }
+      }
+    }
+    await on({ fraud }, async ({ page }) => {
+      for (let n = 0; n < 4; n++) {
+        await page.getByLabel(`in-${n} → trunk-b`).check()
+        await settlesAt(page.locator('.charts-legend li'), n + 2)
+      }
+      assert.equal(await page.getByLabel('in-4 → trunk-b').isDisabled(), true)
+      await page.getByLabel('in-0 → trunk-b').uncheck()
+      await settlesAt(page.locator('.charts-legend li'), 4)
+      assert.equal(await page.getByLabel('in-4 → trunk-b').isDisabled(), false)
     })
   })
 

@@ -3,6 +3,7 @@
  * server process; in shadow and in force, by webhook, stream, verdict, redirect, hang-up and a person's word.
  */
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -45,7 +46,12 @@ interface House {
 async function house(actions: object): Promise<House> {
   const rest = await twilioCalls(testAccount)
   const account = { sid: testAccount.sid, authTokens: [testAccount.token], apiBaseUrl: rest.url }
-  const server = await startServer({ config: { twilio: { accounts: [account] }, actions: { rules, ...actions } } })
+  const server = await startServer({
+    config: { twilio: { accounts: [account] }, actions: { rules, ...actions } },
+  }).catch((thrown: unknown) => {
+    rest.close()
+    throw thrown
+  })
   const who = { publicUrl: testPublicUrl, accountSid: testAccount.sid, authToken: testAccount.token }
   const call = async (callSid: string): Promise<CallDetail> => (await server.get(`/v1/calls/${callSid}`)) as CallDetail
   return {
@@ -73,6 +79,27 @@ async function house(actions: object): Promise<House> {
 
 function told(view: CallDetail): string[] {
   return view.actions.map(({ rule, action, state }) => `${rule} ${action} ${state}`)
+}
+
+/** The door for records is for its own role. */
+function ingestKey(server: ServerProcess): string {
+  const config = ['--config', join(server.dataDir, 'test.yaml')]
+  const args = [
+    join(projectRoot, 'dist/src/cli.js'),
+    'key',
+    'create',
+    '--role',
+    'ingest',
+    '--name',
+    'switch',
+    ...config,
+  ]
+  return (
+    execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      .trim()
+      .split('\n')
+      .at(-1) ?? ''
+  )
 }
 
 async function play(stream: CallerStream, recording: Uint8Array): Promise<void> {
@@ -248,8 +275,9 @@ describe('a stored decision', () => {
 })
 
 describe('hanging up', () => {
-  it('completes the call at Twilio when the rule says so', async () => {
+  it('completes the call at Twilio when the rule says so', async (test) => {
     const at = await house({ shadow: false, rules: [rules[4]] })
+    test.after(() => at.close())
     const callSid = randomSid('CA')
     await play(await at.caller.stream(callSid), synthetic)
     const view = await at.ended(callSid)
@@ -258,6 +286,40 @@ describe('hanging up', () => {
       at.rest.asked.map(({ form }) => form),
       [{ Status: 'completed' }],
     )
-    await at.close()
+  })
+})
+
+describe('voice joined with signalling', () => {
+  it('counts the records of the caller in the risk of its call, with their weight', async (test) => {
+    const at = await house({})
+    test.after(() => at.close())
+    const startUs = (Date.now() - 600_000) * 1000
+    const records = Array.from({ length: 120 }, (_, n) => {
+      const beganUs = startUs + n * 4_000_000
+      const answerUs = n % 8 === 0 ? beganUs + 2_000_000 : null
+      const numbers = { from: '15005550006', to: `1202555${String(1000 + n * 37).slice(-4)}`, ingress: 'inbound' }
+      return { id: `r${n}`, callId: `r${n}`, startUs: beganUs, answerUs, endUs: beganUs + 6_000_000, ...numbers }
+    })
+    const headers = { authorization: `Bearer ${ingestKey(at.server)}`, 'content-type': 'application/json' }
+    const response = await fetch(`${at.server.url}/v1/cdr?source=canonical`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(records),
+    })
+    assert.equal(((await response.json()) as { accepted: number }).accepted, 120)
+    await eventually('the records to be stored', async () => {
+      const answer = await fetch(`${at.server.url}/v1/numbers/15005550006`, {
+        headers: { authorization: `Bearer ${at.server.key()}` },
+      })
+      const { recent } = (await answer.json()) as { recent?: unknown[] }
+      return (recent?.length ?? 0) > 0 ? true : undefined
+    })
+    const callSid = randomSid('CA')
+    await play(await at.caller.stream(callSid), synthetic)
+    const { evidence } = (await at.ended(callSid)).actions.at(-1) ?? assert.fail('no action')
+    const history = evidence.risk.parts.find(({ code }) => code.startsWith('history_'))
+    assert.equal(history?.code, 'history_dialler', JSON.stringify(evidence.risk))
+    const voice = evidence.risk.parts.find(({ code }) => code === 'voice')
+    assert.ok(evidence.risk.logOdds > (voice?.logOdds ?? 0), 'signalling speaks against the call')
   })
 })
