@@ -15,7 +15,8 @@ import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import { silentLog } from '../core/log.ts'
 import { zeroCounters } from '../core/metrics.ts'
-import { activeModelDir, loadVoiceModel, modelLabel } from '../inference/model-file.ts'
+import { FlashCallModel } from '../inference/flash-call-model.ts'
+import { activeModelDir, loadVoiceModel, modelLabel, readRegistry } from '../inference/model-file.ts'
 import { VoiceDetector } from '../inference/voice-detector.ts'
 import type { SelfCheck } from '../storage/cdr-self-check.ts'
 import { createStore } from '../storage/stores.ts'
@@ -61,7 +62,7 @@ export async function doctor(context: DoctorContext): Promise<ExitCode> {
   tell('disk', disk(config))
   const model = modelFiles(context.modelsDir)
   tell('models', model.finding)
-  tell('onnxruntime', await inference(model.dir))
+  tell('onnxruntime', await inference(model.dir, context.modelsDir))
   for (const [name, finding] of await storage(config, context.clock)) tell(name, finding)
   tell('port', await port(config))
   const records = await callRecords(config)
@@ -162,16 +163,24 @@ function modelFiles(modelsDir: string | undefined): { finding: Finding; dir: str
   }
 }
 
-async function inference(dir: string | undefined): Promise<Finding> {
+async function inference(dir: string | undefined, modelsDir: string | undefined): Promise<Finding> {
   if (dir === undefined) return fail('no model to run', 'mend the models first')
   try {
     const detector = await VoiceDetector.load(loadVoiceModel(dir), { batchMax: 4 })
     await detector.run(4)
     await detector.release()
-    return ok('loads, and runs a batch of 4')
+    return ok(`loads, and runs a batch of 4; ${await flashCalls(modelsDir)}`)
   } catch (thrown) {
     return fail(messageOf(thrown), 'run npm ci; if it stays, the model file is not for this version')
   }
+}
+
+/** The model of flash calls, its sha256 checked as it loads. */
+async function flashCalls(modelsDir: string | undefined): Promise<string> {
+  if (readRegistry(modelsDir)['flash_call'] === undefined) return 'flash calls are judged by the rule'
+  const model = await FlashCallModel.load(activeModelDir('flash_call', modelsDir), 4)
+  await model.release()
+  return `so does ${modelLabel(model.manifest)}`
 }
 
 /** The engine answers, and its clock and ours agree. The embedded one is tried in a folder of its own. */

@@ -11,12 +11,14 @@ import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import { subjectKey } from '../decisions/case-subjects.ts'
 import type { FraudCase } from '../decisions/cases.ts'
+import type { FlashCallScorer } from '../decisions/flash-call-rule.ts'
 import { FraudDetector } from '../decisions/fraud-detector.ts'
 import { FraudPolicy } from '../decisions/fraud-policy.ts'
 import { PolicyForecast, type Stopped, severity } from '../decisions/policy-forecast.ts'
 import { loadSource } from '../ingest/cdr-sources.ts'
 import type { CdrRecord } from '../wire/cdr-record.ts'
 import { CdrSource, type Rejection } from '../wire/cdr-source.ts'
+import { loadFlashCallScorer } from '../worker/flash-call-scorer.ts'
 import { chosenFormat, count, pump } from './map.ts'
 import { type ExitCode, type Terminal, table } from './terminal.ts'
 
@@ -56,10 +58,11 @@ export class Replay {
   #numbers = 0
   casesBeyond = 0
 
-  constructor(cdr: CdrConfig) {
+  constructor(cdr: CdrConfig, scorer: FlashCallScorer) {
     this.forecast = new PolicyForecast(new FraudPolicy(cdr.policy))
     this.detector = new FraudDetector({
       config: cdr,
+      scorer,
       // A file has no arrival times: whatever fits into the buffer is put in order.
       reorder: { latenessMs: Number.POSITIVE_INFINITY, heldMax: cdr.windows.heldMax },
       newCaseId: () => `case-${++this.#numbers}`,
@@ -104,7 +107,8 @@ export async function runReplay(options: ReplayOptions): Promise<ExitCode> {
   const { terminal, clock } = options
   const startMs = clock.steadyMs()
   try {
-    const replay = new Replay(options.cdr)
+    const { scorer } = await loadFlashCallScorer()
+    const replay = new Replay(options.cdr, scorer)
     const { name, mapping } = loadSource(options.source, options.sourceDirectories)
     const source = new CdrSource(name, mapping, replay)
     const total = options.file === '-' || options.input !== undefined ? 0 : sizeOf(options.file)

@@ -83,12 +83,68 @@ export function spokenCode(c: RuleContext): Signal | null {
   if (c.of('distinctAShare') * attempts < 10) return null
   const score = logistic(Math.log10(answered) + (0.4 - sdS / meanS) * 3, 1.4, 0.25)
   const reasons = [
-    c.reason(
-      'same_talk',
-      `${answered} calls ${c.within()} talk ${meanS.toFixed(0)} s, give or take ${sdS.toFixed(0)} s`,
-    ),
+    c.reason('same_talk', sameTalk(c, answered)),
     c.reason('rotation', c.rotation(attempts)),
     c.reason('spread', `${percent(c.of('distinctBShare'))} of the called numbers differ`),
   ]
   return { kind: 'flash_call', score, calls: answered, level: c.level, marks: callMarks.answered, reasons }
+}
+
+/** Of calls that ended before an answer, or of talks all alike, there must be so many in 10 min. */
+const modelCallsMin = 12
+const modelTalkS = { least: 3, most: 45, variationMax: 0.6 }
+
+/** What a window shows enough of: calls that nobody could answer, or talks of about one length. */
+export type FlashLook = 'blink' | 'spoken'
+
+/**
+ * Is this a key and window that a trained model is asked about, and why? Wider than any rule here. One number alone
+ * cannot carry a code.
+ */
+export function modelAsks(c: RuleContext): FlashLook | null {
+  const { kind } = c.view
+  if (kind === kindOf.number || kind === kindOf.called_number) return null
+  const least = modelCallsMin * levelFactor[c.level]!
+  const attempts = c.sum('attempts')
+  if (attempts < least) return null
+  const blinks = c.sum('blink')
+  // A route has some all day: they tell something while they are news.
+  if (blinks >= least && (c.of('blinkShare') >= 0.2 || (kind >= kindOf.route_destination && c.level <= oneHour))) {
+    return 'blink'
+  }
+  const answered = c.sum('answered')
+  if (kind === kindOf.route || answered < least || answered < 0.3 * attempts) return null
+  const talkS = c.of('talkMeanS')
+  const { least: leastS, most: mostS, variationMax } = modelTalkS
+  return talkS >= leastS && talkS <= mostS && c.of('talkVariation') <= variationMax ? 'spoken' : null
+}
+
+/** A window for a trained model, with what there is to say of it: what it rings or talks like, and who takes turns. */
+export function modelCandidate(c: RuleContext, look: FlashLook): FlashCandidate {
+  c.distinct()
+  const attempts = c.sum('attempts')
+  const blinks = c.sum('blink')
+  const answered = c.sum('answered')
+  const spoken = look === 'spoken'
+  const reasons = spoken
+    ? [c.reason('same_talk', sameTalk(c, answered))]
+    : [c.reason('blink', `${blinks} of ${attempts} attempts ${c.within()} ended before anybody could answer`)]
+  if (!spoken && c.of('blinkRingSdS') >= 0) {
+    const [meanS, sdS] = [c.of('blinkRingMeanS').toFixed(1), c.of('blinkRingSdS').toFixed(1)]
+    reasons.push(c.reason('steady_ring', `they ring ${meanS} s, give or take ${sdS} s`))
+  }
+  reasons.push(c.reason('rotation', c.rotation(attempts)))
+  reasons.push(c.reason('spread', `${percent(c.of('distinctBShare'))} of the called numbers differ`))
+  const { usual } = c.view
+  if (!spoken && usual.hours > 0) reasons.push(c.reason('usual', `usual here: ${Math.round(usual.blink)} an hour`))
+  const calls = spoken ? answered : blinks
+  const marks = spoken ? callMarks.answered : callMarks.blink
+  const signal: Signal = { kind: 'flash_call', score: 0, calls, level: c.level, marks, reasons }
+  return { signal, features: c.features.slice() }
+}
+
+function sameTalk(c: RuleContext, answered: number): string {
+  const meanS = c.of('talkMeanS')
+  const sdS = Math.max(0, c.of('talkVariation')) * meanS
+  return `${answered} calls ${c.within()} talk ${meanS.toFixed(0)} s, give or take ${sdS.toFixed(0)} s`
 }

@@ -16,7 +16,7 @@ import type { CdrRecord } from '../wire/cdr-record.ts'
 import { type CaseListener, type CaseSeed, Cases, type FraudCase, type Sighting } from './cases.ts'
 import { type FlashCallScorer, flashCallRule } from './flash-call-rule.ts'
 import { FlashQueue, type KeyAt } from './flash-queue.ts'
-import { FraudRules } from './fraud-rules.ts'
+import { type CandidateListener, FraudRules } from './fraud-rules.ts'
 import { type CaseKind, caseKinds, type FlashCandidate, type Signal } from './fraud-signal.ts'
 
 /** A key is looked at after so many calls, and the busier it is the rarer: after an eighth of its last ten minutes. */
@@ -37,6 +37,7 @@ export interface DetectorOptions {
   readonly onCase: CaseListener
   /** Told of every call in event order, with the open cases it falls under as it comes. */
   readonly onCall?: (event: CallEvent, cases: readonly FraudCase[]) => void
+  readonly onCandidate?: CandidateListener
   readonly newCaseId: () => string
   readonly scorer?: FlashCallScorer
   /** Instead of the configured one: files have no arrival times. */
@@ -73,8 +74,11 @@ export class FraudDetector {
     this.#config = config
     this.windows = new CallWindows({ ...config.keys, recentCallsMax: config.windows.recentCallsMax })
     this.cases = new Cases(config.cases, config.keys.destinationDigits, newCaseId, onCase)
-    this.#rules = new FraudRules(this.windows, config.rules)
-    this.#flash = new FlashQueue(scorer, config.rules.flashCall.scoreMin)
+    this.#rules = new FraudRules(this.windows, config.rules, {
+      trained: scorer.trained !== undefined,
+      onCandidate: options.onCandidate,
+    })
+    this.#flash = new FlashQueue(scorer, scorer.trained?.scoreMin ?? config.rules.flashCall.scoreMin)
     this.#onCall = options.onCall ?? (() => undefined)
     this.#reorder = new ReorderBuffer(
       options.reorder ?? config.windows,

@@ -8,7 +8,7 @@
 import type { FraudRulesConfig } from '../config/schema.ts'
 import { type CallWindows, kindOf, type WindowView } from '../features/call-windows.ts'
 import { isSuspect, robocall, robots, wangiri } from './bulk-rules.ts'
-import { flashCandidate, flashInMix, spokenCode } from './flash-rules.ts'
+import { flashCandidate, flashInMix, modelAsks, modelCandidate, spokenCode } from './flash-rules.ts'
 import type { FlashCandidate, Signal } from './fraud-signal.ts'
 import { anomaly, cliSpoof, flooded, shortAnswer } from './route-rules.ts'
 import { oneDay, RuleContext, tenMinutes } from './rule-context.ts'
@@ -17,11 +17,22 @@ import { irsf, tollNumber } from './toll-rules.ts'
 /** Share of a window's attempts that must lie in the next shorter one. Even traffic has 1/6 in 10 min of 1 h. [A] */
 const goingOn = [0, 0, 0.06, 0.02] as const
 
+/** Told of every window that a trained model is asked about, its features complete: for training and evaluation. */
+export type CandidateListener = (view: WindowView, level: number, features: Float32Array) => void
+
+export interface RuleOptions {
+  /** A trained model scores flash calls: it is asked about more than the rules would, and they hold back. */
+  readonly trained: boolean
+  readonly onCandidate?: CandidateListener | undefined
+}
+
 export class FraudRules {
   readonly #context: RuleContext
+  readonly #options: RuleOptions
 
-  constructor(windows: CallWindows, rules: FraudRulesConfig) {
+  constructor(windows: CallWindows, rules: FraudRulesConfig, options: RuleOptions) {
     this.#context = new RuleContext(windows, rules)
+    this.#options = options
   }
 
   /** Does the number of this view behave as one of many that rotate? Its next calls are then counted as such. */
@@ -42,31 +53,46 @@ export class FraudRules {
       // A longer window must add something, and what it shows must go on: old news opens no case.
       if (level > tenMinutes && (lately === attempts || lately < attempts * goingOn[level]!)) continue
       this.#context.look(view, level)
+      this.#tell(view, level)
       const isFlash = out.some((each) => each.kind === 'flash_call')
-      for (const signal of signalsAt(this.#context, isFlash ? [] : candidates)) {
+      const flash = () => this.#flash(isFlash ? [] : candidates)
+      for (const signal of signalsAt(this.#context, flash)) {
         if (signal !== null && !out.some((each) => each.kind === signal.kind)) out.push(signal)
       }
     }
   }
+
+  #tell(view: WindowView, level: number): void {
+    const { onCandidate } = this.#options
+    if (onCandidate === undefined || modelAsks(this.#context) === null) return
+    this.#context.distinct()
+    onCandidate(view, level, this.#context.features)
+  }
+
+  /** A candidate goes before what else is a flash call; if the scorer refuses it, that one stands. */
+  #flash(candidates: FlashCandidate[]): Signal | null {
+    const c = this.#context
+    if (this.#options.trained) {
+      const look = modelAsks(c)
+      if (look !== null) candidates.push(modelCandidate(c, look))
+      return null
+    }
+    const candidate = flashCandidate(c)
+    if (candidate !== null) candidates.push(candidate)
+    return flashInMix(c) ?? spokenCode(c)
+  }
 }
 
-function signalsAt(c: RuleContext, candidates: FlashCandidate[]): (Signal | null)[] {
+function signalsAt(c: RuleContext, flash: () => Signal | null): (Signal | null)[] {
   const { kind } = c.view
   if (kind === kindOf.called_number) return [shortAnswer(c), flooded(c)]
-  if (kind === kindOf.route) return [flash(c, candidates), robots(c), shortAnswer(c), cliSpoof(c), anomaly(c)]
+  if (kind === kindOf.route) return [flash(), robots(c), shortAnswer(c), cliSpoof(c), anomaly(c)]
   if (kind === kindOf.route_destination) {
-    return [flash(c, candidates), robocall(c), irsf(c), shortAnswer(c), cliSpoof(c), anomaly(c)]
+    return [flash(), robocall(c), irsf(c), shortAnswer(c), cliSpoof(c), anomaly(c)]
   }
   // A lure and a code look alike: what has the marks of a lure is one.
   const lure = wangiri(c)
   const short = kind === kindOf.number ? null : shortAnswer(c)
   const toll = kind === kindOf.number ? tollNumber(c) : null
-  return [lure, lure === null ? flash(c, candidates) : null, robocall(c), toll, short]
-}
-
-/** A candidate goes before what else is a flash call; if the scorer refuses it, that one stands. */
-function flash(c: RuleContext, candidates: FlashCandidate[]): Signal | null {
-  const candidate = flashCandidate(c)
-  if (candidate !== null) candidates.push(candidate)
-  return flashInMix(c) ?? spokenCode(c)
+  return [lure, lure === null ? flash() : null, robocall(c), toll, short]
 }

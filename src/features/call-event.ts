@@ -53,9 +53,15 @@ const blinkHoldS = 8
 /** Shorter than this nothing rang: the attempt failed. */
 const blinkLeastS = 0.3
 
+/** The line was engaged: as long as no ring is told, nobody's phone rang. */
+function busy(record: CdrRecord): boolean {
+  return record.causeQ850 === 17 || record.causeSip === 486
+}
+
 /** Someone must have ended it, or a ring be told: an unanswered record with neither may be any failure. */
 function isBlink(record: CdrRecord, ringS: number, holdS: number): boolean {
   if (ringS >= 0) return ringS <= blinkRingS && holdS <= 4 * blinkHoldS
+  if (busy(record)) return false
   return holdS >= blinkLeastS && holdS <= blinkHoldS && (cancelled(record) || rejected(record))
 }
 

@@ -30,6 +30,13 @@ export const featureNames = [
   'newDestinations',
   'tailEntropy', // ranges only
   'burstShare', // share of the window's attempts in its last minute
+  'talkVariation', // of answered calls: sd / mean
+  'blinkRingMeanS', // of calls that were over before anybody could answer
+  'blinkRingSdS',
+  'blinkFreshShare', // of these calls, those of numbers not seen in 24 h
+  'blinkTimesUsual', // of these calls, times what is usual at this hour; routes only, up to 1 h
+  'keyKind', // which key: index in `keyKinds`
+  'windowLevel', // which window: 1: 10 min, 2: 1 h, 3: 24 h
 ] as const
 export type FeatureName = (typeof featureNames)[number]
 export const featureCount = featureNames.length
@@ -73,6 +80,27 @@ export function callFeatures(view: WindowView, level: number, out: Float32Array)
   out[feature.newDestinations] = sum('newDestinations')
   out[feature.tailEntropy] = view.tailEntropy
   out[feature.burstShare] = view.sum(0, 'attempts') * per
+  const talkSd = Math.sqrt(Math.max(0, sum('talkSquares') * perAnswered - (sum('talkSum') * perAnswered) ** 2))
+  out[feature.talkVariation] = answered > 1 && sum('talkSum') > 0 ? talkSd / (sum('talkSum') * perAnswered) : -1
+  blinkFeatures(view, level, out)
+  out[feature.keyKind] = view.kind
+  out[feature.windowLevel] = level
+}
+
+/** Hours in a window, by level. */
+const windowHours = [1 / 60, 1 / 6, 1, 24] as const
+
+/** What the short calls among others are like: on a route they are few of many. */
+function blinkFeatures(view: WindowView, level: number, out: Float32Array): void {
+  const blinks = view.sum(level, 'blink')
+  const meanS = blinks > 0 ? view.sum(level, 'blinkRingSum') / blinks : -1
+  const squares = blinks > 1 ? view.sum(level, 'blinkRingSquares') / blinks : -1
+  out[feature.blinkRingMeanS] = meanS
+  out[feature.blinkRingSdS] = blinks > 1 ? Math.sqrt(Math.max(0, squares - meanS * meanS)) : -1
+  out[feature.blinkFreshShare] = blinks > 0 ? view.sum(level, 'blinkFreshA') / blinks : -1
+  const { usual } = view
+  const expected = usual.blink * windowHours[level]!
+  out[feature.blinkTimesUsual] = usual.hours > 0 && level <= 2 ? (blinks + 1) / (expected + 1) : -1
 }
 
 /** Fills in the distinct shares of a view just read. */

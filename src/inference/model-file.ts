@@ -17,9 +17,9 @@ import { projectRoot } from '../core/project.ts'
 
 const size = z.number().int().min(1)
 const share = z.number().min(0).max(1)
-const folder = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a plain folder name')
+export const folder = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a plain folder name')
 /** What people want to know of a model; the code reads none of it, so any keys are welcome. */
-const story = z.looseObject({})
+export const story = z.looseObject({})
 
 const registrySchema = z.record(folder, z.strictObject({ active: folder, previous: folder.nullable() }))
 
@@ -67,7 +67,7 @@ export interface VoiceModel {
 }
 
 /** "voice/1": how verdicts and tables name a model. */
-export function modelLabel(manifest: Pick<VoiceManifest, 'name' | 'version'>): string {
+export function modelLabel(manifest: { readonly name: string; readonly version: string }): string {
   return `${manifest.name}/${manifest.version}`
 }
 
@@ -94,11 +94,16 @@ export function loadManifest(dir: string): VoiceManifest {
 /** Manifest and model of a version's folder, the model's sha256 checked. */
 export function loadVoiceModel(dir: string): VoiceModel {
   const manifest = loadManifest(dir)
+  return { manifest, onnx: readVouched(dir, manifest) }
+}
+
+/** The ONNX file of a manifest, its sha256 checked. */
+export function readVouched(dir: string, manifest: { readonly file: string; readonly sha256: string }): Uint8Array {
   const path = join(dir, manifest.file)
   const onnx = readBytes(path)
   const sha256 = createHash('sha256').update(onnx).digest('hex')
   if (sha256 !== manifest.sha256) invalid(path, `sha256 must be ${manifest.sha256} as its manifest says, got ${sha256}`)
-  return { manifest, onnx }
+  return onnx
 }
 
 /** Where keys of one manifest contradict one another or their folder. */
@@ -128,7 +133,7 @@ function disagreements(
   return out
 }
 
-function readJson<T>(path: string, schema: z.ZodType<T>): T {
+export function readJson<T>(path: string, schema: z.ZodType<T>): T {
   let value: unknown
   try {
     value = JSON.parse(readBytes(path).toString('utf8'))
@@ -141,7 +146,7 @@ function readJson<T>(path: string, schema: z.ZodType<T>): T {
   invalid(path, parsed.error.issues.map((issue) => `${issue.path.join('.') || '(top)'}: ${issue.message}`).join('; '))
 }
 
-function readBytes(path: string): Buffer {
+export function readBytes(path: string): Buffer {
   try {
     return readFileSync(path)
   } catch (thrown) {
@@ -149,6 +154,6 @@ function readBytes(path: string): Buffer {
   }
 }
 
-function invalid(path: string, problem: string): never {
+export function invalid(path: string, problem: string): never {
   throw new OperatingError('model_invalid', `${path}: ${problem}`)
 }

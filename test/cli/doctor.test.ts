@@ -9,6 +9,7 @@ import { test } from 'node:test'
 import { doctor } from '../../src/cli/doctor.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { capturedTerminal } from '../fakes/captured-terminal.ts'
+import { writeTinyFlashModel } from '../fakes/tiny-flash-model.ts'
 import { writeTinyModel } from '../fakes/tiny-model.ts'
 
 interface Seen {
@@ -105,4 +106,17 @@ test('a bad configuration is told problem by problem, and the rest is still exam
   assert.match(seen.line('config'), /^fail .*server\.port: got "x"|unknown key "nonsense"/)
   assert.equal(seen.status('models'), 'ok')
   assert.equal(seen.code, 1)
+})
+
+test('a model of flash calls is tried too, and one whose file was changed fails', async () => {
+  const lay = (folder: string, spoiled: boolean) => {
+    const version = writeTinyFlashModel(join(folder, 'models'))
+    const active = { active: 'tiny', previous: null }
+    writeFileSync(join(folder, 'models/registry.json'), JSON.stringify({ voice: active, flash_call: active }))
+    if (spoiled) writeFileSync(join(version, 'model.onnx'), 'changed')
+  }
+  const sound = await examine({ server: { port: 0 } }, (folder) => lay(folder, false))
+  assert.match(sound.line('onnxruntime'), /^ok .*so does flash_call\/tiny/)
+  const spoiled = await examine({ server: { port: 0 } }, (folder) => lay(folder, true))
+  assert.match(spoiled.line('onnxruntime'), /^fail .*sha256 must be/)
 })

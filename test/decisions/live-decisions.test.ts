@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { loadConfig } from '../../src/config/load.ts'
 import { ManualClock } from '../../src/core/clock.ts'
+import { callRisk } from '../../src/decisions/call-risk.ts'
 import type { FraudCase } from '../../src/decisions/cases.ts'
 import { cdrConfig, fakeFraud, seed } from '../fakes/fraud.ts'
 
@@ -87,5 +89,18 @@ describe('a decision before the call', () => {
     assert.equal(action('2215550001'), 'label')
     await book.decide('a', 'confirm', 'desk', null)
     assert.equal(action('2215550001'), 'block')
+  })
+
+  it('finds the cases whose weight counts in the risk of a live call; a dismissed one counts no more', async () => {
+    const { open, decisions, book } = rig()
+    open()
+    const { risk } = loadConfig({ env: {} }).actions
+    const riskNow = () => {
+      const cases = decisions.casesOf({ from: '2215550001', to: '4915112345678', route: 'inbound' })
+      return callRisk(0.5, { stirVerstat: '', cases, history: null }, risk).logOdds
+    }
+    assert.ok(riskNow() > 0)
+    await book.decide('a', 'dismiss', 'key:1 desk', null)
+    assert.equal(riskNow(), 0)
   })
 })

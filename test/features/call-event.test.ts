@@ -28,6 +28,13 @@ describe('a call as the windows see it', () => {
     assert.equal(callEventOf({ ...untold, releasedBy: 'caller' }).blink, true)
   })
 
+  it('is no blink when the called line was engaged and no ring was told', () => {
+    const engaged = { ...call({ ...numbers, ringS: 1, sip: 486 }), releasedBy: 'callee' as const }
+    assert.equal(callEventOf({ ...engaged, ringMs: undefined, ringUs: undefined }).blink, false)
+    assert.equal(callEventOf({ ...engaged, ringMs: undefined, ringUs: undefined, causeSip: undefined }).blink, true)
+    assert.equal(callEventOf(engaged).blink, true)
+  })
+
   it('takes a SIP 487 without a release party for the caller, a 486 for the called side', () => {
     assert.equal(callEventOf(call({ ...numbers, releasedBy: 'unknown', sip: 487 })).releasedByCaller, true)
     assert.equal(callEventOf(call({ ...numbers, releasedBy: 'unknown', sip: 486 })).releasedByCallee, true)
