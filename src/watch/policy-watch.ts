@@ -208,7 +208,8 @@ export class PolicyWatch {
       action: kindOf(what),
       note: noteOf(what),
       shadow: config.shadow || firing.rule.shadow,
-      decidedAtMs: clock.wallMs(),
+      // A millisecond apart at least: the order of a call's decisions is told by their times.
+      decidedAtMs: Math.max(clock.wallMs(), (memory.records.at(-1)?.decidedAtMs ?? 0) + 1),
       evidence: evidenceOf({ firing, verdict, modelSha256, thresholds: this.#thresholds, risk }),
       hasWayBack: back !== null,
       state: 'done',
