@@ -43,7 +43,11 @@ export function openActions(rooms: ActionRooms): PolicyWatch {
     config: config.actions,
     settings,
     modelSha256,
-    signals: { caseFor: rooms.caseFor, historyOf: (number) => histories.of(number) },
+    signals: {
+      caseFor: rooms.caseFor,
+      historyOf: (number) => histories.of(number),
+      forget: (number) => histories.forget(number),
+    },
     actions,
     secondOpinion: rooms.secondOpinion,
     past: new PastActions(storage.store),

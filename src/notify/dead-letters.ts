@@ -8,6 +8,7 @@
 import { OperatingError } from '../core/errors.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { DurableLog } from '../log/durable-log.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 import type { Notice } from './notice.ts'
 
 export interface DeadLetter {
@@ -60,6 +61,11 @@ export class DeadLetters {
 
   find(id: string): DeadLetter | undefined {
     return this.#letters.get(id)?.letter
+  }
+
+  /** Forgets a number in what is listed; the log is changed by whoever changes all logs. */
+  erase(spellings: NumberSpellings): void {
+    for (const { letter } of this.#letters.values()) Object.assign(letter, spellings.scrubValue(letter))
   }
 
   /** On disk when it resolves. False: the disk refuses even after the oldest have left. */

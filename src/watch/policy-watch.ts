@@ -29,10 +29,11 @@ import type { LiveTrack } from '../decisions/live-calls.ts'
 import { type PolicyLook, plainNumber } from '../decisions/policy-conditions.ts'
 import { Climb, type Firing, VoicePolicy } from '../decisions/voice-policy.ts'
 import type { VerdictSettings } from '../decisions/voice-verdict.ts'
-import type { CallFacts, TrackFacts, TrackName } from '../ingest/track.ts'
+import { type CallFacts, eraseInCall, type TrackFacts, type TrackName } from '../ingest/track.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import { actionRow } from '../storage/action-rows.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 
 /** What is known of a call beside its voice. */
 export interface Signals {
@@ -40,6 +41,8 @@ export interface Signals {
   caseFor(from: string, to: string, route: string): readonly KnownCase[]
   /** The caller's call records; null when not known. Never rejects. */
   historyOf(number: string): Promise<CallerHistory | null>
+  /** What is remembered of a number's records. */
+  forget(number: string): void
 }
 
 export interface PolicyWatchOptions {
@@ -130,6 +133,11 @@ export class PolicyWatch {
     const score = Math.max(...[...memory.scores.values()].map((each) => each ?? -1))
     const risk = this.#riskOf(memory, score < 0 ? null : score)
     return { actions: memory.records.map(actionView), risk, handsOff: memory.handsOff }
+  }
+
+  erase(spellings: NumberSpellings): void {
+    this.#options.signals.forget(spellings.digits)
+    for (const memory of this.#calls.values()) if (eraseInCall(memory.call, spellings)) memory.history = null
   }
 
   /** Nothing more is done to a call, or the policy goes on. @throws OperatingError not_found */

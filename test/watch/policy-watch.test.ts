@@ -58,7 +58,7 @@ function watch({ config = {}, cases = [], history, past = [], secondOpinion = ()
     config: { ...loadConfig({ env: {} }).actions, shadow: false, ...config },
     settings,
     modelSha256: 'ab'.repeat(32),
-    signals: { caseFor: () => cases, historyOf: async () => history ?? null },
+    signals: { caseFor: () => cases, historyOf: async () => history ?? null, forget: () => {} },
     actions: {
       take: (order) => {
         orders.push(order)
