@@ -16,6 +16,7 @@ import { type Control, openControl } from './house/detections.ts'
 import { type Fraud, openFraud } from './house/fraud.ts'
 import { registerGauges } from './house/gauges.ts'
 import { type Ingest, openIngest } from './house/ingest.ts'
+import { type Keeping, openKeeping } from './house/keeping.ts'
 import { openKeys } from './house/keys.ts'
 import { openNotify } from './house/notify.ts'
 import { openOpinions } from './house/opinions.ts'
@@ -82,7 +83,8 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
   const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
   const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
-  const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier }
+  const keeping = openKeeping({ ...common, storage, fraud, control, notifier, ingest })
+  const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier, keeping }
   const api = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)
   for (const route of routes) server.route(route)
@@ -96,7 +98,20 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
   const { audit } = api
-  const house: House = { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys }
+  const house: House = {
+    server,
+    ingest,
+    pool,
+    watch,
+    storage,
+    fraud,
+    control,
+    notifier,
+    opinions,
+    audit,
+    keys,
+    keeping,
+  }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
     async close() {
@@ -120,10 +135,11 @@ interface House {
   readonly fraud: Fraud
   readonly audit: Audit
   readonly keys: ApiKeys
+  readonly keeping: Keeping
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys } = house
+  const { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys, keeping } = house
   const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -138,6 +154,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   watch.endAll()
   ingest.stop()
   control.rest.close()
+  await keeping.over()
   await records.intake.close()
   await fraud.feed.stop()
   await notifier.close()

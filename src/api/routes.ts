@@ -12,6 +12,7 @@ import { callRoutes } from './call-routes.ts'
 import type { Calls } from './calls.ts'
 import { detectionRoutes } from './detection-routes.ts'
 import type { DetectionResource } from './detections.ts'
+import { type ErasureResource, erasureRoutes } from './erasures.ts'
 import { type EventSubscribers, eventsQuery } from './event-subscribers.ts'
 import type { Events } from './events.ts'
 import { type FraudParts, fraudRoutes } from './fraud-routes.ts'
@@ -46,6 +47,7 @@ export interface ApiParts extends GateOptions {
   readonly analytics: Analytics
   readonly keys: KeysResource
   readonly auditLog: AuditLog
+  readonly erasures: ErasureResource
   /** `POST` and `WS /v1/cdr`. */
   readonly cdr: {
     post(request: HttpRequest): Promise<HttpAnswer>
@@ -73,6 +75,7 @@ export function apiRoutes(parts: ApiParts): { readonly routes: Route[]; readonly
     ...notifyRoutes(parts.notifications),
     ...sqlRoutes(parts),
     ...adminRoutes(parts),
+    ...erasureRoutes(parts.erasures),
   ]
   const sockets = apiSockets(parts)
   const document = openApiDocument({

@@ -13,6 +13,7 @@ import { Audit } from '../api/audit.ts'
 import { AuditLog } from '../api/audit-log.ts'
 import { Calls } from '../api/calls.ts'
 import { DetectionResource } from '../api/detections.ts'
+import { ErasureResource } from '../api/erasures.ts'
 import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
@@ -49,6 +50,7 @@ import type { PolicyWatch } from '../watch/policy-watch.ts'
 import type { VoicePool } from '../worker/pool.ts'
 import type { Control } from './detections.ts'
 import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
+import type { Keeping } from './keeping.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
 
@@ -71,6 +73,7 @@ export interface ApiRooms {
   readonly server: HttpServer
   readonly notifier: Notifier
   readonly control: Control
+  readonly keeping: Keeping
 }
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
@@ -116,6 +119,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   return {
     ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health },
     keys: new KeysResource({ keys, audit, audited: () => trail.durable() }),
+    erasures: new ErasureResource({ erasures: rooms.keeping.erasures, audit, audited: () => trail.durable() }),
     auditLog: new AuditLog({ rows: new AuditRows(store), head, audit, clock }),
     calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy }),
     actions: new CallActionsResource({ policy, audit, clock }),

@@ -5,6 +5,7 @@ import { Audit, type AuditRow } from '../../src/api/audit.ts'
 import { AuditLog } from '../../src/api/audit-log.ts'
 import { Calls } from '../../src/api/calls.ts'
 import { DetectionResource, type DetectionResourceOptions } from '../../src/api/detections.ts'
+import { ErasureResource, type ErasureResourceOptions } from '../../src/api/erasures.ts'
 import { EventSubscribers } from '../../src/api/event-subscribers.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
@@ -48,6 +49,8 @@ const noDetections: Omit<DetectionResourceOptions, 'audit'> = {
   overrides: { state: { revision: 0, changedAt: null, changedBy: null, rules: [] }, replace: nothing },
   configured: { default: true, timeZone: 'UTC', rules: [] },
 }
+
+const noErasures: ErasureResourceOptions['erasures'] = { begin: nothing, report: () => null }
 
 const noNotifications: NotificationsView = {
   views: () => [],
@@ -104,6 +107,7 @@ export function fakeApi(options: ApiOptions = {}) {
     ...{ version: '0.1.0', authenticator, audit, origins, counters, events, subscribers },
     limits: { socketsPerKey: 3, socketsPerAddress: 5 },
     keys: new KeysResource({ keys: people.keys, audit, audited: async () => {} }),
+    erasures: new ErasureResource({ erasures: noErasures, audit, audited: async () => {} }),
     auditLog: new AuditLog({ rows: trail, head: async () => trail.head, audit, clock }),
     detections: new DetectionResource({ ...(options.detections ?? noDetections), audit }),
     calls: new Calls({ live, past, policy, storageBatch: options.storageBatch ?? 250 }),
