@@ -83,7 +83,8 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
   const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
   const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
-  const keeping = openKeeping({ ...common, storage, fraud, control, notifier, ingest })
+  const inMemory = { fraud, live, policy, control, ingest, bus, notifier }
+  const keeping = openKeeping({ config, log, clock, storage, live: inMemory })
   const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier, keeping }
   const api = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)

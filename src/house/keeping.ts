@@ -2,28 +2,34 @@
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
+import { Backups } from './backups.ts'
 import { Erasures, type LiveRooms, openLedger } from './erasures.ts'
 import { Stillness } from './stillness.ts'
 import type { Storage } from './storage.ts'
 
 export interface Keeping {
   readonly erasures: Erasures
-  /** Resolves when nothing is being erased. */
+  readonly backups: Backups
+  /** Resolves when nothing is being erased or backed up. */
   over(): Promise<void>
 }
 
-export interface KeepingRooms extends LiveRooms {
+/** What keeping data needs of the house. */
+export interface KeepingRooms {
   readonly config: Config
   readonly log: Log
   readonly clock: Clock
   readonly storage: Storage
+  /** Null: no server runs. */
+  readonly live: LiveRooms | null
 }
 
 /** @throws OperatingError config_invalid: the ledger of erasures is damaged */
 export function openKeeping(rooms: KeepingRooms): Keeping {
-  const { config, log, clock, storage } = rooms
+  const { config, log, clock, storage, live } = rooms
   const stillness = new Stillness(storage)
   const ledger = openLedger(config.dataDir)
-  const erasures = new Erasures({ config, log, clock, storage, stillness, ledger, live: rooms, vault: null })
-  return { erasures, over: () => stillness.over() }
+  const erasures = new Erasures({ config, log, clock, storage, stillness, ledger, live, vault: null })
+  const backups = new Backups({ config, log, clock, storage, stillness, ledger })
+  return { erasures, backups, over: () => stillness.over() }
 }

@@ -3,6 +3,7 @@
  * everywhere at once. One at a time. What is accepted meanwhile is on disk as ever, only stored and judged later. Main
  * thread.
  */
+import { OperatingError } from '../core/errors.ts'
 import type { Fraud } from './fraud.ts'
 import type { Storage } from './storage.ts'
 
@@ -26,12 +27,18 @@ export class Stillness {
     for (let seen: Promise<unknown> | null = null; seen !== this.#turn; await seen) seen = this.#turn
   }
 
-  /** No row goes from the log to a table while the work lasts. */
-  async ofTables<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * No row goes from the log to a table while the work lasts.
+   * @param isClear of every row it must be known on which side it is
+   */
+  async ofTables<T>(work: () => Promise<T>, { isClear = false } = {}): Promise<T> {
     const { writer, records, trail } = this.#storage
     const drains = [writer, records.drain, records.scoresDrain, trail]
     try {
       await Promise.all(drains.map((drain) => drain.pause()))
+      if (isClear && drains.some((drain) => drain.isUnclear)) {
+        throw new OperatingError('storage_unavailable', 'ClickHouse has not confirmed the last rows; try again')
+      }
       return await work()
     } finally {
       for (const drain of drains) drain.resume()

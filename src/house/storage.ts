@@ -5,7 +5,7 @@ import { AuditTrail } from '../storage/audit-trail.ts'
 import { runIdOf } from '../storage/interrupted-calls.ts'
 import { RowQuarantine } from '../storage/row-quarantine.ts'
 import { RowWriter } from '../storage/row-writer.ts'
-import type { SqlStore, Store } from '../storage/store.ts'
+import type { DumpStore, SqlStore, Store } from '../storage/store.ts'
 import { createStore } from '../storage/stores.ts'
 import { keepStore, type Upkeep } from '../storage/upkeep.ts'
 import type { FirewallOptions } from './options.ts'
@@ -16,7 +16,7 @@ const auditQuarantineBytesMax = 16_777_216
 export interface Storage {
   readonly logs: LogEnvironment
   readonly runId: string
-  readonly store: Store & SqlStore
+  readonly store: Store & SqlStore & DumpStore
   readonly writer: RowWriter
   readonly records: Records
   readonly trail: AuditTrail

@@ -135,6 +135,11 @@ export class LogEnvironment {
     return keys.filter((key) => key.startsWith(logPrefix)).map((key) => key.slice(logPrefix.length))
   }
 
+  /** How many entries a log holds. */
+  entriesOf(name: string): number {
+    return entriesIn(this.#root, name).getKeysCount()
+  }
+
   /**
    * Changes entries of all logs, see `LmdbLog.rewrite`. What the entries were stays in freed pages of the file until
    * `compact`. @returns entries changed, by log

@@ -110,6 +110,10 @@ export class AuditTrail {
     return this.#drain.pause()
   }
 
+  get isUnclear(): boolean {
+    return this.#drain.isUnclear
+  }
+
   resume(): void {
     this.#drain.resume()
   }

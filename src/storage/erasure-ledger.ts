@@ -21,7 +21,7 @@ export const erasureId = /^er_[0-9a-f]{16}$/
 
 export class ErasureLedger {
   readonly directory: string
-  readonly #key: string
+  #key: string
   readonly #entries: LedgerEntry[]
   readonly #hashes: Set<string>
 
@@ -70,7 +70,12 @@ export class ErasureLedger {
     const [key, file] = [`${directory}/key`, `${directory}/ledger.ndjson`]
     if (!existsSync(file)) return 0
     const others = readEntries(readFileSync(file, 'utf8'), file)
-    if (others.length > 0 && readFileSync(key, 'utf8').trim() !== this.#key) {
+    const theirs = readFileSync(key, 'utf8').trim()
+    if (this.#entries.length === 0 && theirs !== this.#key) {
+      writeWholeFile(`${this.directory}/key`, `${theirs}\n`)
+      this.#key = theirs
+    }
+    if (others.length > 0 && theirs !== this.#key) {
       throw new OperatingError(
         'config_invalid',
         `${key} is not the key of ${this.directory}: two ledgers cannot be one`,

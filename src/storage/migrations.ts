@@ -44,6 +44,12 @@ export function statementsOf(sql: string): string[] {
   return parts.filter((part) => part !== '')
 }
 
+/** Of what migrations make, by name: tables that keep rows, and views that feed some of them. */
+export function madeBy(migrations: readonly Migration[], kind: 'TABLE' | 'MATERIALIZED VIEW'): string[] {
+  const pattern = new RegExp(`CREATE ${kind} IF NOT EXISTS (\\w+)`, 'g')
+  return migrations.flatMap(({ sql }) => [...sql.matchAll(pattern)].map((match) => match[1] ?? ''))
+}
+
 const ledger = `CREATE TABLE IF NOT EXISTS schema_migrations
 (version UInt32, name String, checksum String, applied_at DateTime64(3, 'UTC'))
 ENGINE = ReplacingMergeTree(applied_at) ORDER BY version

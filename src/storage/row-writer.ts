@@ -156,6 +156,10 @@ export class RowWriter {
     await Promise.all([...this.#spools.values()].map((spool) => spool.drain.pause()))
   }
 
+  get isUnclear(): boolean {
+    return [...this.#spools.values()].some((spool) => spool.drain.isUnclear)
+  }
+
   resume(): void {
     for (const spool of this.#spools.values()) spool.drain.resume()
   }

@@ -8,6 +8,7 @@ import { ClickHouseError, type ClickHouseSettings, createClient, drainStream } f
 import { messageOf } from '../core/errors.ts'
 import type { SqlQuestion } from './chdb-protocol.ts'
 import {
+  type DumpStore,
   engineSettings,
   insertError,
   queryError,
@@ -32,7 +33,7 @@ type Client = ReturnType<typeof createClient>
 const idleSocketMs = 2000
 const connectionsMax = 8
 
-export class ServerStore implements Store, SqlStore {
+export class ServerStore implements Store, SqlStore, DumpStore {
   readonly #options: ServerStoreOptions
   readonly #client: Client
   #up = false
@@ -83,9 +84,14 @@ export class ServerStore implements Store, SqlStore {
         query_params: parameters,
         clickhouse_settings: sqlSettings(limits) as ClickHouseSettings,
       })
-      const chunks: Buffer[] = []
-      for await (const chunk of stream) chunks.push(chunk as Buffer)
-      return Buffer.concat(chunks)
+      return await bytesOf(stream)
+    })
+  }
+
+  async dump(sql: string): Promise<Uint8Array> {
+    return await this.#guard(queryError, async () => {
+      const { stream } = await this.#client.exec({ query: `${sql}\nFORMAT JSONCompactEachRow` })
+      return await bytesOf(stream)
     })
   }
 
@@ -132,6 +138,12 @@ export class ServerStore implements Store, SqlStore {
       throw errorOf(engineCode, spoke ? message : `no answer from ClickHouse: ${message}`, thrown)
     }
   }
+}
+
+async function bytesOf(stream: AsyncIterable<unknown>): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stream) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
 }
 
 /** The client's own log repeats what we throw, with queries in it. */

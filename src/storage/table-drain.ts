@@ -80,6 +80,11 @@ export class TableDrain {
     return this.#failing
   }
 
+  /** A batch went out and nobody knows whether it arrived; the next attempt finds out. */
+  get isUnclear(): boolean {
+    return this.#options.rows.reserved(reader) !== null
+  }
+
   /** Entries of the log that are not confirmed as stored. */
   get waiting(): number {
     return this.#options.rows.end() - this.#options.rows.cursor(reader)
