@@ -8,6 +8,7 @@ import type { CdrSocketState } from '../ingest/cdr-door.ts'
 import type { CallActionsResource } from './actions.ts'
 import { type Analytics, analyticsQuery } from './analytics.ts'
 import { type AuditLog, auditPage, auditQuery } from './audit-log.ts'
+import { type BackupResource, backupRoutes } from './backups.ts'
 import { callRoutes } from './call-routes.ts'
 import type { Calls } from './calls.ts'
 import { detectionRoutes } from './detection-routes.ts'
@@ -48,6 +49,7 @@ export interface ApiParts extends GateOptions {
   readonly keys: KeysResource
   readonly auditLog: AuditLog
   readonly erasures: ErasureResource
+  readonly backups: BackupResource
   /** `POST` and `WS /v1/cdr`. */
   readonly cdr: {
     post(request: HttpRequest): Promise<HttpAnswer>
@@ -76,6 +78,7 @@ export function apiRoutes(parts: ApiParts): { readonly routes: Route[]; readonly
     ...sqlRoutes(parts),
     ...adminRoutes(parts),
     ...erasureRoutes(parts.erasures),
+    ...backupRoutes(parts.backups),
   ]
   const sockets = apiSockets(parts)
   const document = openApiDocument({

@@ -11,6 +11,7 @@ import { CallActionsResource } from '../api/actions.ts'
 import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
 import { AuditLog } from '../api/audit-log.ts'
+import { BackupResource } from '../api/backups.ts'
 import { Calls } from '../api/calls.ts'
 import { DetectionResource } from '../api/detections.ts'
 import { ErasureResource } from '../api/erasures.ts'
@@ -120,6 +121,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health },
     keys: new KeysResource({ keys, audit, audited: () => trail.durable() }),
     erasures: new ErasureResource({ erasures: rooms.keeping.erasures, audit, audited: () => trail.durable() }),
+    backups: new BackupResource({ backups: rooms.keeping.backups, audit, audited: () => trail.durable() }),
     auditLog: new AuditLog({ rows: new AuditRows(store), head, audit, clock }),
     calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy }),
     actions: new CallActionsResource({ policy, audit, clock }),

@@ -3,7 +3,7 @@
  * filled and brought to the present schema, the durable log laid where the next start finds it, and every number of the
  * ledger of erasures that came back with it forgotten again. Main thread.
  */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { makeDataDir } from '../config/data-dir.ts'
 import type { Config } from '../config/schema.ts'
@@ -25,6 +25,7 @@ import { TableErasure, type TableFinding } from '../storage/table-erasure.ts'
 import { TableFill } from '../storage/table-fill.ts'
 import { NumberSpellings } from '../wire/number-spellings.ts'
 import { openLedger } from './erasures.ts'
+import { restoringName } from './storage.ts'
 
 export interface RestoreOptions {
   readonly config: Config
@@ -55,6 +56,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRep
   const manifest = await verifiedManifest(options)
   makeDataDir(config.dataDir)
   checkSpool(options)
+  let isWhole = false
   const store = createStore(config, { counters: zeroCounters(), log })
   try {
     await store.start()
@@ -64,6 +66,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRep
       const held = found.map(({ table, rows }) => `${table} ${rows}`).join(', ')
       throw new OperatingError('conflict', `the database holds rows (${held}); --replace deletes them`)
     }
+    writeFileSync(`${config.dataDir}/${restoringName}`, `${directory}\n`, { mode: 0o600 })
     // The log goes first: a start that finds the old one beside new tables would store its rows twice.
     rmSync(`${config.dataDir}/spool`, { recursive: true, force: true })
     const tables = await fill.fill(directory, manifest)
@@ -75,9 +78,11 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRep
     try {
       const entries = Object.fromEntries(logs.names().map((name) => [name, logs.entriesOf(name)]))
       const erasedAgain = await eraseAgain(options, { store, logs, ledger })
+      isWhole = true
       return { manifest, tables, entries, migrated, erasedAgain }
     } finally {
       await logs.close()
+      if (isWhole) rmSync(`${config.dataDir}/${restoringName}`)
     }
   } finally {
     await store.close()

@@ -1,4 +1,6 @@
 /** Spool, store, row writer, and whoever brings the store up and keeps trying. Main thread. */
+import { existsSync } from 'node:fs'
+import { OperatingError } from '../core/errors.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { LogEnvironment } from '../log/log-environment.ts'
 import { AuditTrail } from '../storage/audit-trail.ts'
@@ -11,6 +13,8 @@ import { keepStore, type Upkeep } from '../storage/upkeep.ts'
 import type { FirewallOptions } from './options.ts'
 import { openRecords, type Records } from './records.ts'
 
+/** Stands in the data directory while a restore is under way. */
+export const restoringName = 'restoring'
 const auditQuarantineBytesMax = 16_777_216
 
 export interface Storage {
@@ -25,6 +29,9 @@ export interface Storage {
 
 /** Spool, store, writer, and whoever brings the store up and keeps trying. */
 export function openStorage({ config, log, clock }: FirewallOptions, counters: Metrics['counters']): Storage {
+  if (existsSync(`${config.dataDir}/${restoringName}`)) {
+    throw new OperatingError('config_invalid', 'a restore was cut off: run it again with --replace')
+  }
   const logs = LogEnvironment.open({ directory: `${config.dataDir}/spool`, counters, log })
   const runId = runIdOf(logs.id, clock.wallMs())
   const store = createStore(config, { counters, log })

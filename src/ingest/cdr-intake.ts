@@ -148,7 +148,7 @@ export class CdrIntake {
     this.#gate ??= new Promise((open) => {
       this.#openGate = open
     })
-    while (this.#working > 0) await sleep(5)
+    while (!this.#ready || this.#working > 0) await sleep(5)
     await this.#ledger.settled()
     this.#quality.flush()
     if ([...this.#lanes.values()].some((lane) => lane.owes)) {
