@@ -116,9 +116,10 @@ export class Backups {
       state.table = table.table
       await this.#dump(snapshot, table, `${directory}/tables/${table.table}.ndjson.gz`, state)
     }
-    const named = tables.map(({ table, rows, columns }) => ({
+    const named = tables.map(({ table, rows, merged, columns }) => ({
       table,
       rows,
+      merged,
       columns,
       path: `tables/${table}.ndjson.gz`,
     }))

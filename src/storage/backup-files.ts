@@ -37,6 +37,8 @@ const manifestShape = z.strictObject({
     z.strictObject({
       table: z.string().regex(/^\w+$/),
       rows: z.number().int().min(0),
+      /** When rows of one key are one. */
+      merged: z.number().int().min(0),
       columns: z.array(z.string().min(1)),
       path: fileShape.shape.path,
     }),

@@ -37,7 +37,7 @@ const patternTable = 'erasing'
 export const chainTable = 'audit'
 const skipped: ReadonlySet<string> = new Set(['schema_migrations', 'erasures', patternTable])
 const pollMs = 100
-const partsWaitMsDefault = 60_000
+const partsWaitMsDefault = 120_000
 /** RE2 that no text fits. Without it an empty table of patterns would stand for "everything". */
 const nothing = '[^\\\\s\\\\S]'
 const textType = /^(Nullable\()?(LowCardinality\()?(Nullable\()?(Fixed)?String/
@@ -182,15 +182,19 @@ export class TableErasure {
     }
   }
 
+  /** Those that are replaced now; merges replace others all the time. */
   async #partsGone(table: string): Promise<void> {
     const { store, clock, partsWaitMs = partsWaitMsDefault } = this.#options
-    const sql = `SELECT count() AS left FROM system.parts WHERE database = currentDatabase() AND table = '${table}' AND NOT active`
+    const of = `FROM system.parts WHERE database = currentDatabase() AND table = '${table}' AND NOT active`
     const untilMs = clock.steadyMs() + partsWaitMs
+    let left: Set<unknown> | null = null
     for (;;) {
-      const [row = {}] = await store.query(sql, {})
-      if (Number(row['left']) === 0) break
+      const names = (await store.query(`SELECT name ${of}`, {})).map((row) => row['name'])
+      const now: Set<unknown> = new Set(names.filter((name) => left === null || left.has(name)))
+      left = now
+      if (left.size === 0) break
       if (clock.steadyMs() > untilMs) {
-        throw new OperatingError('storage_unavailable', `replaced parts of ${table} are still on disk; ask again`)
+        throw new OperatingError('storage_unavailable', `replaced parts of ${table} are still on disk`)
       }
       await sleep(pollMs)
     }

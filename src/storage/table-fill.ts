@@ -6,10 +6,12 @@ import { OperatingError } from '../core/errors.ts'
 import { chunksOf, type Manifest } from './backup-files.ts'
 import { type Migration, madeBy, migrate, readMigrations } from './migrations.ts'
 import { quotedName, type Store } from './store.ts'
-import { linesIn } from './table-snapshot.ts'
+import { linesIn, mergedRows } from './table-snapshot.ts'
 
 /** Made by the migrations themselves. */
 const ledgerTable = 'schema_migrations'
+
+type TableInBackup = Manifest['tables'][number]
 
 export interface TableFillOptions {
   readonly store: Pick<Store, 'query' | 'command' | 'insert' | 'start' | 'state' | 'close'>
@@ -65,10 +67,10 @@ export class TableFill {
     return migrate(this.#options.store as Store, this.#options.wallMs)
   }
 
-  async #fillOne(directory: string, { table, path, columns, rows }: Manifest['tables'][number], takenAt: string) {
+  async #fillOne(directory: string, { table, path, columns, rows, merged }: TableInBackup, takenAt: string) {
     const { store, progress } = this.#options
     const name = quotedName(table)
-    // Rows of one key are counted as they were; so are rows that are older than they are kept.
+    // Rows that are older than they are kept are counted, too.
     await store.command(`SYSTEM STOP MERGES ${name}`)
     let filled = 0
     for await (const lines of chunksOf(`${directory}/${path}`)) {
@@ -76,10 +78,13 @@ export class TableFill {
       filled += linesIn(lines)
       progress(table, filled, rows)
     }
-    const [row = {}] = await store.query(`SELECT count() AS rows FROM ${name}`, {})
+    const found = await mergedRows(store, table)
     await store.command(`SYSTEM START MERGES ${name}`)
-    if (filled !== rows || Number(row['rows']) !== rows) {
-      throw new OperatingError('storage_rejected', `${table} has ${row['rows']} rows instead of ${rows}`)
+    if (filled !== rows || found !== merged) {
+      throw new OperatingError(
+        'storage_rejected',
+        `${table} took ${filled} rows of ${rows} and holds ${found} of ${merged}`,
+      )
     }
   }
 

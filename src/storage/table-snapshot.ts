@@ -12,6 +12,8 @@ export interface SnapshotTable {
   readonly table: string
   readonly columns: readonly string[]
   readonly rows: number
+  /** When rows of one key are one. */
+  readonly merged: number
   readonly bytes: number
 }
 
@@ -97,7 +99,8 @@ export class TableSnapshot {
       {},
     )
     const columns = described.map((each) => String(each['name']))
-    return { table, columns, rows: Number(row['rows']), bytes: Number(row['bytes']) }
+    const merged = await mergedRows(this.#store, prefix + table)
+    return { table, columns, rows: Number(row['rows']), merged, bytes: Number(row['bytes']) }
   }
 
   async #parts(table: string): Promise<Part[]> {
@@ -108,6 +111,15 @@ export class TableSnapshot {
     )
     return rows.map((row) => ({ name: String(row['name']), rows: Number(row['rows']) }))
   }
+}
+
+/** Rows of a table as its engine makes them one in the end; an insert may do that at once. */
+export async function mergedRows(store: Pick<Store, 'query'>, table: string): Promise<number> {
+  const of = `FROM system.tables WHERE database = currentDatabase() AND name = '${table}'`
+  const [engine = {}] = await store.query(`SELECT engine ${of}`, {})
+  const final = engine['engine'] === 'MergeTree' ? '' : 'FINAL'
+  const [row = {}] = await store.query(`SELECT count() AS rows FROM ${quotedName(table)} ${final}`, {})
+  return Number(row['rows'])
 }
 
 const newline = 10
