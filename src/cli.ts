@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { scopes } from './access/roles.ts'
+import { addKeeping } from './cli/keeping-commands.ts'
 import type { KeyContext, NewKeyFlags } from './cli/key.ts'
 import type { SimulateCdrOptions } from './cli/simulate-cdr.ts'
 import type { SimulateTwilioOptions } from './cli/simulate-twilio.ts'
@@ -103,7 +104,17 @@ function build(): Command {
   addDoctor(program)
   addKey(program)
   addAudit(program)
-  addKeeping(program)
+  addKeeping({
+    leaf: (usage, description) => leaf(program, usage, description),
+    contextOf: (options) => ({ config: configOf(options), clock, terminal }),
+    leafBeside: (usage, description) => {
+      const where = 'where the running server listens; default: as configured'
+      return leaf(program, usage, description).option('--url <url>', where, serverUrl)
+    },
+    ended: (code) => {
+      exitCode = code
+    },
+  })
   return program
 }
 
@@ -358,41 +369,6 @@ function addAudit(program: Command): void {
       const { url, key, json = false } = options
       const asked = { ...(url === undefined ? {} : { url }), ...(key === undefined ? {} : { key }), json }
       exitCode = await verifyAudit({ config: configOf(options), clock, terminal }, asked)
-    })
-}
-
-function addKeeping(program: Command): void {
-  const context = (options: CommonOptions) => ({ config: configOf(options), clock, terminal })
-  leaf(program, 'migrate', 'bring the tables to this version').action(async (options: CommonOptions) => {
-    const { migrateTables } = await import('./cli/migrate.ts')
-    exitCode = await migrateTables(context(options))
-  })
-  const url = ['--url <url>', 'where the running server listens; default: as configured', serverUrl] as const
-  leaf(program, 'backup <dir>', 'log and tables as they stand at one moment, also beside a running server')
-    .option(...url)
-    .action(async (dir: string, options: CommonOptions & { url?: string }) => {
-      const { backup } = await import('./cli/backup.ts')
-      exitCode = await backup(context(options), dir, options.url)
-    })
-  leaf(program, 'restore <dir>', 'put a backup back, while no server runs')
-    .option('--replace', 'delete what is there first')
-    .option(
-      '--erasures <dir...>',
-      'copies of dataDir/erasures of a machine that is lost: what was erased there stays so',
-    )
-    .action(async (dir: string, options: CommonOptions & { replace?: boolean; erasures?: string[] }) => {
-      const { restore } = await import('./cli/restore.ts')
-      const { replace = false, erasures = [] } = options
-      exitCode = await restore(context(options), dir, { replace, erasures })
-    })
-  leaf(program, 'erase', 'forget a number: tables, log, cases, memory; also beside a running server')
-    .requiredOption('--number <e164>', 'with its country code')
-    .option(...url)
-    .option('--json', 'the report as one JSON object')
-    .action(async (options: CommonOptions & { number: string; url?: string; json?: boolean }) => {
-      const { erase } = await import('./cli/erase.ts')
-      const { number, url: at, json = false } = options
-      exitCode = await erase(context(options), { number, ...(at === undefined ? {} : { url: at }), json })
     })
 }
 

@@ -99,20 +99,7 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
   const { audit } = api
-  const house: House = {
-    server,
-    ingest,
-    pool,
-    watch,
-    storage,
-    fraud,
-    control,
-    notifier,
-    opinions,
-    audit,
-    keys,
-    keeping,
-  }
+  const house: House = { ...rooms, ingest, watch, opinions, audit }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
     async close() {

@@ -1,6 +1,7 @@
 /**
- * `POST /v1/backups` {directory, proof}: begins a backup into a directory of the server's machine; the file `requested` in it,
- * holding the proof, shows that whoever asks may write there. `GET /v1/backups`: how the last one goes. Main thread.
+ * `POST /v1/backups` {directory, proof}: begins a backup into a directory of the server's machine; the file
+ * `requested` in it, holding the proof, shows that whoever asks may write there. `GET /v1/backups`: how the last one
+ * goes. Main thread.
  */
 import { z } from 'zod'
 import type { Identity } from '../access/authenticate.ts'

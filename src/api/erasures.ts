@@ -1,6 +1,6 @@
 /**
- * `POST /v1/erase` {number}: a number is forgotten; answers with the report, 200 when all is done, 202 while it goes on.
- * `GET /v1/erasures/{id}`: the report. The audit knows the erasure's id, never the number. Main thread.
+ * `POST /v1/erase` {number}: a number is forgotten; answers with the report, 200 when all is done, 202 while it goes
+ * on. `GET /v1/erasures/{id}`: the report. The audit knows the erasure's id, never the number. Main thread.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'

@@ -1,6 +1,6 @@
 /**
- * `erase --number`: a number is forgotten everywhere, by the running server or, when none runs, here. Prints what was found
- * where, in rows. Exit code 0: it is nowhere any more.
+ * `erase --number`: a number is forgotten everywhere, by the running server or, when none runs, here. Prints what was
+ * found where, in rows. Exit code 0: it is nowhere any more.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ErasureView } from '../api/erasures.ts'

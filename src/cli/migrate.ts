@@ -1,6 +1,6 @@
 /**
- * `migrate`: brings the tables to this version and sets how long rows are kept, before a server of this version starts. A
- * start does the same by itself.
+ * `migrate`: brings the tables to this version and sets how long rows are kept, before a server of this version
+ * starts. A start does the same by itself.
  */
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'

@@ -1,6 +1,7 @@
 /**
- * `restore DIR`: puts a backup back while no server runs, into an empty place, or with --replace instead of what is there.
- * Numbers that were erased since are forgotten again: from this machine's ledger, and from copies given by --erasures.
+ * `restore DIR`: puts a backup back while no server runs, into an empty place, or with --replace instead of what is
+ * there. Numbers that were erased since are forgotten again: from this machine's ledger, and from copies given by
+ * --erasures.
  */
 import { resolve } from 'node:path'
 import type { Config } from '../config/schema.ts'

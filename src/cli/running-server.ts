@@ -1,6 +1,6 @@
 /**
- * A command beside a running server asks that server, with an admin key that it makes for the moment and revokes after. A
- * server runs when it owns the spool of the data directory.
+ * A command beside a running server asks that server, with an admin key that it makes for the moment and revokes
+ * after. A server runs when it owns the spool of the data directory.
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'

@@ -1,8 +1,8 @@
 /**
- * Backups: the durable log and all tables as they stood at one moment, in a directory. That moment is short: while no row
- * goes from the log to a table, the log is copied and the tables' parts are linked to tables beside them; these are then
- * read while everything goes on. What was accepted before is in the one or in the other, and in one only. One backup at
- * a time. Main thread.
+ * Backups: the durable log and all tables as they stood at one moment, in a directory. That moment is short: while no
+ * row goes from the log to a table, the log is copied and the tables' parts are linked to tables beside them; these
+ * are then read while everything goes on. What was accepted before is in the one or in the other, and in one only. One
+ * backup at a time. Main thread.
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'

@@ -1,4 +1,7 @@
-/** Storage without a server, for commands that look after data: what a start would do first, and a clean end. Main thread. */
+/**
+ * Storage without a server, for commands that look after data: what a start would do first, and a clean end. Main
+ * thread.
+ */
 
 import { makeDataDir } from '../config/data-dir.ts'
 import type { Config } from '../config/schema.ts'

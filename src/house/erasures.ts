@@ -1,7 +1,7 @@
 /**
- * A number is forgotten: the ledger first, then what lives in memory, the durable log with its freed pages, files beside
- * it, and every table, while nothing flows. What is left where, is told in a report that is kept. Asked for again it does
- * the same again, so an erasure that was cut off is simply repeated. Main thread.
+ * A number is forgotten: the ledger first, then what lives in memory, the durable log with its freed pages, files
+ * beside it, and every table, while nothing flows. What is left where, is told in a report that is kept. Asked for
+ * again it does the same again, so an erasure that was cut off is simply repeated. Main thread.
  */
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'

@@ -1,7 +1,7 @@
 /**
- * A backup as a directory: rows of each table as gzipped JSON lines, the durable log as LMDB copied it, files of the data
- * directory, and the manifest, which is written last: without one a backup was cut off. The manifest has the SHA-256 of
- * every file and the rows of every table. Main thread; gzip runs on Node's own.
+ * A backup as a directory: rows of each table as gzipped JSON lines, the durable log as LMDB copied it, files of the
+ * data directory, and the manifest, which is written last: without one a backup was cut off. The manifest has the
+ * SHA-256 of every file and the rows of every table. Main thread; gzip runs on Node's own.
  *
  *   DIR/tables/cdrs.ndjson.gz   DIR/log/data.mdb   DIR/files/erasures/ledger.ndjson   DIR/manifest.json
  */

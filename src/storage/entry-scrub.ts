@@ -1,8 +1,8 @@
 /**
- * A number taken out of an entry of the durable log: rows of tables that wait to be stored, call records, rows of split
- * calls, and whatever is JSON (cases, notices, dead letters). Says the same about a row as `table-erasure.ts` does about
- * the table, so that a row is the same whether it was stored before or after. The audit is never changed: it is a chain,
- * and holds no number. Pure.
+ * A number taken out of an entry of the durable log: rows of tables that wait to be stored, call records, rows of
+ * split calls, and whatever is JSON (cases, notices, dead letters). Says the same about a row as `table-erasure.ts`
+ * does about the table, so that a row is the same whether it was stored before or after. The audit is never changed:
+ * it is a chain, and holds no number. Pure.
  */
 import { packChunk, unpackChunk } from '../log/row-chunks.ts'
 import { erasedWord, type NumberSpellings } from '../wire/number-spellings.ts'

@@ -28,7 +28,8 @@ export class ErasedNumbers {
   async lookInTables(store: Pick<Store, 'query'>): Promise<void> {
     const columns = await store.query(
       `SELECT table, name FROM system.columns
-       WHERE database = currentDatabase() AND position(type, 'String') > 0 AND default_kind NOT IN ('MATERIALIZED', 'ALIAS')
+       WHERE database = currentDatabase() AND position(type, 'String') > 0
+         AND default_kind NOT IN ('MATERIALIZED', 'ALIAS')
          AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree')
          AND table NOT IN ('schema_migrations', 'erasures', 'audit')`,
       {},

@@ -1,8 +1,8 @@
 /**
  * A number taken out of every table of the database, whatever columns it has: its own columns go as a whole, texts lose
  * it, a row whose key holds it is deleted (a key cannot be changed). Counts before and after; `settled` waits until the
- * parts that were replaced are off the disk. The number stands in no statement, because ClickHouse keeps those of mutations
- * on disk: the patterns are in a table in the engine's memory. Both back ends. Main thread.
+ * parts that were replaced are off the disk. The number stands in no statement, because ClickHouse keeps those of
+ * mutations on disk: the patterns are in a table in the engine's memory. Both back ends. Main thread.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../core/clock.ts'

@@ -1,6 +1,6 @@
 /**
- * Tables filled from a backup: emptied or refused first, made by the migrations that the backup's schema had, filled with
- * what makes roll-ups of new rows taken off, counted, and only then brought to the present schema. Main thread.
+ * Tables filled from a backup: emptied or refused first, made by the migrations that the backup's schema had, filled
+ * with what makes roll-ups of new rows taken off, counted, and only then brought to the present schema. Main thread.
  */
 import { OperatingError } from '../core/errors.ts'
 import { chunksOf, type Manifest } from './backup-files.ts'

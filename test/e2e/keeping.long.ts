@@ -1,8 +1,8 @@
 /**
- * What the real server keeps and lets go of, over its own doors and command line: a number that calls, rings, stands in cases,
- * notices, call records, split rows and defects is erased, and is nowhere: not in a table, a file, an answer, also after a
- * restart, after a kill, and after a backup from before comes back. Its neighbour keeps everything. A backup beside the
- * running server loses nothing that was acknowledged.
+ * What the real server keeps and lets go of, over its own doors and command line: a number that calls, rings, stands
+ * in cases, notices, call records, split rows and defects is erased, and is nowhere: not in a table, a file, an
+ * answer, also after a restart, after a kill, and after a backup from before comes back. Its neighbour keeps
+ * everything. A backup beside the running server loses nothing that was acknowledged.
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
