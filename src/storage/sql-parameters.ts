@@ -6,7 +6,8 @@
 const letters: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', '0': '\0' }
 
 /** What chdb must be given, so that its engine reads the field that was sent. */
-export function plainParameter(field: string): string {
+export function plainParameter(field: string): string | null {
+  if (field === '\\N') return null
   // In the texts of an array a quote stays a quote of theirs: doubled it needs no backslash.
   const quote = /^\s*[[({]/.test(field) ? "''" : "'"
   return field.replace(/\\([^])/g, (_, letter: string) => (letter === "'" ? quote : (letters[letter] ?? letter)))
