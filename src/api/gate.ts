@@ -45,8 +45,7 @@ export class Gate {
     return plain.map((each) => {
       const gated = this.route(each)
       const special = declared.find(
-        ({ method, onlyWith, pattern }) =>
-          onlyWith !== undefined && method === each.method && pattern === each.pattern,
+        ({ method, onlyWith, pattern }) => onlyWith !== undefined && method === each.method && pattern === each.pattern,
       )
       if (special === undefined) return gated
       const other = this.route(special)

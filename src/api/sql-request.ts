@@ -1,8 +1,9 @@
 /**
- * A request to the SQL door as ClickHouse's HTTP protocol spells it: the query in `?query=`, in the body, or in both one
- * after the other; `default_format`, `database`, `query_id`, `param_NAME`. Settings cannot be changed: those that only
- * narrow or shape an answer are passed over, and named in the answer's `X-Voicefw-Ignored`; every other is refused, as is
- * what would change the meaning of bytes (compressed blocks, multipart tables, credentials in a URL). Pure.
+ * A request to the SQL door as ClickHouse's HTTP protocol spells it: the query in `?query=`, in the body, or in both
+ * one after the other; `default_format`, `database`, `query_id`, `param_NAME`. Settings cannot be changed: those that
+ * only narrow or shape an answer are passed over, and named in the answer's `X-Voicefw-Ignored`; every other is
+ * refused, as is what would change the meaning of bytes (compressed blocks, multipart tables, credentials in a URL).
+ * Pure.
  */
 import { z } from 'zod'
 import type { HttpRequest } from '../http/exchange.ts'
@@ -29,18 +30,42 @@ export interface SqlAsking extends SqlAsked {
 
 /** Sent by clients by habit; without effect on what may be read. */
 const settingsPassedOver = new Set([
-  ...['add_http_cors_header', 'cancel_http_readonly_queries_on_client_close', 'connect_timeout', 'count_distinct_implementation'],
-  ...['date_time_output_format', 'extremes', 'format_csv_delimiter', 'http_headers_progress_interval_ms', 'http_make_head_request'],
+  ...[
+    'add_http_cors_header',
+    'cancel_http_readonly_queries_on_client_close',
+    'connect_timeout',
+    'count_distinct_implementation',
+  ],
+  ...[
+    'date_time_output_format',
+    'extremes',
+    'format_csv_delimiter',
+    'http_headers_progress_interval_ms',
+    'http_make_head_request',
+  ],
   ...['http_response_buffer_size', 'http_write_exception_in_output_format', 'join_use_nulls', 'limit', 'log_comment'],
   ...['log_queries', 'max_block_size', 'max_execution_time', 'max_memory_usage', 'max_query_size', 'max_result_bytes'],
   ...['max_result_rows', 'max_rows_to_read', 'max_threads', 'output_format_json_quote_64bit_integers'],
   ...['output_format_json_quote_denormals', 'output_format_json_named_tuples_as_objects', 'priority', 'quota_key'],
-  ...['readonly', 'receive_timeout', 'result_overflow_mode', 'send_progress_in_http_headers', 'send_timeout', 'session_check'],
+  ...[
+    'readonly',
+    'receive_timeout',
+    'result_overflow_mode',
+    'send_progress_in_http_headers',
+    'send_timeout',
+    'session_check',
+  ],
   ...['session_id', 'session_timeout', 'session_timezone', 'timeout_overflow_mode', 'use_client_time_zone'],
   ...['use_query_cache', 'wait_end_of_query'],
 ])
 /** Read by us. */
-const settingsKnown = new Set(['client_protocol_version', 'compress', 'decompress', 'enable_http_compression', 'query_id'])
+const settingsKnown = new Set([
+  'client_protocol_version',
+  'compress',
+  'decompress',
+  'enable_http_compression',
+  'query_id',
+])
 
 const unknownSetting = 115
 const unknownDatabase = 81
@@ -58,7 +83,10 @@ export function readSqlRequest(request: HttpRequest, ourDatabase: string): SqlAs
   }
   for (const name of ['compress', 'decompress']) {
     if (isOn(query.get(name) ?? '0')) {
-      throw new SqlRefused(notImplemented, `${name}=1 (compressed blocks) is not offered; ask for Accept-Encoding: gzip`)
+      throw new SqlRefused(
+        notImplemented,
+        `${name}=1 (compressed blocks) is not offered; ask for Accept-Encoding: gzip`,
+      )
     }
   }
   checkDatabase(query.get('database') ?? '', ourDatabase)

@@ -161,7 +161,8 @@ function checkTable(name: string, database: string, tables: ReadonlySet<string>,
 function checkSystemColumn(node: string, name: string): void {
   const isAll = /^(Qualified)?(Asterisk|Columns\w*Matcher)$/.test(node)
   const isClosed = node === 'Identifier' && columnsClosed.has(name.split('.').at(-1) ?? '')
-  if (isAll || isClosed) throw new SqlRefused(accessDenied, 'name the columns of a system table; those of paths are closed')
+  if (isAll || isClosed)
+    throw new SqlRefused(accessDenied, 'name the columns of a system table; those of paths are closed')
 }
 
 /** `x IN name` takes a table by its name. Columns are never called like a database or a closed table. */

@@ -10,5 +10,5 @@ export function plainParameter(field: string): string | null {
   if (field === '\\N') return null
   // In the texts of an array a quote stays a quote of theirs: doubled it needs no backslash.
   const quote = /^\s*[[({]/.test(field) ? "''" : "'"
-  return field.replace(/\\([^])/g, (_, letter: string) => (letter === "'" ? quote : (letters[letter] ?? letter)))
+  return field.replace(/\\(.)/gs, (_, letter: string) => (letter === "'" ? quote : (letters[letter] ?? letter)))
 }

@@ -27,7 +27,10 @@ export interface SqlStore {
 }
 
 /** Settings of such a query. `readonly` comes last: after it none can be changed, also not by a SETTINGS clause. */
-export function sqlSettings({ limits, rowFilters }: Pick<SqlQuestion, 'limits' | 'rowFilters'>): Record<string, string> {
+export function sqlSettings({
+  limits,
+  rowFilters,
+}: Pick<SqlQuestion, 'limits' | 'rowFilters'>): Record<string, string> {
   return {
     max_threads: '1',
     // As ClickHouse's clients are used to it; our own queries have other wishes.

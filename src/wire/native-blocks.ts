@@ -91,24 +91,20 @@ class Walk {
   values(type: string, rows: number, depth: number): void {
     const { name, inner } = partsOf(type)
     const width = name === 'Decimal' ? decimalWidth(inner[0]) : name === 'FixedString' ? Number(inner[0]) : widths[name]
-    if (width !== undefined) return this.skip(width * rows)
     if (depth > depthMax) throw unknownType(type)
-    if (name === 'String') {
+    if (width !== undefined) this.skip(width * rows)
+    else if (name === 'String') {
       for (let row = 0; row < rows; row++) this.skip(this.number())
-      return
-    }
-    if (name === 'Nullable') {
+    } else if (name === 'Nullable') {
       this.skip(rows)
-      return this.values(inner[0] ?? '', rows, depth + 1)
-    }
-    if (name === 'Array' || name === 'Map') {
+      this.values(inner[0] ?? '', rows, depth + 1)
+    } else if (name === 'LowCardinality') this.#dictionary(inner[0] ?? '', rows, depth)
+    else if (name === 'Array' || name === 'Map') {
       const total = this.#lastOffset(rows)
       for (const each of inner) this.values(each, total, depth + 1)
-      return
-    }
-    if (name === 'LowCardinality') return this.#dictionary(inner[0] ?? '', rows, depth)
-    if (name !== 'Tuple' || inner.length === 0) throw unknownType(type)
-    for (const each of inner) this.values(unnamed(each), rows, depth + 1)
+    } else if (name === 'Tuple' && inner.length > 0) {
+      for (const each of inner) this.values(unnamed(each), rows, depth + 1)
+    } else throw unknownType(type)
   }
 
   /** `flags: 8 [keys: 8 values of the keys] rows: 8 positions`; the low byte of flags says how wide a position is. */

@@ -116,11 +116,13 @@ export class ClickHouseFront {
 
   /** With the limits and row filters that came as settings: what did not come along is not held to. */
   async #ask(url: URL, body: string): Promise<Uint8Array> {
-    const [, sql = '', format = ''] = /^([^]*)\nFORMAT (\w+)$/.exec(body) ?? []
+    const [, sql = '', format = ''] = /^(.*)\nFORMAT (\w+)$/s.exec(body) ?? []
     const setting = (name: string): string => url.searchParams.get(name) ?? ''
     this.asked = Object.fromEntries(url.searchParams)
     const parameters = Object.fromEntries(
-      [...url.searchParams].filter(([name]) => name.startsWith('param_')).map(([name, value]) => [name.slice(6), value]),
+      [...url.searchParams]
+        .filter(([name]) => name.startsWith('param_'))
+        .map(([name, value]) => [name.slice(6), value]),
     )
     const limits = {
       rowsMax: Number(setting('max_result_rows')),

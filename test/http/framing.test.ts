@@ -1,7 +1,7 @@
 /** Where a request ends: hostile framing over raw sockets. */
 import { strict as assert } from 'node:assert'
 import { afterEach, it } from 'node:test'
-import type { Route } from '../../src/http/exchange.ts'
+import type { HttpAnswer, Route } from '../../src/http/exchange.ts'
 import { closeServers, raw, startServer } from '../fakes/http-server.ts'
 
 afterEach(closeServers)
@@ -72,7 +72,7 @@ it('a route may take a body in chunks, within the bounds of any body', async () 
   const { port, counters } = await startServer([chunked])
   const pieces = [post(inChunks, '3\r\nabc\r\n'), '2\r\nd', 'e\r\n', '0\r\n\r\n']
   const whole = await raw(port, [...pieces, 'GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'])
-  assert.match(whole.text, /^HTTP\/1\.1 200 [^]*\r\n\r\nabcdeHTTP\/1\.1 404 /)
+  assert.match(whole.text, /^HTTP\/1\.1 200 .*\r\n\r\nabcdeHTTP\/1\.1 404 /s)
   const large = await raw(port, [post(inChunks, `1001\r\n${'x'.repeat(4097)}\r\n0\r\n\r\n`)])
   assert.match(large.text, /^HTTP\/1\.1 413 /)
   assert.ok(large.closed)
@@ -81,7 +81,11 @@ it('a route may take a body in chunks, within the bounds of any body', async () 
 
 it('chunks that are no chunks, or stand beside a length or another coding, are refused', async () => {
   let seen = 0
-  const counted: Route = { ...chunked, answer: () => ({ status: 200, body: `${(seen += 1)}` }) }
+  const answer = (): HttpAnswer => {
+    seen += 1
+    return { status: 200 }
+  }
+  const counted: Route = { ...chunked, answer }
   const { port } = await startServer([counted])
   const secret = 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n'
   for (const text of [

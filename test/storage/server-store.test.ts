@@ -7,8 +7,8 @@ import { zeroCounters } from '../../src/core/metrics.ts'
 import { LogEnvironment } from '../../src/log/log-environment.ts'
 import { migrate } from '../../src/storage/migrations.ts'
 import { RowWriter } from '../../src/storage/row-writer.ts'
-import { SqlDoor } from '../../src/storage/sql-door.ts'
 import { ServerStore } from '../../src/storage/server-store.ts'
+import { SqlDoor } from '../../src/storage/sql-door.ts'
 import { StoreError } from '../../src/storage/store.ts'
 import { ClickHouseFront, type FrontFault } from '../fakes/clickhouse-front.ts'
 import { auditRow } from '../fakes/rows.ts'
@@ -121,7 +121,7 @@ describe('a ClickHouse server', () => {
   })
 })
 
-describe('other people\'s queries on a ClickHouse server', () => {
+describe("other people's queries on a ClickHouse server", () => {
   const limits = { rowsMax: 100, answerBytesMax: 10_000, timeMs: 1000, memoryBytesMax: 200_000_000, queriesMax: 2 }
   const refusal = async (door: SqlDoor, text: string): Promise<number | null> => {
     const asked = door.ask({ text, parameters: {}, defaultFormat: 'TabSeparated' })

@@ -147,16 +147,26 @@ describe('the SQL door', () => {
     assert.equal(await ask('SHOW TABLES FROM system'), '')
     assert.equal(await ask('SHOW DATABASES'), 'voicefw_test\n')
     assert.equal(await ask('SELECT name FROM system.databases'), 'voicefw_test\n')
-    assert.equal(await ask("SELECT count() FROM system.columns WHERE table = 'audit' OR database != 'voicefw_test'"), '0\n')
-    const columns = "SELECT type FROM system.columns WHERE database = 'voicefw_test' AND table = 'calls' AND name = 'call_sid'"
+    assert.equal(
+      await ask("SELECT count() FROM system.columns WHERE table = 'audit' OR database != 'voicefw_test'"),
+      '0\n',
+    )
+    const columns =
+      "SELECT type FROM system.columns WHERE database = 'voicefw_test' AND table = 'calls' AND name = 'call_sid'"
     assert.equal(await ask(columns), 'String\n')
   })
 
   it('takes parameters as ClickHouse writes them, text in an array included', async () => {
     assert.equal(await ask('SELECT hex({x:String})', { x: "a\\tb\\\\\\'" }), '6109625C27\n')
-    assert.equal(await ask('SELECT arrayMap(s -> hex(s), {x:Array(String)})', { x: "['it\\'s','b\\\\']" }), "['69742773','625C']\n")
-    assert.equal(await ask('SELECT isNull({x:Nullable(String)}), {y:UInt64}', { x: '\\N', y: '18446744073709551615' }), '1\t18446744073709551615\n')
-    assert.equal(await ask("SELECT {x:String}", { x: "' OR 1 --" }), "\\' OR 1 --\n")
+    assert.equal(
+      await ask('SELECT arrayMap(s -> hex(s), {x:Array(String)})', { x: "['it\\'s','b\\\\']" }),
+      "['69742773','625C']\n",
+    )
+    assert.equal(
+      await ask('SELECT isNull({x:Nullable(String)}), {y:UInt64}', { x: '\\N', y: '18446744073709551615' }),
+      '1\t18446744073709551615\n',
+    )
+    assert.equal(await ask('SELECT {x:String}', { x: "' OR 1 --" }), "\\' OR 1 --\n")
     assert.equal(await ask("SELECT toDateTime('2026-01-01 00:00:00', 'UTC')"), '2026-01-01 00:00:00\n')
   })
 

@@ -17,7 +17,8 @@ it('a later client gets a block info, and from 54454 on a byte before each colum
   const named = `${text('b')} ${text('String')} ${text('x')} ${text('')}`
   const plain = bytes(`02 02 ${two} ${named}`)
   assert.deepEqual(nativeFor(54_453, plain), bytes(`${info} 02 02 ${two} ${named}`))
-  const expected = `${info} 02 02 ${text('a')} ${text('UInt16')} 00 0100 0200 ${text('b')} ${text('String')} 00 ${text('x')} 00`
+  const first = `${text('a')} ${text('UInt16')} 00 0100 0200`
+  const expected = `${info} 02 02 ${first} ${text('b')} ${text('String')} 00 ${text('x')} 00`
   assert.deepEqual(nativeFor(54_460, plain), bytes(expected))
   assert.deepEqual(nativeFor(54_460, Buffer.concat([plain, plain])), bytes(`${expected} ${expected}`))
 })
@@ -32,7 +33,10 @@ it('values of every type of our tables are passed by, however they are nested', 
     ['Map(String, Decimal(18, 2))', `${u64(0)} ${u64(1)} ${text('k')} ${u64(125)}`],
     ['Tuple(`a b` UInt8, c FixedString(2), Tuple(UUID))', `01 02 6162 6364 ${'00'.repeat(32)}`],
     ['LowCardinality(Nullable(String))', `${u64(1)} ${u64(512)} ${u64(2)} 00 ${text('v')} ${u64(2)} 01 00`],
-    ['Array(LowCardinality(String))', `${u64(1)} ${u64(0)} ${u64(1)} ${u64(513)} ${u64(1)} ${text('v')} ${u64(1)} 0000`],
+    [
+      'Array(LowCardinality(String))',
+      `${u64(1)} ${u64(0)} ${u64(1)} ${u64(513)} ${u64(1)} ${text('v')} ${u64(1)} 0000`,
+    ],
   ]
   for (const [type, values] of columns) {
     const column = `${text('c')} ${text(type)}`
