@@ -39,11 +39,27 @@ export class Gate {
     this.#seats = new SocketSeats(options.limits, options.counters)
   }
 
+  /** Two routes of one method and pattern become one, told apart by a parameter of the query. */
+  routes(declared: readonly ApiRoute[]): Route[] {
+    const plain = declared.filter(({ onlyWith }) => onlyWith === undefined)
+    return plain.map((each) => {
+      const gated = this.route(each)
+      const special = declared.find(
+        ({ method, onlyWith, pattern }) => onlyWith !== undefined && method === each.method && pattern === each.pattern,
+      )
+      if (special === undefined) return gated
+      const other = this.route(special)
+      const isSpecial = (query: string): boolean => new URLSearchParams(query).has(special.onlyWith ?? '')
+      return { ...gated, answer: (request) => (isSpecial(request.query) ? other : gated).answer(request) }
+    })
+  }
+
   route(declared: ApiRoute): Route {
-    const { method, pattern, bodyBytesMax } = declared
+    const { method, pattern, bodyBytesMax, acceptsChunked = false } = declared
     return {
       method,
       pattern,
+      acceptsChunked,
       ...(bodyBytesMax === undefined ? {} : { bodyBytesMax }),
       answer: (request) => this.#answer(declared, request),
       refused: (request, code) => this.#refused(request, null, new OperatingError(code, '')),
