@@ -71,8 +71,9 @@ async function house(actions: object): Promise<House> {
       return { status: response.status, body: (await response.json()) as Record<string, unknown> }
     },
     close: async () => {
-      assert.equal(await server.end('SIGTERM'), 0, 'SIGTERM ends the server in good order')
+      // First what keeps this process alive: a test that fails must end, too.
       rest.close()
+      assert.equal(await server.end('SIGTERM'), 0, 'SIGTERM ends the server in good order')
     },
   }
 }
@@ -112,7 +113,7 @@ describe('the firewall in shadow, as shipped', () => {
   before(async () => {
     at = await house({})
   })
-  after(() => at.close())
+  after(() => at?.close())
 
   it('asks Twilio nothing, and says what it would have done and why', async () => {
     const callSid = randomSid('CA')
@@ -150,10 +151,11 @@ describe('the firewall in force', () => {
   before(async () => {
     at = await house({ shadow: false })
   })
-  after(() => at.close())
+  after(() => at?.close())
 
-  it('redirects the call at Twilio once, while its stream goes on, and tells every step as an event', async () => {
+  it('redirects the call at Twilio once, while its stream goes on, and tells every step as an event', async (test) => {
     const abort = new AbortController()
+    test.after(() => abort.abort())
     const headers = { authorization: `Bearer ${at.server.key()}` }
     const events = await fetch(`${at.server.url}/v1/events?types=action`, { headers, signal: abort.signal })
     const callSid = randomSid('CA')
@@ -173,7 +175,6 @@ describe('the firewall in force', () => {
       text += new TextDecoder().decode(chunk as Uint8Array)
       if (text.includes('"rule":"hang-up"')) break
     }
-    abort.abort()
     const aside = text.split('\n').filter((line) => line.startsWith('data: ') && line.includes('"rule":"aside"'))
     const changes = aside.map((line) => (JSON.parse(line.slice(6)) as { change: string }).change)
     assert.deepEqual(changes.slice(0, 1), ['decided'])
@@ -250,14 +251,17 @@ describe('the firewall in force', () => {
 })
 
 describe('a stored decision', () => {
-  it('is told after a restart as it was, and an annotation can still be withdrawn', async () => {
+  it('is told after a restart as it was, and an annotation can still be withdrawn', async (test) => {
     const first = await house({ shadow: false, rules: rules.slice(0, 3) })
+    test.after(() => first.rest.close())
+    test.after(() => void first.server.child.kill('SIGKILL'))
     const callSid = randomSid('CA')
     await play(await first.caller.stream(callSid), synthetic)
     const before = await first.ended(callSid)
     const { dataDir } = first.server
     await first.close()
     const server = await startServer({ dataDir })
+    test.after(() => void server.child.kill('SIGKILL'))
     const view = (await server.get(`/v1/calls/${callSid}`)) as CallDetail
     assert.deepEqual(view.actions, before.actions)
     const note = view.actions.find((action) => action.action === 'annotate')
