@@ -20,6 +20,14 @@ import { KeyedJournal } from '../log/keyed-journal.ts'
 /** Twilio ends a call after 24 h at the latest. */
 const callMsMax = 86_400_000
 
+export interface PendingAction {
+  readonly record: ActionRecord
+  /** `sent`: its request may have gone out; `settled`: the outcome is known. */
+  phase: (typeof phases)[number]
+}
+
+const phases = ['planned', 'sent', 'settled'] as const
+
 export interface CallMemory {
   /** Numbers are empty while only a former run of this server has heard of it. */
   call: CallFacts
@@ -32,8 +40,8 @@ export interface CallMemory {
   handsOff: HandsOff | null
   /** It had its redirect or hang-up; in shadow, it would have had it. */
   readonly spent: { force: boolean; shadow: boolean }
-  /** Its redirect or hang-up that Twilio has not answered; `sent`: the request may have gone out. */
-  pending: { readonly record: ActionRecord; sent: boolean } | null
+  /** Its redirect or hang-up, until its row is on disk with the outcome. */
+  pending: PendingAction | null
   /** Of each track, the last one of the voice. */
   readonly scores: Map<TrackName, number | null>
   /** A former run decided about it, too; those decisions are in the tables. */
@@ -53,7 +61,7 @@ const entryShape = z.object({
   handsOff: z.object({ by: z.string(), at: z.string(), note: z.string().nullable() }).nullable(),
   pending: z
     .object({
-      sent: z.boolean(),
+      phase: z.enum(phases),
       record: z.custom<ActionRecord>((value) => typeof value === 'object' && value !== null),
     })
     .nullable(),
@@ -145,7 +153,7 @@ function freshMemory(call: CallFacts, isRestored: boolean): CallMemory {
 
 function toEntry({ call, changedAtMs, climbs, spent, handsOff, pending }: CallMemory): Uint8Array {
   // What has surely not gone out has not happened: a restart may decide it anew.
-  const unsent = pending === null || pending.sent ? null : pending.record
+  const unsent = pending?.phase === 'planned' ? pending.record : null
   const fired = [...climbs].map(([track, climb]) => {
     const rules = [...climb.fired].filter((rule) => track !== unsent?.track || rule !== unsent.rule)
     return [track, rules] as const

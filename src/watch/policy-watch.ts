@@ -36,7 +36,7 @@ import type { EventBus } from '../notify/event-bus.ts'
 import { actionRow } from '../storage/action-rows.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import { CallDecisions } from './call-decisions.ts'
-import type { CallMemories, CallMemory } from './call-memory.ts'
+import type { CallMemories, CallMemory, PendingAction } from './call-memory.ts'
 
 /** What is known of a call beside its voice. */
 export interface Signals {
@@ -57,7 +57,7 @@ export interface PolicyWatchOptions {
   readonly secondOpinion: (track: LiveTrack) => boolean
   readonly past: { of(callSid: string): Promise<ActionRecord[]> }
   readonly bus: EventBus
-  readonly writer: Pick<RowWriter, 'write'>
+  readonly writer: Pick<RowWriter, 'write' | 'durable'>
   readonly runId: string
   readonly random: (bytes: number) => Uint8Array
   readonly clock: Clock
@@ -215,39 +215,52 @@ export class PolicyWatch {
     this.#settle(memory, record, track)
     if (record.state === 'planned') {
       if (back !== null) memory.waysBack.set(record.id, back)
-      memory.pending = { record, sent: false }
+      memory.pending = { record, phase: 'planned' }
       const twiml = twimlOf(what, 'redirect') ?? ''
       this.#ask(memory, record, record.action === 'hangup' ? { status: 'completed' } : { twiml }, verdictAtMs)
     }
-    this.#saveSoon(memory)
     this.#tell('decided', record, memory.call)
+    // A rule counts as fired once its row is on disk: a decision is rather told twice than lost.
+    if (memory.pending?.phase === 'planned') void this.#saveSoon(memory)
+    else void this.#rowsDurable().then(() => this.#saveSoon(memory))
   }
 
-  #ask(memory: CallMemory, record: ActionRecord, change: CallChange, verdictAtMs: number): void {
+  #ask(
+    memory: CallMemory,
+    record: ActionRecord,
+    change: CallChange,
+    verdictAtMs: number,
+    read = (outcome: ActionOutcome): ActionOutcome => outcome,
+  ): void {
     const { id, accountSid, callSid } = record
     const beforeSend = (): Promise<void> => this.#noteSent(memory, record)
     const order = { id, accountSid, callSid, change, verdictAtMs, beforeSend }
-    void this.#options.actions.take(order).then((outcome) => this.#came(record, memory, outcome))
+    void this.#options.actions.take(order).then((outcome) => this.#came(record, memory, read(outcome)))
   }
 
   /** Of a redirect the disk knows before it goes out; a hang-up changes nothing twice and does not wait. */
   async #noteSent(memory: CallMemory, record: ActionRecord): Promise<void> {
     if (memory.pending?.record !== record) return
-    memory.pending.sent = true
+    memory.pending.phase = 'sent'
     const written = this.#saveSoon(memory)
     if (record.action !== 'hangup') await Promise.race([written, sleep(journalWaitMs, undefined, { ref: false })])
   }
 
   /** What the last run did not see answered. */
-  #takeUp(memory: CallMemory, { record, sent }: { record: ActionRecord; sent: boolean }): void {
+  #takeUp(memory: CallMemory, { record, phase }: PendingAction): void {
     const { clock, log } = this.#options
     const { action, callSid, id } = record
-    log.warn('an action was under way when the last run ended', { action: id, callSid, what: action, sent })
-    if (!sent) {
+    if (phase === 'settled') {
+      this.#store(record)
+      void this.#closeBook(memory, record)
+      return
+    }
+    log.warn('an action was under way when the last run ended', { action: id, callSid, what: action, phase })
+    if (phase === 'planned') {
       const text = 'the server stopped before the request went out; the next verdict decides'
       this.#came(record, memory, { state: 'failed', latencyMs: null, result: { code: 'interrupted', text } })
     } else if (action === 'hangup' && clock.wallMs() - record.decidedAtMs < askAgainMsMax) {
-      this.#ask(memory, record, { status: 'completed' }, clock.steadyMs())
+      this.#ask(memory, record, { status: 'completed' }, clock.steadyMs(), isOverMeansDone)
     } else {
       const text = 'the server stopped before Twilio answered; it may have been done and is not asked for again'
       this.#came(record, memory, { state: 'failed', latencyMs: null, result: { code: 'outcome_unknown', text } })
@@ -283,7 +296,7 @@ export class PolicyWatch {
   #came(record: ActionRecord, memory: CallMemory, { state, latencyMs, result }: ActionOutcome): void {
     if (latencyMs !== null) this.#options.latency.observe(latencyMs / 1000)
     record.latencyMs = latencyMs === null ? null : Math.round(latencyMs * 10) / 10
-    memory.pending = null
+    memory.pending = { record, phase: 'settled' }
     if (state === 'cancelled') {
       if (record.state !== 'planned') return
       record.state = 'withheld'
@@ -292,8 +305,22 @@ export class PolicyWatch {
       record.state = state
       record.result = result
     }
-    this.#saveSoon(memory)
+    void this.#saveSoon(memory)
     this.#tell(state === 'cancelled' ? 'withheld' : state, record, memory.call)
+    void this.#closeBook(memory, record)
+  }
+
+  /** The row is on disk with the outcome: the memory need not carry it any longer. */
+  async #closeBook(memory: CallMemory, record: ActionRecord): Promise<void> {
+    await this.#rowsDurable()
+    if (memory.pending?.record !== record) return
+    memory.pending = null
+    await this.#saveSoon(memory)
+  }
+
+  /** Rows that the disk refuses are counted where they are written. */
+  #rowsDurable(): Promise<void> {
+    return this.#options.writer.durable().catch(() => {})
   }
 
   /** Where nobody waits for the disk: a full one stops no action; a restart may then act once more. Never rejects. */
@@ -331,10 +358,15 @@ export class PolicyWatch {
   }
 
   /** A newer row of the same action replaces the older. */
-  #tell(change: ActionChange, record: ActionRecord, call: CallFacts | null): void {
-    const { bus, writer, runId, clock } = this.#options
+  #store(record: ActionRecord): void {
+    const { writer, runId, clock } = this.#options
     this.#version = Math.max(this.#version + 1, clock.wallMs() * 1000)
     writer.write('actions', actionRow(record, runId, this.#version))
+  }
+
+  #tell(change: ActionChange, record: ActionRecord, call: CallFacts | null): void {
+    const { bus } = this.#options
+    this.#store(record)
     const { callSid, track } = record
     const numbers = call === null || call.from === '' ? {} : { from: call.from, to: call.to }
     bus.publish('action', { change, callSid, track, ...numbers, action: actionSummary(record), at: this.#now() })
@@ -343,6 +375,12 @@ export class PolicyWatch {
   #now(): string {
     return new Date(this.#options.clock.wallMs()).toISOString()
   }
+}
+
+/** Of a hang-up that is asked for again: the first request may have done it. No latency: the verdict was another run's. */
+function isOverMeansDone({ state, result }: ActionOutcome): ActionOutcome {
+  const isDone = state === 'done' || result?.code === 'call_over'
+  return { state: isDone ? 'done' : state, latencyMs: null, result: isDone ? null : result }
 }
 
 type ActionChange = 'decided' | 'done' | 'failed' | 'withheld' | 'undone'

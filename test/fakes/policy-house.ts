@@ -78,6 +78,7 @@ function watch({ config = {}, cases = [], history, past = [], secondOpinion = ()
     past: { of: async () => [...past] },
     bus,
     writer: {
+      durable: async () => {},
       write: (table, row) => {
         assert.equal(table, 'actions')
         rows.push(Object.fromEntries(columnsOf('actions').map((column, at) => [column, row[at]])))

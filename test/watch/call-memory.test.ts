@@ -45,12 +45,29 @@ describe('after the process was killed', () => {
     second.speak(second.open('CA1'), 20)
     assert.equal(second.orders.length, 0)
     assert.equal(second.rows[0]?.['result_code'], 'outcome_unknown')
+    await second.settled()
     const third = house({ config: { rules: [aside] }, former: second })
     third.policy.begin()
     assert.equal(third.rows.length, 0, 'it is told once')
   })
 
-  it('with a hang-up that Twilio had not answered, it is asked for once more, unless that was long ago', async () => {
+  it('an outcome whose row may not be on disk yet is written again', async () => {
+    const first = house({ config: { rules: [aside] } })
+    first.speak(first.open('CA1'), 10)
+    first.outcomes[0]?.(done)
+    await Promise.resolve()
+    await Promise.resolve()
+    const second = house({ config: { rules: [aside] }, former: first })
+    second.policy.begin()
+    assert.deepEqual(
+      second.rows.map((row) => row['state']),
+      ['done'],
+    )
+    assert.equal(await second.view('CA1'), 'aside:done')
+    assert.equal(second.events.length, 0, 'it was told')
+  })
+
+  it('with a hang-up that Twilio had not answered, it is asked for once more', async () => {
     const first = house({ config: { rules: [hangUp] } })
     first.speak(first.open('CA1'), 10)
     await first.orders[0]?.beforeSend?.()
@@ -60,7 +77,16 @@ describe('after the process was killed', () => {
       soon.orders.map(({ id, change }) => ({ id, change })),
       [{ id: first.orders[0]?.id, change: { status: 'completed' } }],
     )
-    first.clock.advance(120_000)
+    soon.outcomes[0]?.({ state: 'failed', latencyMs: 2, result: { code: 'call_over', text: 'gone' } })
+    await soon.settled()
+    assert.equal(await soon.view('CA1'), 'hang-up:done', 'the first request had done it')
+  })
+
+  it('with a hang-up that is a minute old, it is not asked for again', async () => {
+    const first = house({ config: { rules: [hangUp] } })
+    first.speak(first.open('CA1'), 10)
+    await first.orders[0]?.beforeSend?.()
+    first.clock.advance(60_000)
     const late = house({ config: { rules: [hangUp] }, former: first })
     late.policy.begin()
     assert.equal(late.orders.length, 0)
