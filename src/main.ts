@@ -27,7 +27,7 @@ import { AudioTaps } from './ingest/audio-tap.ts'
 import { EventBus } from './notify/event-bus.ts'
 import type { Notifier } from './notify/notifier.ts'
 import type { SecondOpinions } from './opinions/second-opinions.ts'
-import type { Signals } from './watch/policy-watch.ts'
+import type { PolicyWatch, Signals } from './watch/policy-watch.ts'
 import { TrackWatch } from './watch/track-watch.ts'
 import { VoicePool } from './worker/pool.ts'
 
@@ -93,10 +93,11 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const port = await server.listen(config.server.host, config.server.port)
   ingest.listening(port)
   control.detections.begin()
+  policy.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
   const { audit } = api
-  const house: House = { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys }
+  const house: House = { server, ingest, pool, watch, policy, storage, fraud, control, notifier, opinions, audit, keys }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
     async close() {
@@ -113,6 +114,7 @@ interface House {
   readonly ingest: Ingest
   readonly pool: VoicePool
   readonly watch: TrackWatch
+  readonly policy: PolicyWatch
   readonly storage: Storage
   readonly notifier: Notifier
   readonly control: Control
@@ -123,7 +125,7 @@ interface House {
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys } = house
+  const { server, ingest, pool, watch, policy, storage, fraud, control, notifier, opinions, audit, keys } = house
   const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -137,6 +139,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   await pool.drain()
   watch.endAll()
   ingest.stop()
+  await policy.settled()
   control.rest.close()
   await records.intake.close()
   await fraud.feed.stop()

@@ -95,6 +95,7 @@ const twilio = z.strictObject({
     triesMax: z.number().int().min(1).max(10),
     backoffMs: z.number().int().min(1).max(60_000),
     atOnce: z.number().int().min(1).max(500),
+    urgentAtOnce: z.number().int().min(1).max(500),
     waitingMax: count,
   }),
 })

@@ -83,6 +83,10 @@ export const counterTable = {
   actionsDone: counter('call_actions', callActions, { outcome: 'done' }),
   actionsFailed: counter('call_actions', callActions, { outcome: 'failed' }),
   actionsRefused: counter('call_actions', callActions, { outcome: 'queue_full' }),
+  actionsUnwritten: counter(
+    'actions_unwritten',
+    'Decisions about calls that a restart will not know of: the disk refused',
+  ),
   policyThrew: counter('policy_threw', 'Looks of the policy that ended in a bug; the verdict stands, nothing was done'),
   callersUnknown: counter('caller_look_ups_given_up', "Look-ups of a caller's records that failed or were too many"),
   workerThrew: counter('workers_replaced', workerLost, { reason: 'threw' }),

@@ -10,6 +10,8 @@ import { quickWasmFlag } from './quick-wasm.ts'
 
 export const testAccount = { sid: `AC${'12'.repeat(16)}`, token: 'test-auth-token-of-no-account' }
 
+const endMsMax = 60_000
+
 /** What Twilio was told to call; not where the server listens. */
 export const testPublicUrl = 'https://voice.example.com'
 
@@ -74,7 +76,12 @@ export async function startServer(choices: ServerChoices = {}): Promise<ServerPr
     end(signal) {
       return new Promise((resolve) => {
         if (child.exitCode !== null || child.signalCode !== null) return resolve(child.exitCode)
-        child.once('exit', (code) => resolve(code))
+        // One that does not end fails its test; it must not keep the tests from ending.
+        const tooLate = setTimeout(() => child.kill('SIGKILL'), endMsMax)
+        child.once('exit', (code) => {
+          clearTimeout(tooLate)
+          resolve(code)
+        })
         child.kill(signal)
       })
     },
