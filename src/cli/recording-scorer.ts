@@ -13,9 +13,9 @@ import { zeroCounters } from '../core/metrics.ts'
 import type { TrackVerdict } from '../decisions/verdict-view.ts'
 import { type VerdictSettings, VoiceVerdict, verdictSettings } from '../decisions/voice-verdict.ts'
 import { VoiceFrontEnd } from '../features/voice-front-end.ts'
+import { hopMsOf, hopSpecOf, loadDetector } from '../inference/load-detector.ts'
 import { modelLabel, type VoiceModel } from '../inference/model-file.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
-import { hopSpecOf, VoiceDetector } from '../inference/voice-detector.ts'
 import { readAudio, wavChannelsMax } from '../wire/wav.ts'
 import { VoicePipeline } from '../worker/voice-pipeline.ts'
 
@@ -77,14 +77,14 @@ export class RecordingScorer {
     const tracksMax = lanesMax + wavChannelsMax
     const pipeline = new VoicePipeline({
       frontEnd: VoiceFrontEnd.create(hopSpecOf(manifest), tracksMax),
-      detector: await VoiceDetector.load(model, { batchMax: lanesMax }),
-      hopMs: manifest.hop.ms,
+      detector: await loadDetector(model, { batchMax: lanesMax }),
+      hopMs: hopMsOf(manifest),
       gapFillMsMax: voice.gapFillMsMax,
       tracksMax,
       counters: zeroCounters(),
     })
     const settings = verdictSettings(voice, manifest, modelLabel(manifest))
-    return new RecordingScorer(pipeline, settings, Math.ceil(manifest.hop.ms / frameMs))
+    return new RecordingScorer(pipeline, settings, Math.ceil(hopMsOf(manifest) / frameMs))
   }
 
   /** `done` is called once per recording, in their order. */

@@ -9,8 +9,9 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
 import { VoiceFrontEnd } from '../features/voice-front-end.ts'
+import type { HopDetector } from '../inference/hop-detector.ts'
+import { hopMsOf, hopSpecOf, loadDetector } from '../inference/load-detector.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
-import { hopSpecOf, VoiceDetector } from '../inference/voice-detector.ts'
 import { type FromWorker, hopStride, type ToWorker, type WorkerStart, writeHop } from './protocol.ts'
 import { RingReader, type RingRecord, recordKind } from './ring.ts'
 import { type PipelineCounters, pipelineCounterNames, VoicePipeline } from './voice-pipeline.ts'
@@ -35,7 +36,7 @@ class VoiceLoop {
   readonly #tickMs: number
   readonly #ring: RingReader
   readonly #record = RingReader.record()
-  readonly #detector: VoiceDetector
+  readonly #detector: HopDetector
   readonly #pipeline: VoicePipeline
   readonly #counters: PipelineCounters
   #drains: Drain[] = []
@@ -51,7 +52,7 @@ class VoiceLoop {
   #tickMsMax = 0
   #reportedMs = systemClock.steadyMs()
 
-  constructor(port: MessagePort, start: WorkerStart, detector: VoiceDetector) {
+  constructor(port: MessagePort, start: WorkerStart, detector: HopDetector) {
     const { model, tracksMax, gapFillMsMax } = start
     this.#port = port
     this.#tickMs = start.tickMs
@@ -61,7 +62,7 @@ class VoiceLoop {
     this.#pipeline = new VoicePipeline({
       frontEnd: VoiceFrontEnd.create(hopSpecOf(model.manifest), tracksMax),
       detector,
-      hopMs: model.manifest.hop.ms,
+      hopMs: hopMsOf(model.manifest),
       gapFillMsMax,
       tracksMax,
       counters: this.#counters,
@@ -208,7 +209,7 @@ async function main(port: MessagePort, start: WorkerStart): Promise<void> {
     }
   })
   try {
-    loop = new VoiceLoop(port, start, await VoiceDetector.load(start.model, { batchMax: start.batchMax }))
+    loop = new VoiceLoop(port, start, await loadDetector(start.model, { batchMax: start.batchMax }))
     send(port, { kind: 'ready' })
     await loop.run()
   } catch (thrown) {
