@@ -22,7 +22,7 @@ import { openOpinions } from './house/opinions.ts'
 import type { FirewallOptions } from './house/options.ts'
 import { openStorage, type Storage } from './house/storage.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
-import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
+import { activeModelDir, loadVoiceModel } from './inference/model-file.ts'
 import { AudioTaps } from './ingest/audio-tap.ts'
 import { EventBus } from './notify/event-bus.ts'
 import type { Notifier } from './notify/notifier.ts'
@@ -30,6 +30,7 @@ import type { SecondOpinions } from './opinions/second-opinions.ts'
 import type { Signals } from './watch/policy-watch.ts'
 import { TrackWatch } from './watch/track-watch.ts'
 import { VoicePool } from './worker/pool.ts'
+import { secondStageOf, stagesLabel } from './worker/staged-detector.ts'
 
 export interface Firewall {
   readonly url: string
@@ -53,14 +54,16 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const metrics = createMetrics()
   const { counters } = metrics
   const model = loadVoiceModel(activeModelDir('voice'))
-  const settings = verdictSettings(config.detection.voice, model.manifest, modelLabel(model.manifest))
+  const secondStage = secondStageOf(config.detection.voice, model.manifest)
+  const label = stagesLabel(model.manifest, secondStage)
+  const settings = verdictSettings(config.detection.voice, model.manifest, label)
   const storage = openStorage(options, counters)
   const { writer, runId } = storage
   const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
   const notifier = await openNotify({ config, log, clock, metrics, bus, logs: storage.logs })
   const faults = options.faults ?? false
   const [pool] = await Promise.all([
-    VoicePool.start({ config: config.detection.voice, model, counters, clock, log, faults }),
+    VoicePool.start({ config: config.detection.voice, model, secondStage, counters, clock, log, faults }),
     storage.upkeep.started,
   ])
 

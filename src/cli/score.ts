@@ -13,7 +13,8 @@ import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import type { TrackVerdict } from '../decisions/verdict-view.ts'
 import { activeModelDir, loadVoiceModel } from '../inference/model-file.ts'
-import { type Recording, type RecordingResult, RecordingScorer } from './recording-scorer.ts'
+import { type Recording, type RecordingResult, RecordingScorer } from '../worker/recording-scorer.ts'
+import { secondStageOf } from '../worker/staged-detector.ts'
 import { type ExitCode, progressText, type Terminal, table } from './terminal.ts'
 
 export interface ScoreContext {
@@ -33,7 +34,9 @@ export async function score(
 ): Promise<ExitCode> {
   const { files, failed } = filesOf(paths, terminal)
   const model = loadVoiceModel(activeModelDir('voice', modelsDir))
-  const scorer = await RecordingScorer.create({ model, voice: config.detection.voice })
+  const { voice } = config.detection
+  const secondStage = secondStageOf(voice, model.manifest, modelsDir)
+  const scorer = await RecordingScorer.create({ model, secondStage, voice })
   const results: RecordingResult[] = []
   let bad = failed
   let done = 0
@@ -51,6 +54,7 @@ export async function score(
     terminal.progress(progressText(++done, files.length, clock.steadyMs() - startMs))
   })
   terminal.progress('')
+  await scorer.release()
   if (!options.json) printTable(terminal, results)
   return bad > 0 || files.length === 0 ? 1 : 0
 }

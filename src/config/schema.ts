@@ -155,6 +155,13 @@ const voice = z.strictObject({
   lossShareMax: share,
   thresholds: z.strictObject({ synthetic: share.nullable(), human: share.nullable() }),
   hysteresis: z.number().min(0).max(0.5),
+  secondStage: z
+    .strictObject({
+      model: z.string().regex(/^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/, 'a model as name/version'),
+      scoreMin: z.number().min(0.01).max(0.99),
+      cpuShareMax: z.number().min(0.01).max(1),
+    })
+    .nullable(),
 })
 
 const storage = z.strictObject({

@@ -1,8 +1,8 @@
 /**
- * A foreign model on all calls. The embedding of a hop is its audio or features, so the history holds what the window is
- * made of; two floats behind it say how many hops ago the track was judged and what was found, because the model's own
- * hop may be longer than the pipeline's. In between the last finding stands. Runs on the calling thread; a model that
- * would stop it for too long is refused.
+ * A foreign model on all calls. The embedding of a hop is its audio or features, so the history holds what the window
+ * is made of; two floats behind it say how many hops ago the track was judged and what was found, because the model's
+ * own hop may be longer than the pipeline's. In between the last finding stands. Runs on the calling thread; a model
+ * that would stop it for too long is refused.
  *
  *     embedding  [ audio or features of the hop | hops since judged | llr ]
  */

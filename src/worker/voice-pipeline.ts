@@ -19,6 +19,7 @@ import type { HopDetector } from '../inference/hop-detector.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import { HopHistory } from './hop-history.ts'
 import { MediaClock, placement } from './media-clock.ts'
+import { secondStageCounterNames } from './second-stage.ts'
 
 /** The longest message the front end decodes, in samples. */
 const messageSamplesMax = 8000
@@ -45,6 +46,7 @@ export const pipelineCounterNames = [
   'hopsClosed',
   'hopsScored',
   'inferenceRuns',
+  ...secondStageCounterNames,
 ] as const satisfies readonly (keyof Counters)[]
 
 export type PipelineCounters = Pick<Counters, (typeof pipelineCounterNames)[number]>
