@@ -29,6 +29,7 @@ import { type SessionResource, signInBody } from './session.ts'
 import * as shapes from './shapes.ts'
 import { type SqlResource, sqlQuery } from './sql.ts'
 import { twilioRoutes } from './twilio-routes.ts'
+import { type VoiceScores, voiceScoreRoutes } from './voice-scores.ts'
 
 export interface ApiParts extends GateOptions {
   readonly version: string
@@ -41,6 +42,7 @@ export interface ApiParts extends GateOptions {
   readonly subscribers: EventSubscribers
   readonly notifications: Notifications
   readonly fraud: FraudParts
+  readonly voiceScores: VoiceScores
   readonly session: SessionResource
   readonly page: Page
   readonly analytics: Analytics
@@ -70,6 +72,7 @@ export function apiRoutes(parts: ApiParts): { readonly routes: Route[]; readonly
     ...dataRoutes(parts),
     ...detectionRoutes(parts.detections),
     ...fraudRoutes(parts.fraud),
+    ...voiceScoreRoutes(parts.voiceScores),
     ...notifyRoutes(parts.notifications),
     ...sqlRoutes(parts),
     ...adminRoutes(parts),

@@ -31,6 +31,8 @@ export interface Recording {
   readonly read: () => Promise<Uint8Array>
   /** Refuses a recording with more, which would take that many tracks; default: as many as a WAV file may have. */
   readonly channelsMax?: number
+  /** Refuses a longer one. */
+  readonly audioSMax?: number
   /** Called after each hop, with the verdict as it stands then. */
   readonly heard?: (hop: ScoredHop, verdict: VoiceVerdict, channel: number) => void
 }
@@ -38,6 +40,17 @@ export interface Recording {
 export type RecordingResult =
   | { readonly file: string; readonly verdicts: readonly TrackVerdict[] }
   | { readonly file: string; readonly error: OperatingError }
+
+/** What `score` and the API say of a channel. */
+export type ScoredChannel = { readonly file: string; readonly channel: number } & Pick<
+  TrackVerdict,
+  'label' | 'score' | 'confidence' | 'netSpeechMs' | 'audioMs' | 'windows' | 'reasons' | 'model'
+>
+
+export function scoredChannel(file: string, channel: number, verdict: TrackVerdict): ScoredChannel {
+  const { label, score, confidence, netSpeechMs, audioMs, windows, reasons, model } = verdict
+  return { file, channel, label, score, confidence, netSpeechMs, audioMs, windows, reasons, model }
+}
 
 interface Lane {
   readonly trackId: number
@@ -120,12 +133,16 @@ export class RecordingScorer {
   }
 
   async #begin(recording: Recording): Promise<Job> {
-    const { file, read, channelsMax = wavChannelsMax } = recording
+    const { file, read, channelsMax = wavChannelsMax, audioSMax = Infinity } = recording
     const job: Job = { recording, open: 0, verdicts: [], error: undefined }
     try {
       const audio = readAudio(file, await read())
       if (audio.channels.length > channelsMax) {
         throw new OperatingError('audio_unreadable', `${audio.channels.length} channels, at most ${channelsMax}`)
+      }
+      const audioS = (audio.channels[0]?.length ?? 0) / audio.sampleRateHz
+      if (audioS > audioSMax) {
+        throw new OperatingError('audio_unreadable', `${Math.ceil(audioS)} s of audio, at most ${audioSMax}`)
       }
       const channels = telephoneChannels(audio)
       job.open = channels.length
