@@ -8,7 +8,6 @@ import { apiRoutes } from './api/routes.ts'
 import { makeDataDir } from './config/data-dir.ts'
 import { createMetrics } from './core/metrics.ts'
 import { LiveCalls, type LiveTrack } from './decisions/live-calls.ts'
-import { verdictSettings } from './decisions/voice-verdict.ts'
 import { openActions } from './house/actions.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
 import { keepCertificate } from './house/certificate.ts'
@@ -21,8 +20,9 @@ import { openNotify } from './house/notify.ts'
 import { openOpinions } from './house/opinions.ts'
 import type { FirewallOptions } from './house/options.ts'
 import { openStorage, type Storage } from './house/storage.ts'
+import { loadVoiceJudgement } from './house/voice-model.ts'
+import { openVoiceScoring, type VoiceScoring } from './house/voice-scoring.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
-import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
 import { AudioTaps } from './ingest/audio-tap.ts'
 import { EventBus } from './notify/event-bus.ts'
 import type { Notifier } from './notify/notifier.ts'
@@ -52,15 +52,14 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const keys = openKeys(options)
   const metrics = createMetrics()
   const { counters } = metrics
-  const model = loadVoiceModel(activeModelDir('voice'))
-  const settings = verdictSettings(config.detection.voice, model.manifest, modelLabel(model.manifest))
+  const { model, secondStage, settings } = loadVoiceJudgement(config)
   const storage = openStorage(options, counters)
   const { writer, runId } = storage
   const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
   const notifier = await openNotify({ config, log, clock, metrics, bus, logs: storage.logs })
   const faults = options.faults ?? false
   const [pool] = await Promise.all([
-    VoicePool.start({ config: config.detection.voice, model, counters, clock, log, faults }),
+    VoicePool.start({ config: config.detection.voice, model, secondStage, counters, clock, log, faults }),
     storage.upkeep.started,
   ])
 
@@ -82,7 +81,8 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
   const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
   const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
-  const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier }
+  const scoring = openVoiceScoring({ config, metrics, active: () => ({ model, secondStage }) })
+  const rooms: ApiRooms = { ...common, storage, fraud, scoring, server, control, notifier }
   const api = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)
   for (const route of routes) server.route(route)
@@ -96,8 +96,8 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   policy.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  const { audit } = api
-  const house: House = { server, ingest, pool, watch, policy, storage, fraud, control, notifier, opinions, audit, keys }
+  const floors = { server, ingest, pool, watch, policy, storage, fraud, scoring, control }
+  const house: House = { ...floors, notifier, opinions, audit: api.audit, keys }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
     async close() {
@@ -120,12 +120,14 @@ interface House {
   readonly control: Control
   readonly opinions: SecondOpinions
   readonly fraud: Fraud
+  readonly scoring: VoiceScoring
   readonly audit: Audit
   readonly keys: ApiKeys
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, policy, storage, fraud, control, notifier, opinions, audit, keys } = house
+  const { server, ingest, pool, watch, policy, storage, fraud, scoring, control, notifier, opinions, audit } = house
+  const { keys } = house
   const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -136,6 +138,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   }
   ingest.table.endAll('interrupted')
   opinions.close()
+  await scoring.stop()
   await pool.drain()
   watch.endAll()
   ingest.stop()

@@ -28,6 +28,7 @@ import { type SessionResource, signInBody } from './session.ts'
 import * as shapes from './shapes.ts'
 import { type SqlParts, sqlRoutes } from './sql-routes.ts'
 import { twilioRoutes } from './twilio-routes.ts'
+import { type VoiceScores, voiceScoreRoutes } from './voice-scores.ts'
 
 export interface ApiParts extends GateOptions {
   readonly version: string
@@ -40,6 +41,7 @@ export interface ApiParts extends GateOptions {
   readonly subscribers: EventSubscribers
   readonly notifications: Notifications
   readonly fraud: FraudParts
+  readonly voiceScores: VoiceScores
   readonly session: SessionResource
   readonly page: Page
   readonly analytics: Analytics
@@ -69,6 +71,7 @@ export function apiRoutes(parts: ApiParts): { readonly routes: Route[]; readonly
     ...dataRoutes(parts),
     ...detectionRoutes(parts.detections),
     ...fraudRoutes(parts.fraud),
+    ...voiceScoreRoutes(parts.voiceScores),
     ...notifyRoutes(parts.notifications),
     ...sqlRoutes(parts.sql),
     ...adminRoutes(parts),

@@ -156,6 +156,20 @@ const voice = z.strictObject({
   lossShareMax: share,
   thresholds: z.strictObject({ synthetic: share.nullable(), human: share.nullable() }),
   hysteresis: z.number().min(0).max(0.5),
+  scoring: z.strictObject({
+    bodyBytesMax: bytes.max(268_435_456),
+    audioSMax: z.number().int().min(1).max(86_400),
+    channelsMax: z.number().int().min(1).max(32),
+    waitingMax: z.number().int().min(1).max(1000),
+    timeMsMax: z.number().int().min(1000).max(600_000),
+  }),
+  secondStage: z
+    .strictObject({
+      model: z.string().regex(/^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/, 'a model as name/version'),
+      scoreMin: z.number().min(0.01).max(0.99),
+      cpuShareMax: z.number().min(0.01).max(1),
+    })
+    .nullable(),
 })
 
 const storage = z.strictObject({

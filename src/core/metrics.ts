@@ -18,6 +18,8 @@ function counter(name: string, help: string, labels: Record<string, string> = {}
 const mediaDropped = 'Media messages that were read but not used'
 const socketsRefused = 'WebSocket upgrades refused'
 const socketsClosed = 'Twilio sockets closed by us'
+const voiceScores = 'Recordings scored over the API, by fate'
+const secondStage = 'Suspicious windows for the second stage, by fate'
 const httpRefused = 'HTTP requests refused before their route'
 const workerLost = 'Workers replaced'
 const storeRows = 'Rows by fate'
@@ -78,6 +80,13 @@ export const counterTable = {
   hopsClosed: counter('hops_closed', 'Hops whose features were made'),
   hopsScored: counter('hops_scored', 'Hops scored by the model'),
   inferenceRuns: counter('inference_runs', 'Runs of the voice model (batches)'),
+  voiceScored: counter('voice_scores', voiceScores, { fate: 'judged' }),
+  voiceScoreFailed: counter('voice_scores', voiceScores, { fate: 'failed' }),
+  voiceScoreRefused: counter('voice_scores', voiceScores, { fate: 'refused' }),
+  secondStageJudged: counter('second_stage_windows', secondStage, { fate: 'judged' }),
+  secondStageOverBudget: counter('second_stage_windows', secondStage, { fate: 'over_budget' }),
+  secondStageLost: counter('second_stage_windows', secondStage, { fate: 'lost' }),
+  secondStageMs: counter('second_stage_milliseconds', 'Time the second stage spent computing'),
   verdictsChanged: counter('verdicts_changed', 'Label changes'),
   actionsDecided: counter('actions_decided', 'Rules of the policy on calls that fired, in force or in shadow'),
   actionsDone: counter('call_actions', callActions, { outcome: 'done' }),

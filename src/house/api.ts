@@ -51,6 +51,7 @@ import type { Control } from './detections.ts'
 import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
+import type { VoiceScoring } from './voice-scoring.ts'
 
 /** How long a reader of the audit waits for rows on their way to ClickHouse. */
 const auditWaitMs = 5000
@@ -68,6 +69,7 @@ export interface ApiRooms {
   readonly policy: PolicyWatch
   readonly storage: Storage
   readonly fraud: Fraud
+  readonly scoring: VoiceScoring
   readonly server: HttpServer
   readonly notifier: Notifier
   readonly control: Control
@@ -127,6 +129,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     notifications: new Notifications({ view: rooms.notifier, audit }),
     analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), selfCheck, clock }),
     fraud: fraudParts(rooms, audit),
+    voiceScores: rooms.scoring.parts,
     cdr: {
       post: (request) => cdr.post(request),
       route: cdr.route,

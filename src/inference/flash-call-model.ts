@@ -10,7 +10,8 @@ import assert from 'node:assert/strict'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { featureCount, featureNames } from '../features/call-features.ts'
-import { folder, invalid, readJson, readVouched, story } from './model-file.ts'
+import { folder, story } from './manifest-keys.ts'
+import { invalid, readJson, readVouched } from './model-file.ts'
 import { BatchSession } from './session.ts'
 
 const manifestSchema = z.strictObject({

@@ -13,6 +13,7 @@ import { Notifications, type NotificationsView } from '../../src/api/notificatio
 import { Page } from '../../src/api/page.ts'
 import { apiRoutes } from '../../src/api/routes.ts'
 import { SessionResource } from '../../src/api/session.ts'
+import type { VoiceScores } from '../../src/api/voice-scores.ts'
 import { OperatingError } from '../../src/core/errors.ts'
 import { projectRoot } from '../../src/core/project.ts'
 import type { SocketRoute } from '../../src/http/exchange.ts'
@@ -29,6 +30,7 @@ export interface ApiOptions {
   readonly subscribersMax?: number
   readonly keepMax?: number
   readonly storageBatch?: number
+  readonly score?: VoiceScores['score']
   readonly notifications?: NotificationsView
   readonly detections?: Omit<DetectionResourceOptions, 'audit'>
 }
@@ -125,6 +127,7 @@ export function fakeApi(options: ApiOptions = {}) {
       fraud: { report: async () => ({ points: [], kinds: [] }) },
     }),
     fraud: fraud.parts(audit),
+    voiceScores: { score: options.score ?? (async () => []), bodyBytesMax: 1000 },
     cdr: { bodyBytesMax: 1000, route: cdrSocket, post: async () => ({ status: 200, body: '{}' }) },
     sql: null,
     metricsPublic: options.metricsPublic ?? true,
