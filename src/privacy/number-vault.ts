@@ -28,6 +28,10 @@ export interface NumberNames extends NumberForms {
   token(number: string): string
   /** The same name; nothing is stored. */
   nameOf(number: string): string
+  /** Bytes that hold numbers and lie on disk for a while. */
+  seal(bytes: Uint8Array): Uint8Array
+  /** What `seal` sealed, in either mode; null: under another key, or damaged. */
+  unseal(bytes: Uint8Array): Uint8Array | null
   /** Resolves once every name given so far can be revealed after a crash. @throws OperatingError spool_full */
   flush(): Promise<void>
 }
@@ -36,6 +40,8 @@ export interface NumberNames extends NumberForms {
 export const clearNumbers: NumberNames = {
   token: (number) => number,
   nameOf: (number) => number,
+  seal: (bytes) => bytes,
+  unseal: (bytes) => bytes,
   flush: () => Promise.resolve(),
   forms: (e164) => clearForms(e164),
 }
@@ -75,12 +81,14 @@ const tagBytes = 16
 const headBytes = 5
 const wrapEnd = headBytes + 12 + 32 + tagBytes
 const version = 1
+const sealMark = Buffer.from('vf-sealed-1\0')
 
 export class NumberVault implements NumberNames {
   readonly #options: NumberVaultOptions
   readonly #maker: TokenMaker
   /** What disk does not have yet; null: to be removed. */
   readonly #unsaved = new Map<string, Uint8Array | null>()
+  readonly #sealKey: Buffer
   #keys: VaultKeys
   #size: number
 
@@ -89,6 +97,7 @@ export class NumberVault implements NumberNames {
     this.#options = options
     this.#keys = options.keys
     this.#maker = new TokenMaker(options.keys.tokenKey, options.cacheNumbersMax)
+    this.#sealKey = createHmac('sha256', options.keys.tokenKey).update('seal').digest()
     const mark = createHmac('sha256', options.keys.tokenKey).update('mark').digest()
     const known = options.table.get(markKey)
     if (known !== undefined && !mark.equals(known)) {
@@ -170,6 +179,18 @@ export class NumberVault implements NumberNames {
       }
     })
     for (const [token, entry] of written) if (this.#unsaved.get(token) === entry) this.#unsaved.delete(token)
+  }
+
+  seal(bytes: Uint8Array): Uint8Array {
+    const nonce = random(12)
+    const cipher = createCipheriv(cipherName, this.#sealKey, nonce)
+    return Buffer.concat([sealMark, nonce, cipher.update(bytes), cipher.final(), cipher.getAuthTag()])
+  }
+
+  unseal(bytes: Uint8Array): Uint8Array | null {
+    if (!sealMark.equals(bytes.subarray(0, sealMark.length))) return bytes
+    const at = sealMark.length
+    return decrypted(bytes.subarray(at + 12), this.#sealKey, bytes.subarray(at, at + 12), '')
   }
 
   /** Takes over a changed key file. @throws OperatingError config_invalid: of another vault */
