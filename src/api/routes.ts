@@ -147,6 +147,7 @@ function dataRoutes({ health, events, analytics, cdr }: ApiParts): ApiRoute[] {
       answer: () => health.status(),
     }),
     route('GET', '/v1/events', 'viewer', 'Server-sent events, resumable', {
+      reveals: true,
       query: eventsQuery,
       answers: { 200: text('text/event-stream', 'Events as they happen; Last-Event-ID resumes') },
       problems: ['capacity_full'],
