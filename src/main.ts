@@ -19,6 +19,7 @@ import { type Ingest, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
 import { openNotify } from './house/notify.ts'
 import { openOpinions } from './house/opinions.ts'
+import { type KeptAudio, openRecordings } from './house/recordings.ts'
 import type { FirewallOptions } from './house/options.ts'
 import { openStorage, type Storage } from './house/storage.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
@@ -80,9 +81,11 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const { intake } = storage.records
   const taps = new AudioTaps(pool, counters)
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
-  const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
+  const audio = openRecordings({ config, log, clock, metrics, live, bus, taps })
+  const also = audio.listener
+  const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control, also })
   const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
-  const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier }
+  const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier, audio }
   const api = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)
   for (const route of routes) server.route(route)
@@ -96,7 +99,7 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
   const { audit } = api
-  const house: House = { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys }
+  const house: House = { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audio, audit, keys }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
     async close() {
@@ -117,13 +120,14 @@ interface House {
   readonly notifier: Notifier
   readonly control: Control
   readonly opinions: SecondOpinions
+  readonly audio: KeptAudio
   readonly fraud: Fraud
   readonly audit: Audit
   readonly keys: ApiKeys
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys } = house
+  const { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audio, audit, keys } = house
   const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -134,6 +138,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   }
   ingest.table.endAll('interrupted')
   opinions.close()
+  await audio.close()
   await pool.drain()
   watch.endAll()
   ingest.stop()

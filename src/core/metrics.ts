@@ -24,6 +24,7 @@ const storeRows = 'Rows by fate'
 const cdrRecords = 'Call records by fate'
 const callActions = 'Redirects and hang-ups by outcome'
 const opinions = 'Second opinions of other detectors, by fate'
+const recordings = 'Tracks kept as audio, by fate'
 const noticeDeliveries = 'Tries to hand a notice to one receiver, by fate'
 const twilioRequests = 'Requests to Twilio by outcome, after the last try'
 const fraudWorkerLost = 'Fraud workers replaced'
@@ -141,6 +142,13 @@ export const counterTable = {
   opinionsAbstained: counter('opinions', opinions, { fate: 'abstained' }),
   opinionsFailed: counter('opinions', opinions, { fate: 'failed' }),
   opinionsRefused: counter('opinions', opinions, { fate: 'refused' }),
+  recordingsKept: counter('recordings', recordings, { fate: 'kept' }),
+  recordingsTooLong: counter('recordings', recordings, { fate: 'cut_at_length' }),
+  recordingsFull: counter('recordings', recordings, { fate: 'disk_budget_full' }),
+  recordingsFailed: counter('recordings', recordings, { fate: 'disk_failed_or_slow' }),
+  recordingsRefused: counter('recordings', recordings, { fate: 'call_opted_out' }),
+  recordingsErased: counter('recordings', recordings, { fate: 'erased' }),
+  recordingsExpired: counter('recordings', recordings, { fate: 'expired' }),
   audioTapsThrew: counter('audio_taps_threw', 'Listeners on a track that threw and were removed'),
   noticesQueued: counter('notices', 'Notices for receivers, by fate', { fate: 'queued' }),
   noticesRefused: counter('notices', 'Notices for receivers, by fate', { fate: 'refused' }),
