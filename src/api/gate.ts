@@ -18,7 +18,7 @@ export interface GateOptions {
   readonly audit: Audit
   readonly origins: Origins
   readonly limits: { readonly socketsPerKey: number; readonly socketsPerAddress: number }
-  readonly counters: Pick<Counters, 'socketsRefusedOrigin' | 'socketsRefusedLimit'>
+  readonly counters: Pick<Counters, 'socketsRefusedOrigin' | 'socketsRefusedLimit' | 'socketsClosedRevoked'>
 }
 
 /** What a request did wrong by itself; worth a row in the audit like a wrong credential. */
@@ -36,7 +36,8 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#options = options
-    this.#seats = new SocketSeats(options.limits, options.counters)
+    const { authenticator, limits, counters } = options
+    this.#seats = new SocketSeats({ limits, counters, stands: (identity) => authenticator.stands(identity) })
   }
 
   /** Two routes of one method and pattern become one, told apart by a parameter of the query. */
@@ -68,7 +69,10 @@ export class Gate {
 
   /** The socket behind the gate. What is declared and what is served are one. */
   socket(declared: ApiSocket): SocketRoute<unknown> {
-    return this.#seats.counted(declared.route, (request) => this.#mayOpen(declared, request))
+    return this.#seats.counted(declared.route, {
+      mayOpen: (request) => this.#mayOpen(declared, request),
+      refused: (request, identity, thrown) => this.#refused(request, identity, thrown),
+    })
   }
 
   async #answer(declared: ApiRoute, request: HttpRequest): Promise<HttpAnswer | HttpStream> {
@@ -87,7 +91,8 @@ export class Gate {
       if (declared.showsNumbers) {
         this.#options.audit.noteOften(request, identity, { action: 'numbers.read', result: 'ok' })
       }
-      return answer
+      const stays = 'open' in answer && request.method !== 'HEAD'
+      return stays ? this.#seats.stream(answer, identity, request.remoteAddress) : answer
     } catch (thrown) {
       this.#refused(request, identity, thrown)
       return problemOf(thrown)

@@ -162,6 +162,7 @@ export const counterTable = {
   authLimited: counter('auth_limited', 'Requests answered 429: more than auth.limits allows'),
   socketsRefusedOrigin: counter('sockets_refused', socketsRefused, { reason: 'origin' }),
   socketsRefusedLimit: counter('sockets_refused', socketsRefused, { reason: 'per_key' }),
+  socketsClosedRevoked: counter('sockets_revoked', 'Sockets and streams ended because their credential was'),
   tlsReloads: counter('tls_reloads', 'Certificates taken over while running'),
   auditRefused: counter('audit_rows_refused', 'Audit rows that could not be taken: disk or audit log full'),
   sqlQueries: counter('sql_queries', 'Queries answered at the SQL door'),

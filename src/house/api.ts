@@ -157,13 +157,13 @@ function openAccess({ config, clock, keys, metrics, storage }: ApiRooms) {
     secure: config.server.tls !== null || isSecureBehindProxy(config),
     clock,
     random,
-    keyStands: (id) => keys.stands(id),
+    keyStands: (id) => id.startsWith('jwt:') || keys.stands(id),
     counters,
   })
   const { publicUrl, browserOrigins } = config.server
   const origins = new Origins({ publicUrl, browserOrigins })
   const authenticator = new Authenticator({
-    ...{ keys, sessions, origins, counters },
+    ...{ keys, sessions, origins, clock, counters },
     throttle: new FailureThrottle({ clock, ...config.auth.failures }),
     limits: new RateLimits({ limits: config.auth.limits, counters }),
     jwt: config.auth.jwt === null ? null : new JwtVerifier(config.auth.jwt, clock),

@@ -14,6 +14,7 @@ import type { TrackFacts } from '../../src/ingest/track.ts'
 import { RecordingKeys } from '../../src/recordings/recording-keys.ts'
 import { Recordings } from '../../src/recordings/recordings.ts'
 import { scratchDirectory } from '../fakes/scratch.ts'
+import { until } from '../fakes/until.ts'
 
 interface Ending {
   after(fn: () => Promise<void> | void): void
@@ -184,6 +185,7 @@ it('what is older than its time to live is erased, and a call under way is not',
   recordings.start(facts())
   speak(1, 8000)
   recordings.start(facts({ trackId: 2, sid: other }))
+  await until(() => recordings.bytes > 8000)
   clock.advance(3_600_001)
   await recordings.expire()
   assert.equal(readdirSync(directory).length, 2)
