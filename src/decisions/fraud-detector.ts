@@ -13,6 +13,7 @@ import { CallWindows, keyKinds, kindOf, longTalkS, shortTalkS, WindowView } from
 import { ReorderBuffer, type ReorderLimits } from '../features/reorder-buffer.ts'
 import { levelTicks, panesPerWindow, tickMs } from '../features/window-panes.ts'
 import type { CdrRecord } from '../wire/cdr-record.ts'
+import type { NumberPlaces } from '../wire/number-places.ts'
 import { type CaseListener, type CaseSeed, Cases, type FraudCase, type Sighting } from './cases.ts'
 import { type FlashCallScorer, flashCallRule } from './flash-call-rule.ts'
 import { FlashQueue, type KeyAt } from './flash-queue.ts'
@@ -33,6 +34,8 @@ export function isOfKind(kind: CaseKind, event: CallEvent): boolean {
 }
 
 export interface DetectorOptions {
+  /** Where numbers stand; default: those in clear. */
+  readonly places?: NumberPlaces | undefined
   readonly config: CdrConfig
   readonly onCase: CaseListener
   /** Told of every call in event order, with the open cases it falls under as it comes. */
@@ -72,7 +75,7 @@ export class FraudDetector {
   constructor(options: DetectorOptions) {
     const { config, scorer = flashCallRule, newCaseId, onCase } = options
     this.#config = config
-    this.windows = new CallWindows({ ...config.keys, recentCallsMax: config.windows.recentCallsMax })
+    this.windows = new CallWindows({ ...config.keys, recentCallsMax: config.windows.recentCallsMax }, options.places)
     this.cases = new Cases(config.cases, config.keys.destinationDigits, newCaseId, onCase)
     this.#rules = new FraudRules(this.windows, config.rules, {
       trained: scorer.trained !== undefined,

@@ -8,7 +8,8 @@
  *   call -> number, range3, range4, range5, called_number, route_destination, route -> newest pane of each
  */
 
-import { digitCount, lastDigit, leadingChars, positionOf, rangeChars } from '../wire/number-token.ts'
+import { NumberPlaces } from '../wire/number-places.ts'
+import { digitCount, leadingChars, rangeChars } from '../wire/number-token.ts'
 import { CallBacks } from './call-backs.ts'
 import type { CallEvent } from './call-event.ts'
 import { hashText, mixed, sketchAdd, sketchCount, sketchMerge } from './distinct-sketch.ts'
@@ -82,6 +83,7 @@ export class CallWindows {
   /** Slots of the call observed last, by kind; -1 where it has none. */
   readonly slots = new Int32Array(keyKinds.length)
   readonly #destinationDigits: number
+  readonly #places: NumberPlaces
   readonly #callBacks = new CallBacks()
   readonly #baselines: readonly (RouteBaseline | null)[]
   readonly #hashes = new Uint32Array(2)
@@ -93,7 +95,8 @@ export class CallWindows {
   #freshA = false
   #freshB = false
 
-  constructor(limits: KeyLimits) {
+  constructor(limits: KeyLimits, places = new NumberPlaces(null)) {
+    this.#places = places
     const { numbersMax, rangesMax, calledNumbersMax, routeDestinationsMax, routesMax } = limits
     this.#destinationDigits = limits.destinationDigits
     this.tables = [
@@ -172,7 +175,8 @@ export class CallWindows {
     const suspect = caller >= 0 && (this.tables[kindOf.number]!.caseBits[caller]! & suspectBit) !== 0
     const call = this.recent.add(event.id, event.timeMs, marksOf(event) | (suspect ? callMarks.suspect : 0))
     const short = event.answered && event.talkS <= shortTalkS
-    const toNumber = positionOf(event.to)
+    const toNumber = this.#places.position(event.to)
+    const fromDigit = this.#places.lastDigit(event.from)
     for (let kind = 0; kind < this.slots.length; kind++) {
       const slot = this.slots[kind]!
       if (slot < 0) continue
@@ -203,7 +207,7 @@ export class CallWindows {
       const sketch = pane * pool.sketchStride
       if (event.from !== '') sketchAdd(pool.sketches, sketch, pool.registers, this.#fromLo, this.#fromHi)
       sketchAdd(pool.sketches, sketch + (pool.sketchStride >> 1), pool.registers, this.#toLo, this.#toHi)
-      if (kind >= kindOf.range3 && kind <= kindOf.range5) countTail(table.tailDigits, slot * 10, event.from)
+      if (kind >= kindOf.range3 && kind <= kindOf.range5) countTail(table.tailDigits, slot * 10, fromDigit)
       this.#baselines[kind]?.add(slot, event.timeMs, event.answered, short, event)
       this.recent.link(call, kind, table.lastCall[slot]!)
       table.lastCall[slot] = call
@@ -364,8 +368,7 @@ function bump(sums: Float32Array, at: number, by: number): void {
 }
 
 /** Counts of the last digit; halved when one is full, so that old calls fade. */
-function countTail(counts: Uint8Array, at: number, from: string): void {
-  const digit = lastDigit(from)
+function countTail(counts: Uint8Array, at: number, digit: number): void {
   if (digit < 0) return
   if (counts[at + digit] === 255) for (let i = at; i < at + 10; i++) counts[i] = counts[i]! >> 1
   counts[at + digit] = counts[at + digit]! + 1
