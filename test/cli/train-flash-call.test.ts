@@ -16,7 +16,16 @@ describe('voicefw train flash-call', () => {
     const out = join(scratchDirectory(t), 'out')
     const terminal = capturedTerminal()
     const python = 'no-such-python'
-    const options = { out, recipe: shippedRecipe, python, heldOut: true, cdr, clock: systemClock, terminal }
+    const options = {
+      out,
+      recipe: shippedRecipe,
+      python,
+      heldOut: true,
+      judged: null,
+      cdr,
+      clock: systemClock,
+      terminal,
+    }
     assert.equal(await trainFlashCall(options), 1)
     assert.match(terminal.err.join('\n'), /"no-such-python" cannot be run; see training\/README\.md/)
     assert.equal(existsSync(out), false)
@@ -32,6 +41,6 @@ describe('voicefw train flash-call', () => {
     const file = join(scratchDirectory(t), 'recipe.yaml')
     writeFileSync(file, 'version: "1"\nseed: -3\n')
     assert.throws(() => readRecipe(file), /seed[\s\S]*parts/)
-    assert.equal(readRecipe(shippedRecipe).version, '1')
+    assert.equal(readRecipe(shippedRecipe).version, '2')
   })
 })
