@@ -294,11 +294,18 @@ function addTrain(program: Command): void {
     .requiredOption('--out <folder>', 'where the version and the work files go')
     .option('--recipe <file>', 'default: training/flash_call/recipe.yaml')
     .option('--python <command>', 'a Python 3 with torch, numpy, onnx, onnxruntime and yaml', 'python3')
+    .addOption(
+      new Option('--from <store>', 'learn also from cases that people confirmed or dismissed').choices(['clickhouse']),
+    )
     .option('--no-held-out', 'do not judge it, which takes longest; the manifest then lacks these figures')
     .action(async (options: TrainFlags) => {
       const { shippedRecipe, trainFlashCall } = await import('./cli/train-flash-call.ts')
-      const { recipe = shippedRecipe, out, python, heldOut } = options
-      exitCode = await trainFlashCall({ out, recipe, python, heldOut, cdr: configOf(options).cdr, clock, terminal })
+      const { recipe = shippedRecipe, out, python, heldOut, from } = options
+      const config = configOf(options)
+      const { readJudged } = await import('./cli/judged-part.ts')
+      const judged = from === undefined ? null : () => readJudged(config)
+      const { cdr } = config
+      exitCode = await trainFlashCall({ out, recipe, python, heldOut, judged, cdr, clock, terminal })
     })
 }
 
@@ -307,6 +314,7 @@ interface TrainFlags extends CommonOptions {
   readonly recipe?: string
   readonly python: string
   readonly heldOut: boolean
+  readonly from?: string
 }
 
 function addDoctor(program: Command): void {
