@@ -24,10 +24,7 @@ const terminal: Terminal = processTerminal()
 const clock = systemClock
 let exitCode: ExitCode = 0
 
-/** Options of every command. */
-interface CommonOptions {
-  readonly config?: string
-}
+type CommonOptions = { readonly config?: string }
 
 function configOf(options: CommonOptions): Config {
   return loadConfig({ file: options.config, env: process.env })
@@ -82,10 +79,8 @@ function secret(text: string): string {
 
 /** A leaf command with the options every command has. */
 function leaf(parent: Command, usage: string, description: string): Command {
-  return parent
-    .command(usage)
-    .description(description)
-    .option('--config <file>', 'configuration laid over the defaults')
+  const command = parent.command(usage).description(description)
+  return command.option('--config <file>', 'configuration laid over the defaults')
 }
 
 function build(): Command {
@@ -106,6 +101,7 @@ function build(): Command {
   addDoctor(program)
   addKey(program)
   addAudit(program)
+  addVault(program)
   return program
 }
 
@@ -303,6 +299,22 @@ function addKey(program: Command): void {
       exitCode = revokeKey(context(options), id)
     },
   )
+}
+
+function addVault(program: Command): void {
+  const vault = program.command('vault').description('phone numbers that are stored as tokens: their keys')
+  leaf(vault, 'status', 'the master keys, and how many numbers each wraps')
+    .option('--json', 'one JSON object')
+    .action(async (options: CommonOptions & { json?: boolean }) => {
+      const context = { config: configOf(options), clock, terminal }
+      exitCode = await (await import('./cli/vault.ts')).vaultStatus(context, options.json === true)
+    })
+  leaf(vault, 'rotate', 'wrap the key of every number anew under a new master, beside a running server or alone')
+    .option('--destroy-old', 'then destroy older masters: older copies of the data give no number away any more')
+    .action(async (options: CommonOptions & { destroyOld?: boolean }) => {
+      const context = { config: configOf(options), clock, terminal }
+      exitCode = await (await import('./cli/vault.ts')).rotateVault(context, options.destroyOld === true)
+    })
 }
 
 function addAudit(program: Command): void {

@@ -27,7 +27,7 @@ import { AudioTaps } from './ingest/audio-tap.ts'
 import { EventBus } from './notify/event-bus.ts'
 import type { Notifier } from './notify/notifier.ts'
 import type { SecondOpinions } from './opinions/second-opinions.ts'
-import type { Signals } from './watch/policy-watch.ts'
+import type { PolicyWatch, Signals } from './watch/policy-watch.ts'
 import { TrackWatch } from './watch/track-watch.ts'
 import { VoicePool } from './worker/pool.ts'
 
@@ -46,18 +46,21 @@ export interface Firewall {
 const eventsKeptMax = 20_000
 
 /** @throws OperatingError config_invalid, model_invalid, storage_unavailable (embedded engine) */
-export async function startFirewall(options: FirewallOptions): Promise<Firewall> {
-  const { config, log, clock } = options
-  makeDataDir(config.dataDir)
-  const keys = openKeys(options)
+export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
+  const { log, clock } = given
+  makeDataDir(given.config.dataDir)
+  const keys = openKeys(given)
   const metrics = createMetrics()
   const { counters } = metrics
-  const { model, secondStage, settings } = loadVoiceJudgement(config)
-  const storage = openStorage(options, counters)
-  const { writer, runId } = storage
+  const { model, secondStage, settings } = loadVoiceJudgement(given.config)
+  const storage = openStorage(given, metrics)
+  const { writer, runId, privacy } = storage
+  // From here on numbers in lists are what numbers of calls will be.
+  const { config } = privacy
+  const options = { ...given, config }
   const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
   const notifier = await openNotify({ config, log, clock, metrics, bus, logs: storage.logs })
-  const faults = options.faults ?? false
+  const faults = given.faults ?? false
   const [pool] = await Promise.all([
     VoicePool.start({ config: config.detection.voice, model, secondStage, counters, clock, log, faults }),
     storage.upkeep.started,
@@ -66,7 +69,7 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const live = new LiveCalls()
   const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
   const { sha256: modelSha256 } = model.manifest
-  const control = openControl(options, { metrics, logs: storage.logs, live })
+  const control = openControl(options, { metrics, logs: storage.logs, live, doors: privacy.doors })
   const { rest } = control
   const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults })
   const caseFor: Signals['caseFor'] = (from, to, route) => fraud.decisions.casesOf({ from, to, route })
@@ -79,7 +82,8 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const { intake } = storage.records
   const taps = new AudioTaps(pool, counters)
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
-  const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
+  const { party } = privacy.doors
+  const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control, party })
   const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
   const scoring = openVoiceScoring({ config, metrics, active: () => ({ model, secondStage }) })
   const rooms: ApiRooms = { ...common, storage, fraud, scoring, server, control, notifier }
@@ -93,9 +97,10 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const port = await server.listen(config.server.host, config.server.port)
   ingest.listening(port)
   control.detections.begin()
+  policy.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  const floors = { server, ingest, pool, watch, storage, fraud, scoring, control }
+  const floors = { server, ingest, pool, watch, policy, storage, fraud, scoring, control }
   const house: House = { ...floors, notifier, opinions, audit: api.audit, keys }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
@@ -113,6 +118,7 @@ interface House {
   readonly ingest: Ingest
   readonly pool: VoicePool
   readonly watch: TrackWatch
+  readonly policy: PolicyWatch
   readonly storage: Storage
   readonly notifier: Notifier
   readonly control: Control
@@ -124,7 +130,8 @@ interface House {
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, fraud, scoring, control, notifier, opinions, audit, keys } = house
+  const { server, ingest, pool, watch, policy, storage, fraud, scoring, control, notifier, opinions, audit } = house
+  const { keys } = house
   const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -139,6 +146,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   await pool.drain()
   watch.endAll()
   ingest.stop()
+  await policy.settled()
   control.rest.close()
   await records.intake.close()
   await fraud.feed.stop()
@@ -148,6 +156,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   audit.sweep(true)
   await trail.close()
   keys.writeUsed()
+  await storage.privacy.stop()
   await Promise.all([records.drain.close(), records.scoresDrain.close()])
   await Promise.all([store.close(), pool.stop()])
   server.close()

@@ -16,6 +16,7 @@ const ranks: Readonly<Record<string, number>> = {
   audio: 2,
   log: 2,
   access: 2,
+  privacy: 2,
   ingest: 3,
   features: 3,
   inference: 4,

@@ -95,15 +95,15 @@ const twilio = z.strictObject({
     triesMax: z.number().int().min(1).max(10),
     backoffMs: z.number().int().min(1).max(60_000),
     atOnce: z.number().int().min(1).max(500),
+    urgentAtOnce: z.number().int().min(1).max(500),
     waitingMax: count,
   }),
 })
 
+/** Prefixes of numbers; where numbers have tokens (`privacy.numbers`), those and what they begin with too. */
+const prefixShape = /^([0-9]{1,15}|[0-9]{1,14}~[a-l]([a-z2-7]{15})?)$/
 const hoursShape = /^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$/
-const prefixes = z
-  .array(z.string().regex(/^[0-9]{1,15}$/, 'E.164 digits without +; a prefix counts'))
-  .min(1)
-  .max(10_000)
+const prefixes = z.array(z.string().regex(prefixShape, 'E.164 digits without +; a prefix counts')).min(1).max(10_000)
 
 /** One rule of which calls are listened to; everything it names must fit. */
 export const detectionRule = z.strictObject({
@@ -252,6 +252,13 @@ const cdr = z.strictObject({
   }),
 })
 
+const privacy = z.strictObject({
+  numbers: z.enum(['clear', 'tokens']),
+  keyFile: z.string().min(1).nullable(),
+  cacheNumbersMax: count,
+  unsavedMax: count,
+})
+
 export const configSchema = z.strictObject({
   dataDir: z.string().min(1),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
@@ -261,6 +268,7 @@ export const configSchema = z.strictObject({
   twilio,
   detection: z.strictObject({ voice }),
   actions: actionsSchema,
+  privacy,
   cdr,
   notify: notifySchema,
   opinions: opinionsSchema,

@@ -23,6 +23,7 @@ const secondStage = 'Suspicious windows for the second stage, by fate'
 const httpRefused = 'HTTP requests refused before their route'
 const workerLost = 'Workers replaced'
 const storeRows = 'Rows by fate'
+const vaultNumbers = 'Numbers of the vault by fate'
 const cdrRecords = 'Call records by fate'
 const callActions = 'Redirects and hang-ups by outcome'
 const opinions = 'Second opinions of other detectors, by fate'
@@ -92,6 +93,10 @@ export const counterTable = {
   actionsDone: counter('call_actions', callActions, { outcome: 'done' }),
   actionsFailed: counter('call_actions', callActions, { outcome: 'failed' }),
   actionsRefused: counter('call_actions', callActions, { outcome: 'queue_full' }),
+  actionsUnwritten: counter(
+    'actions_unwritten',
+    'Decisions about calls that a restart will not know of: the disk refused',
+  ),
   policyThrew: counter('policy_threw', 'Looks of the policy that ended in a bug; the verdict stands, nothing was done'),
   callersUnknown: counter('caller_look_ups_given_up', "Look-ups of a caller's records that failed or were too many"),
   workerThrew: counter('workers_replaced', workerLost, { reason: 'threw' }),
@@ -119,6 +124,9 @@ export const counterTable = {
   logEntriesCorrupt: counter('log_entries_corrupt', 'Entries of the durable log with a wrong checksum, quarantined'),
   insertsRetried: counter('store_inserts_retried', 'Insert batches sent again after an unclear error'),
   storeChildRestarts: counter('store_child_restarts', 'Restarts of the embedded ClickHouse child'),
+  vaultNumbersStored: counter('vault_numbers', vaultNumbers, { event: 'stored' }),
+  vaultNumbersForgotten: counter('vault_numbers', vaultNumbers, { event: 'forgotten' }),
+  vaultRefused: counter('vault_refused', 'Numbers not taken because too many wait for the disk'),
   cdrAccepted: counter('cdr_records', cdrRecords, { fate: 'accepted' }),
   cdrDuplicates: counter('cdr_records', cdrRecords, { fate: 'duplicate' }),
   cdrRejected: counter('cdr_records', cdrRecords, { fate: 'rejected' }),

@@ -8,6 +8,7 @@
  *   call -> number, range3, range4, range5, called_number, route_destination, route -> newest pane of each
  */
 
+import { digitCount, lastDigit, leadingChars, positionOf, rangeChars } from '../wire/number-token.ts'
 import { CallBacks } from './call-backs.ts'
 import type { CallEvent } from './call-event.ts'
 import { hashText, mixed, sketchAdd, sketchCount, sketchMerge } from './distinct-sketch.ts'
@@ -134,10 +135,11 @@ export class CallWindows {
     this.#callBack(event, tick)
     this.#freshB = this.#enter(kindOf.called_number, this.#toLo, this.#toHi, event, tick)
     this.#freshA = event.from !== '' && this.#enter(kindOf.number, this.#fromLo, this.#fromHi, event, tick)
-    if (event.from.length >= rangeDigitsMin + 3) {
+    const fromDigits = digitCount(event.from)
+    if (fromDigits >= rangeDigitsMin + 3) {
       for (let off = 3; off <= 5; off++) {
-        if (event.from.length - off < rangeDigitsMin - 1) break
-        hashText(event.from, event.from.length - off, this.#hashes)
+        if (fromDigits - off < rangeDigitsMin - 1) break
+        hashText(event.from, rangeChars(event.from, off), this.#hashes)
         this.#enter(kindOf.range3 + off - 3, this.#hashes[0]!, this.#hashes[1]!, event, tick)
       }
     }
@@ -145,7 +147,7 @@ export class CallWindows {
     const routeLo = this.#hashes[0]!
     const routeHi = this.#hashes[1]!
     this.#enter(kindOf.route, routeLo, routeHi, event, tick)
-    hashText(event.to, Math.min(event.to.length, this.#destinationDigits), this.#hashes)
+    hashText(event.to, leadingChars(event.to, this.#destinationDigits), this.#hashes)
     const destinationLo = this.#hashes[0]!
     const destination = kindOf.route_destination
     this.#enter(destination, mixed(routeLo ^ destinationLo), mixed(routeHi + this.#hashes[1]!), event, tick)
@@ -170,7 +172,7 @@ export class CallWindows {
     const suspect = caller >= 0 && (this.tables[kindOf.number]!.caseBits[caller]! & suspectBit) !== 0
     const call = this.recent.add(event.id, event.timeMs, marksOf(event) | (suspect ? callMarks.suspect : 0))
     const short = event.answered && event.talkS <= shortTalkS
-    const toNumber = Number(event.to)
+    const toNumber = positionOf(event.to)
     for (let kind = 0; kind < this.slots.length; kind++) {
       const slot = this.slots[kind]!
       if (slot < 0) continue
@@ -281,8 +283,9 @@ export class CallWindows {
     if (event.from === '') return
     if (this.#callBacks.called(this.#toLo, this.#fromLo, this.#fromHi, event.timeMs)) {
       this.#creditCallBack(kindOf.number, this.#toLo, this.#toHi, event, tick)
-      for (let off = 3; off <= 5 && event.to.length - off >= rangeDigitsMin - 1; off++) {
-        hashText(event.to, event.to.length - off, this.#hashes)
+      const toDigits = digitCount(event.to)
+      for (let off = 3; off <= 5 && toDigits - off >= rangeDigitsMin - 1; off++) {
+        hashText(event.to, rangeChars(event.to, off), this.#hashes)
         this.#creditCallBack(kindOf.range3 + off - 3, this.#hashes[0]!, this.#hashes[1]!, event, tick)
       }
     }
@@ -362,8 +365,8 @@ function bump(sums: Float32Array, at: number, by: number): void {
 
 /** Counts of the last digit; halved when one is full, so that old calls fade. */
 function countTail(counts: Uint8Array, at: number, from: string): void {
-  const digit = from.charCodeAt(from.length - 1) - 48
-  if (digit < 0 || digit > 9) return
+  const digit = lastDigit(from)
+  if (digit < 0) return
   if (counts[at + digit] === 255) for (let i = at; i < at + 10; i++) counts[i] = counts[i]! >> 1
   counts[at + digit] = counts[at + digit]! + 1
 }

@@ -77,7 +77,8 @@ export interface ApiRooms {
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const { config, clock, keys, metrics, live, bus, pool, settings, policy } = rooms
-  const { store, writer, upkeep, trail } = rooms.storage
+  const { store, writer, upkeep, trail, privacy } = rooms.storage
+  const { doors, reveal } = privacy
   const { intake } = rooms.storage.records
   const { counters } = metrics
   const { authenticator, audit, origins, sessions } = openAccess(rooms)
@@ -86,12 +87,13 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const cdr = new CdrDoor({
     intake,
     limits: config.cdr.doors,
-    decide: (call) => rooms.fraud.decisions.decide(call),
+    decide: (call) => rooms.fraud.decisions.decide({ ...call, from: doors.asked(call.from), to: doors.asked(call.to) }),
     isDraining: () => rooms.server.isDraining(),
     counters,
     log: rooms.log,
   })
-  const subscribers = new EventSubscribers({ bus, subscribersMax: config.server.eventSubscribersMax, counters })
+  const { eventSubscribersMax: subscribersMax } = config.server
+  const subscribers = new EventSubscribers({ bus, subscribersMax, reveal: reveal ?? ((text) => text), counters })
   metrics.gauge('cdr_sockets_open', 'Sockets for call records', () => cdr.sockets)
   const health = new Health({
     version,
@@ -116,10 +118,10 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     return trail.head()
   }
   return {
-    ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health },
+    ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health, reveal },
     keys: new KeysResource({ keys, audit, audited: () => trail.durable() }),
     auditLog: new AuditLog({ rows: new AuditRows(store), head, audit, clock }),
-    calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy }),
+    calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy, searched: doors.searched }),
     actions: new CallActionsResource({ policy, audit, clock }),
     events: new Events(subscribers),
     subscribers,

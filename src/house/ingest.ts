@@ -36,10 +36,13 @@ export interface IngestRooms {
   readonly server: HttpServer
   readonly intake: CdrIntake
   readonly control: Control
+  /** The name of a party of a call. */
+  readonly party: (raw: string) => string
 }
 
 /** Twilio's doors: webhooks, media sockets, the call table, and the timer that moves them on. */
-export function openIngest({ config, log, clock, metrics, sink, watch, server, intake, control }: IngestRooms): Ingest {
+export function openIngest(rooms: IngestRooms): Ingest {
+  const { config, log, clock, metrics, sink, watch, server, intake, control, party } = rooms
   const { counters } = metrics
   const { twilio } = config
   const { track, accounts, enforceSignature, continuation, messageBytesMax, tokenTtlMs, tokensMax } = twilio
@@ -67,6 +70,7 @@ export function openIngest({ config, log, clock, metrics, sink, watch, server, i
     twilio: { accounts, enforceSignature, track, continuation },
     callEnded,
     callStatus,
+    party,
     callSeen: detections.callSeen.bind(detections),
     listensTo: detections.listensTo.bind(detections),
     streamOffered: detections.offered.bind(detections),

@@ -36,6 +36,8 @@ export interface VoiceWebhookOptions {
   readonly streamStatus?: (status: StreamStatus) => void
   /** A status callback as a call record; resolves once it is durable. */
   readonly callStatus?: (fields: Readonly<Record<string, string>>) => Promise<void>
+  /** The name of a party of a call; default: the number itself. */
+  readonly party?: (raw: string) => string
   readonly random: (bytes: number) => Uint8Array
   readonly counters: Counters
   readonly log: Log
@@ -88,11 +90,12 @@ async function callStatus(options: VoiceWebhookOptions, fields: SignedFields): P
 function voiceAnswer(options: VoiceWebhookOptions, fields: SignedFields): HttpAnswer {
   const callSid = fields.get('CallSid')
   if (!/^CA[0-9a-fA-F]{32}$/.test(callSid)) throw new OperatingError('bad_request', 'CallSid is not a call SID')
+  const { party = (raw: string) => raw } = options
   const facts: CallFacts = {
     callSid,
     accountSid: fields.get('AccountSid'),
-    from: fields.get('From'),
-    to: fields.get('To'),
+    from: party(fields.get('From')),
+    to: party(fields.get('To')),
     direction: fields.get('Direction'),
     stirVerstat: fields.get('StirVerstat'),
   }

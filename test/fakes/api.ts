@@ -32,6 +32,8 @@ export interface ApiOptions {
   readonly storageBatch?: number
   readonly score?: VoiceScores['score']
   readonly notifications?: NotificationsView
+  /** Mode `tokens`. */
+  readonly reveal?: (text: string) => string
   readonly detections?: Omit<DetectionResourceOptions, 'audit'>
 }
 
@@ -97,7 +99,8 @@ export function fakeApi(options: ApiOptions = {}) {
   const past = new FakePastCalls()
   const policy = new FakeCallPolicy()
   const bus = new EventBus({ keepMax: options.keepMax ?? 10_000, firstId: clock.wallMs() * 1000, counters })
-  const subscribers = new EventSubscribers({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
+  const reveal = options.reveal ?? ((text: string) => text)
+  const subscribers = new EventSubscribers({ bus, subscribersMax: options.subscribersMax ?? 10, reveal, counters })
   const events = new Events(subscribers)
   const checks: Record<string, Check> = { ...options.checks }
   const fraud = fakeFraud(clock)
@@ -105,10 +108,11 @@ export function fakeApi(options: ApiOptions = {}) {
   const { routes, sockets } = apiRoutes({
     ...{ version: '0.1.0', authenticator, audit, origins, counters, events, subscribers },
     limits: { socketsPerKey: 3, socketsPerAddress: 5 },
+    reveal: options.reveal ?? null,
     keys: new KeysResource({ keys: people.keys, audit, audited: async () => {} }),
     auditLog: new AuditLog({ rows: trail, head: async () => trail.head, audit, clock }),
     detections: new DetectionResource({ ...(options.detections ?? noDetections), audit }),
-    calls: new Calls({ live, past, policy, storageBatch: options.storageBatch ?? 250 }),
+    calls: new Calls({ live, past, policy, searched: (text) => text, storageBatch: options.storageBatch ?? 250 }),
     actions: new CallActionsResource({ policy, audit, clock }),
     health: new Health({
       version: '0.1.0',
