@@ -1,4 +1,5 @@
 /** The `evaluate` and `train` commands with their options; what they do is loaded only when one runs. */
+import { join } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
@@ -22,6 +23,7 @@ export function addTrainingCommands(program: Command, line: TrainingCommandLine)
   evaluateVoiceCommand(evaluate, line)
   evaluateFlashCallCommand(evaluate, line)
   const train = program.command('train').description('new model versions; needs Python, see training/README.md')
+  trainVoiceCommand(train, line)
   trainFlashCallCommand(train, line)
 }
 
@@ -80,6 +82,34 @@ function evaluateFlashCallCommand(evaluate: Command, line: TrainingCommandLine):
       const { evaluateFlashCall } = await import('./evaluate-flash-call.ts')
       const { json = false, ...rest } = options
       exit(await evaluateFlashCall({ ...rest, json, cdr: configOf(options).cdr, clock, terminal }))
+    })
+}
+
+interface TrainVoiceFlags extends CommonOptions {
+  readonly work?: string
+  readonly prepare?: boolean
+  readonly from?: string
+  readonly recipe?: string
+  readonly steps?: string
+  readonly models?: string
+  readonly python: string
+}
+
+function trainVoiceCommand(train: Command, line: TrainingCommandLine): void {
+  const { leaf, configOf, clock, terminal, exit } = line
+  leaf(train, 'voice', 'all steps from packages to a model among models/; goes on where it was stopped')
+    .option('--work <folder>', 'for recordings, features, checkpoints and logs, about 15 GB; default: dataDir/training')
+    .option('--prepare', 'only make the data')
+    .option('--from <step>', 'run again from this step on, done or not')
+    .option('--recipe <file>', 'default: training/recipe.yaml')
+    .option('--steps <file>', 'default: training/steps.yaml')
+    .option('--models <folder>', 'where the version goes; default: models/ of the package')
+    .option('--python <command>', 'a Python 3 with what training/README.md says', 'python3')
+    .action(async (options: TrainVoiceFlags) => {
+      const { shippedModels, shippedVoiceRecipe, shippedVoiceSteps, trainVoice } = await import('./train-voice.ts')
+      const { recipe = shippedVoiceRecipe, steps = shippedVoiceSteps, models = shippedModels } = options
+      const { prepare = false, work = join(configOf(options).dataDir, 'training'), ...rest } = options
+      exit(await trainVoice({ ...rest, work, prepare, recipe, steps, models, clock, terminal }))
     })
 }
 
