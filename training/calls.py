@@ -20,6 +20,7 @@ from channel import CODECS, CONDITIONS, after_codec, before_codec, codec_round_t
 
 RATE_HZ = 8000
 HOP_BYTES = 4000
+SPEEDS = [14000, 14800, 15200, 16800, 17600, 18400]  # rates that share factors with 8000, for short resampling filters
 
 
 def part_of(clip, recipe):
@@ -68,7 +69,8 @@ def cut_piece(samples, random):
     if len(samples) <= want * 1.2:
         return samples
     start = int(random.integers(len(samples) - want))
-    energy = np.convolve(samples**2, np.ones(400), "same")
+    running = np.concatenate([np.zeros(201), np.cumsum(samples.astype(np.float64) ** 2)])
+    energy = np.append(running[400:], np.full(200, running[-1])) - running[: len(samples)]
 
     def quietest(near):
         low = max(0, near - 1600)
@@ -78,10 +80,11 @@ def cut_piece(samples, random):
     return piece if len(piece) > 4000 else samples[start : start + want]
 
 
-def lay_out(bank, clips, random, seconds, twin_of=None, floor=None):
+def lay_out(bank, clips, random, seconds, twin_of=None, floor=None, from_hz=16000):
     """Pieces of the clips with pauses. With `twin_of` (id -> human clip) also the same from the human originals.
 
     `floor` is a room's noise that comes and goes with each piece, as it does in human recordings laid end to end.
+    `from_hz` other than 16000 plays the clips faster or slower.
     """
     total = int(seconds * RATE_HZ)
     lines = [np.zeros(0, np.float32), np.zeros(0, np.float32)]
@@ -90,7 +93,7 @@ def lay_out(bank, clips, random, seconds, twin_of=None, floor=None):
         pause = np.zeros(int(random.uniform(0.15, 0.9) * RATE_HZ), np.float32)
         sources = [clip] if twin_of is None else [clip, twin_of[clip["pair"]]]
         for number, source in enumerate(sources):
-            piece = cut_piece(to_rate(bank.audio(source), 16000, RATE_HZ), np.random.default_rng(seed))
+            piece = cut_piece(to_rate(bank.audio(source), from_hz, RATE_HZ), np.random.default_rng(seed))
             piece = piece / (np.sqrt((piece**2).mean()) + 1e-6) * 0.1
             if floor is not None:
                 piece = piece + shaped_noise(random, len(piece), floor) * 0.1
@@ -133,7 +136,9 @@ def render(bank, recipe, part, out):
     for picked, twin, draw, condition, seconds in plan_calls(bank, recipe, part, random):
         added = picked[0]["label"] == 1 and "pair" not in picked[0]
         floor = floors[int(random.integers(len(floors)))] * random.uniform(0.5, 1.5) if added else None
-        lines = lay_out(bank, picked, random, seconds, twin, floor)
+        fast = part == "train" and random.random() < recipe["speedShare"]
+        from_hz = int(random.choice(SPEEDS)) if fast else 16000
+        lines = lay_out(bank, picked, random, seconds, twin, floor, from_hz)
         for number, line in enumerate(lines):
             first = picked[0] if number == 0 else twin[picked[0]["pair"]]
             if len(line) < 2 * HOP_BYTES:
