@@ -70,7 +70,7 @@ def cut_piece(samples, random):
         return samples
     start = int(random.integers(len(samples) - want))
     running = np.concatenate([np.zeros(201), np.cumsum(samples.astype(np.float64) ** 2)])
-    energy = np.append(running[400:], np.full(200, running[-1])) - running[: len(samples)]
+    energy = np.append(running[400:], np.full(199, running[-1])) - running[: len(samples)]
 
     def quietest(near):
         low = max(0, near - 1600)
