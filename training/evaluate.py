@@ -163,10 +163,15 @@ def measure_test(model, test):
     return by_length, by_condition, [(call, logits) for call, logits in results if drawn(call)]
 
 
-def evaluate(model, parts):
-    calibration = calibrate(model, judge_part(model, parts["dev"], [hops - 1 for hops in LENGTHS.values()]))
+def evaluate(model, parts, shipped=None):
+    """Calibrates, chooses thresholds and measures; `shipped` (a manifest) keeps the model's own ones."""
+    if shipped:
+        calibration, thresholds = shipped["calibration"], shipped["thresholds"]
+    else:
+        calibration = calibrate(model, judge_part(model, parts["dev"], [hops - 1 for hops in LENGTHS.values()]))
     dev_results = judge_part(model, parts["dev"])[0]
-    thresholds = choose_thresholds(dev_results, parts["dev"])
+    if not shipped:
+        thresholds = choose_thresholds(dev_results, parts["dev"])
     by_length, by_condition, drawn_results = measure_test(model, parts["test"])
     dev_human, dev_synthetic = groups_of(dev_results, WINDOW_HOPS, lambda call: True)
     known = {}
@@ -185,6 +190,7 @@ if __name__ == "__main__":
     parser.add_argument("--model", required=True)
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--set", nargs="*", default=[])
+    parser.add_argument("--shipped", help="manifest of an older version: measures that as it was shipped")
     parser.add_argument("--features", required=True)
     parser.add_argument("--facts", required=True)
     parser.add_argument("--out", required=True)
@@ -193,7 +199,8 @@ if __name__ == "__main__":
     voice.load_state_dict(torch.load(options.model))
     loaded = {name: Part(options.features, options.facts, name)
               for name in ("dev", "test")}
-    report = evaluate(voice, loaded)
+    voice.eval()
+    report = evaluate(voice, loaded, json.loads(Path(options.shipped).read_text()) if options.shipped else None)
     report["featureParameters"] = loaded["test"].parameters
     Path(options.out).mkdir(parents=True, exist_ok=True)
     torch.save(voice.state_dict(), Path(options.out) / "calibrated.pt")

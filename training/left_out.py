@@ -1,7 +1,7 @@
 """Leave-one-family-out: for each fold trains without its families and measures them as engines never heard.
 
-A fold leaves out two families at once (recipe: `folds`), which is stricter than one and halves the work; families of the
-test part are in no training, so the fold `none` (the shipped model) measures them. Every fold is a short training of
+A fold leaves out several families at once (recipe: `folds`), which is stricter than one and saves work; families of the test
+part are in no training, so the fold `none` (the shipped model) measures them. Every fold is a short training of
 `foldSteps` steps from the start. Human windows are the test part's speakers through drawn channels; a family's windows are
 all its calls of dev and test through drawn channels, and up to 150 of the train part. "1 FA/h": the threshold that at
 most one non-overlapping 4 s window in an hour of human speech passes; intervals are of speakers drawn with replacement.

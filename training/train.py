@@ -228,6 +228,8 @@ def train(settings, batches, dev, out, steps, start):
             figure, figures = dev_figure(kept, dev) if dev else (1.0, {})
             row = {"step": step, "minutes": round(minutes, 1), "minutesLeft": round(minutes / step * (steps - step), 1),
                    "loss": round(np.mean(running), 4), "devEer": round(figure, 4), **figures}
+            if settings["average"] and dev:
+                row["devEerNotAveraged"], row["notAveraged"] = dev_figure(model, dev)
             running = []
             print(json.dumps(row), flush=True)
             log.write(json.dumps(row) + "\n")
