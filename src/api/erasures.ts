@@ -28,6 +28,7 @@ const reportShape = z.object({
   tables: z.array(z.object({ table: z.string(), rowsBefore: count, rowsAfter: count })),
   files: z.array(z.object({ file: z.string(), result: z.enum(['changed', 'deleted']) })),
   memory: z.object({ cases: count, liveTracks: count, events: count }),
+  recordings: count.nullable(),
   leftInConfiguration: z.array(z.string()),
 })
 

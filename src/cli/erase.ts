@@ -67,7 +67,7 @@ async function eraseHere({ config, clock }: EraseContext, digits: string): Promi
 }
 
 function tell(report: ErasureView, terminal: Terminal): void {
-  const { tables, logs, files, memory, leftInConfiguration } = report
+  const { tables, logs, files, memory, recordings, leftInConfiguration } = report
   const searched = tables.map(({ table: name, rowsBefore, rowsAfter }) => [
     `table ${name}`,
     `${rowsBefore} rows`,
@@ -78,6 +78,8 @@ function tell(report: ErasureView, terminal: Terminal): void {
   for (const { file, result } of files) terminal.print(`${file}: ${result}`)
   const { cases, liveTracks, events } = memory
   terminal.print(`memory: ${cases} cases, ${liveTracks} live tracks, ${events} events`)
+  if (recordings === null) terminal.remark('kept audio was not searched: that needs the running server')
+  else terminal.print(`kept audio: ${recordings} calls erased`)
   for (const place of leftInConfiguration) {
     terminal.remark(`the number stands in ${place}, written there by an operator; it is not changed`)
   }

@@ -1,20 +1,14 @@
 /** `migrate`, `backup`, `restore`, `erase` and their options; part of the command line in cli.ts. */
+import type { Command } from 'commander'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 
-/** A command that options are added to, as commander makes it. */
-export interface LeafCommand {
-  option(flags: string, description: string): this
-  requiredOption(flags: string, description: string): this
-  action(run: (...given: never[]) => Promise<void>): this
-}
-
 export interface KeepingCommands {
-  readonly leaf: (usage: string, description: string) => LeafCommand
+  readonly leaf: (usage: string, description: string) => Command
   readonly contextOf: (options: { config?: string }) => { config: Config; clock: Clock; terminal: Terminal }
   /** With the option --url. */
-  readonly leafBeside: (usage: string, description: string) => LeafCommand
+  readonly leafBeside: (usage: string, description: string) => Command
   readonly ended: (exitCode: ExitCode) => void
 }
 

@@ -8,7 +8,7 @@ import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
-import { zeroCounters } from '../core/metrics.ts'
+import { createMetrics } from '../core/metrics.ts'
 import { type Keeping, openKeeping } from './keeping.ts'
 import { openStorage, type Storage } from './storage.ts'
 
@@ -27,8 +27,8 @@ export interface Cold {
 export async function openCold(rooms: { config: Config; clock: Clock; log: Log }): Promise<Cold> {
   const { config, clock, log } = rooms
   makeDataDir(config.dataDir)
-  const storage = openStorage(rooms, zeroCounters())
-  const { writer, records, trail, store, logs, upkeep } = storage
+  const storage = openStorage(rooms, createMetrics({ processMetrics: false }))
+  const { writer, records, trail, store, logs, upkeep, privacy } = storage
   const close = async (): Promise<void> => {
     await records.intake.close()
     await upkeep.stop()
@@ -36,6 +36,7 @@ export async function openCold(rooms: { config: Config; clock: Clock; log: Log }
     await trail.close()
     await Promise.all([records.drain.close(), records.scoresDrain.close()])
     await store.close()
+    await privacy.stop()
     await logs.close()
   }
   try {

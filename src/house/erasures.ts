@@ -20,6 +20,7 @@ import { NumberSpellings } from '../wire/number-spellings.ts'
 import type { Control } from './detections.ts'
 import type { Fraud } from './fraud.ts'
 import type { Ingest } from './ingest.ts'
+import type { KeptAudio } from './recordings.ts'
 import type { Stillness } from './stillness.ts'
 import type { Storage } from './storage.ts'
 
@@ -36,14 +37,10 @@ export interface ErasureReport {
   tables: TableFinding[]
   files: FileFinding[]
   memory: { cases: number; liveTracks: number; events: number }
+  /** Calls whose kept audio was erased; null: not searched, that needs a running server. */
+  recordings: number | null
   /** Where the operator's own words name it. */
   leftInConfiguration: string[]
-}
-
-/** What stands for a number in stored text beside its digits (tokens), and forgets how it was. */
-export interface NumberForms {
-  forms(e164: string): string[]
-  forget(e164: string): boolean
 }
 
 /** What a running server has in memory. */
@@ -55,6 +52,7 @@ export interface LiveRooms {
   readonly ingest: Ingest
   readonly bus: EventBus
   readonly notifier: Notifier
+  readonly audio: KeptAudio
 }
 
 export interface ErasuresOptions {
@@ -66,7 +64,6 @@ export interface ErasuresOptions {
   readonly ledger: ErasureLedger
   /** Null: no server runs, there is nothing but files and tables. */
   readonly live: LiveRooms | null
-  readonly vault: NumberForms | null
 }
 
 /** Reports in memory; older ones are in their files. */
@@ -89,7 +86,8 @@ export class Erasures {
    */
   begin(digits: string, askedBy: string): { readonly report: ErasureReport; readonly finished: Promise<void> } {
     const { ledger, clock } = this.#options
-    const entry = ledger.add(digits, clock.wallMs())
+    const { forms } = this.#options.storage.privacy
+    const entry = ledger.add(digits, forms.forms(digits), clock.wallMs())
     const report = freshReport(entry)
     this.#remember(report)
     ledger.writeReport(report.id, report)
@@ -102,11 +100,14 @@ export class Erasures {
   }
 
   async #run(digits: string, askedBy: string, report: ErasureReport): Promise<void> {
-    const { log, clock, ledger, vault, stillness } = this.#options
+    const { log, clock, ledger, storage, stillness } = this.#options
+    const { vault, forms } = storage.privacy
     try {
-      const spellings = new NumberSpellings(digits, vault?.forms(digits) ?? [])
-      await stillness.inTurn(() => this.#erase(spellings, report))
+      const spellings = new NumberSpellings(digits, forms.forms(digits))
+      // Its key goes first: from then on nobody can read it, whatever comes after.
       vault?.forget(digits)
+      await vault?.flush()
+      await stillness.inTurn(() => this.#erase(spellings, report))
       report.state = 'rows_gone'
       this.#writeRow(report, askedBy)
       ledger.writeReport(report.id, report)
@@ -123,13 +124,14 @@ export class Erasures {
 
   async #erase(spellings: NumberSpellings, report: ErasureReport): Promise<void> {
     const { storage, stillness, live, config } = this.#options
+    const { names } = storage.privacy.doors
     // Before anything is held up.
     if (!storage.upkeep.prepared()) throw new OperatingError('storage_unavailable', 'ClickHouse is not ready')
     await stillness.ofTables(async () => {
       await stillness.ofRecords(live?.fraud ?? null, async () => {
         await this.#eraseInMemory(spellings, report)
         await storage.writer.durable()
-        const changed = await storage.logs.rewrite((name, payload) => scrubEntry(name, payload, spellings))
+        const changed = await storage.logs.rewrite((name, payload) => scrubEntry(name, payload, spellings, names))
         report.logs = Object.fromEntries([...changed].filter(([, count]) => count > 0))
         await storage.records.intake.reload()
         await storage.logs.compact()
@@ -147,7 +149,9 @@ export class Erasures {
   async #eraseInMemory(spellings: NumberSpellings, report: ErasureReport): Promise<void> {
     const { live } = this.#options
     if (live === null) return
-    const { fraud, live: calls, policy, control, ingest, bus, notifier } = live
+    const { fraud, live: calls, policy, control, ingest, bus, notifier, audio } = live
+    const facts = new Set(spellings.names.flatMap((name) => [name, `+${name}`]))
+    report.recordings = (await audio.recordings.eraseOf(facts)).erased.length
     // Calls first: what is told and stored from now on does not name it.
     const liveTracks = calls.erase(spellings)
     policy.erase(spellings)
@@ -193,7 +197,8 @@ export class Erasures {
 
 function freshReport({ id, at, hash }: LedgerEntry): ErasureReport {
   const nothing = { problem: null, finishedAt: null, logs: {}, tables: [], files: [], leftInConfiguration: [] }
-  return { id, at, numberHash: hash, state: 'running', ...nothing, memory: { cases: 0, liveTracks: 0, events: 0 } }
+  const memory = { cases: 0, liveTracks: 0, events: 0 }
+  return { id, at, numberHash: hash, state: 'running', ...nothing, memory, recordings: null }
 }
 
 export function openLedger(dataDir: string): ErasureLedger {

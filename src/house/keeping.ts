@@ -29,7 +29,7 @@ export function openKeeping(rooms: KeepingRooms): Keeping {
   const { config, log, clock, storage, live } = rooms
   const stillness = new Stillness(storage)
   const ledger = openLedger(config.dataDir)
-  const erasures = new Erasures({ config, log, clock, storage, stillness, ledger, live, vault: null })
+  const erasures = new Erasures({ config, log, clock, storage, stillness, ledger, live })
   const backups = new Backups({ config, log, clock, storage, stillness, ledger })
   return { erasures, backups, over: () => stillness.over() }
 }

@@ -24,7 +24,9 @@ import { createStore } from '../storage/stores.ts'
 import { TableErasure, type TableFinding } from '../storage/table-erasure.ts'
 import { TableFill } from '../storage/table-fill.ts'
 import { NumberSpellings } from '../wire/number-spellings.ts'
+import { isToken } from '../wire/number-token.ts'
 import { openLedger } from './erasures.ts'
+import { vaultTable } from './privacy.ts'
 import { restoringName } from './storage.ts'
 
 export interface RestoreOptions {
@@ -148,10 +150,17 @@ async function eraseAgain({ config, clock, progress }: RestoreOptions, rooms: Ro
   for (const name of readdirSync(config.dataDir).filter((each) => /^quarantine.*\.ndjson$/.test(each))) {
     numbers.lookIn(readFileSync(`${config.dataDir}/${name}`, 'utf8'))
   }
+  const vault = logs.table(vaultTable)
+  const back = numbers.lookInVault(vault)
+  if (back.length > 0) {
+    await vault.commit((table) => {
+      for (const token of back) table.remove(token)
+    })
+  }
   const tables = new TableErasure({ store, database: config.storage.database, clock })
   const findings: TableFinding[] = []
   for (const [index, digits] of numbers.found.entries()) {
-    const spellings = new NumberSpellings(digits)
+    const spellings = isToken(digits) ? new NumberSpellings('', [digits]) : new NumberSpellings(digits)
     await logs.rewrite((name, payload) => scrubEntry(name, payload, spellings))
     eraseInFiles(config.dataDir, spellings)
     const found = await tables.erase(spellings)
@@ -160,7 +169,7 @@ async function eraseAgain({ config, clock, progress }: RestoreOptions, rooms: Ro
     findings.push(...found)
     progress('erasures', index + 1, numbers.found.length)
   }
-  if (numbers.found.length > 0) await logs.compact()
+  if (numbers.found.length + back.length > 0) await logs.compact()
   await tables.settled(findings)
   return numbers.found.length
 }

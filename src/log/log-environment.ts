@@ -13,6 +13,7 @@ import { messageOf } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import { ByteBudget, type DurableLog, LmdbLog, told } from './durable-log.ts'
+import { type KeyTable, LmdbKeyTable } from './key-table.ts'
 import { damageOf } from './lmdb-file.ts'
 import { releaseOwnership, takeOwnership } from './owner.ts'
 
@@ -23,6 +24,7 @@ export interface LogEnvironmentOptions {
   readonly log: Log
 }
 
+/** Logs and tables. */
 const logsMax = 64
 const flushWaitMsMax = 30_000
 const logPrefix = 'log.'
@@ -40,6 +42,10 @@ function metaIn(root: RootDatabase<Uint8Array, number>): Database<unknown, strin
 
 function entriesIn(root: RootDatabase<Uint8Array, number>, name: string): Database<Uint8Array, number> {
   return root.openDB<Uint8Array, number>({ name: `${logPrefix}${name}`, encoding: 'binary' })
+}
+
+function tableIn(root: RootDatabase<Uint8Array, number>, name: string): Database<Uint8Array, string> {
+  return root.openDB<Uint8Array, string>({ name: `table.${name}`, encoding: 'binary' })
 }
 
 /** What was written, and the names themselves, are on disk. */
@@ -70,6 +76,7 @@ export class LogEnvironment {
   #root: RootDatabase<Uint8Array, number>
   #meta: Database<unknown, string>
   readonly #logs = new Map<string, LmdbLog>()
+  readonly #tables = new Map<string, LmdbKeyTable>()
   readonly #queue: Commit[] = []
   /** Work that no commit may run beside. */
   readonly #alone: (() => Promise<void>)[] = []
@@ -115,6 +122,15 @@ export class LogEnvironment {
     const log = new LmdbLog(this, name, entries, this.#meta, budget)
     this.#logs.set(name, log)
     return log
+  }
+
+  /** The durable map of that name. */
+  table(name: string): KeyTable {
+    const known = this.#tables.get(name)
+    if (known !== undefined) return known
+    const table = new LmdbKeyTable(this, tableIn(this.#root, name))
+    this.#tables.set(name, table)
+    return table
   }
 
   /**
@@ -168,6 +184,7 @@ export class LogEnvironment {
       this.#root = root
       this.#meta = metaIn(root)
       for (const [name, log] of this.#logs) log.moved(entriesIn(root, name), this.#meta)
+      for (const [name, table] of this.#tables) table.moved(tableIn(root, name))
       await old.close()
       rmSync(path, { recursive: true })
     })

@@ -5,6 +5,7 @@
  * it is a chain, and holds no number. Pure.
  */
 import { packChunk, unpackChunk } from '../log/row-chunks.ts'
+import type { NumberNames } from '../privacy/number-vault.ts'
 import { erasedWord, type NumberSpellings } from '../wire/number-spellings.ts'
 
 /** Log of the audit. */
@@ -13,7 +14,27 @@ export const auditLog = 'audit'
 const heldLog = 'cdr.held'
 
 /** The entry without the number; null: it does not hold it. */
-export function scrubEntry(log: string, payload: Uint8Array, spellings: NumberSpellings): Uint8Array | null {
+export function scrubEntry(
+  log: string,
+  payload: Uint8Array,
+  spellings: NumberSpellings,
+  seals: Seals = noSeals,
+): Uint8Array | null {
+  if (log === heldLog) {
+    // As switches sent it; in mode tokens sealed.
+    const opened = seals.unseal(payload)
+    const scrubbed = opened === null ? null : scrubOpened(log, opened, spellings)
+    return scrubbed === null ? null : seals.seal(scrubbed)
+  }
+  return scrubOpened(log, payload, spellings)
+}
+
+/** What is written under a key because it holds numbers. */
+export type Seals = Pick<NumberNames, 'seal' | 'unseal'>
+
+const noSeals: Seals = { seal: (bytes) => bytes, unseal: (bytes) => bytes }
+
+function scrubOpened(log: string, payload: Uint8Array, spellings: NumberSpellings): Uint8Array | null {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
   if (log === auditLog || !spellings.mayHold(bytes.toString('latin1'))) return null
   if (log === 'cdr' || log === heldLog || log.startsWith('rows.')) return scrubChunk(log, payload, spellings)

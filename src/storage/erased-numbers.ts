@@ -4,12 +4,15 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { ByteBudget } from '../log/durable-log.ts'
+import type { KeyTable } from '../log/key-table.ts'
 import type { LogEnvironment } from '../log/log-environment.ts'
+import { isToken } from '../wire/number-token.ts'
 import type { ErasureLedger } from './erasure-ledger.ts'
 import { quotedName, type Store } from './store.ts'
 
-/** Plain digits, and digits with signs between them; the second alone would join neighbours to one. */
-const runs = ['[0-9]{7,18}', '[0-9](?:[-. ()/]{0,3}[0-9]){6,17}']
+/** Plain digits, digits with signs between them (these alone would join neighbours to one), and tokens. */
+const runs = ['[0-9]{7,18}', '[0-9](?:[-. ()/]{0,3}[0-9]){6,17}', '[0-9*#]{0,11}~[a-l][a-z2-7]{15}']
+const vaultKeysMax = 10_000
 /** Different runs asked for at a time. */
 const runsMax = 200_000
 
@@ -67,13 +70,26 @@ export class ErasedNumbers {
     }
   }
 
+  /** Tokens whose originals are in the vault again. */
+  lookInVault(table: KeyTable): string[] {
+    const back: string[] = []
+    for (
+      let keys = table.keys(null, vaultKeysMax);
+      keys.length > 0;
+      keys = table.keys(keys.at(-1) ?? '', vaultKeysMax)
+    ) {
+      back.push(...keys.filter((key) => this.#ledger.has(key)))
+    }
+    return back
+  }
+
   lookIn(text: string): void {
     for (const run of runs) for (const [found] of text.matchAll(new RegExp(run, 'g'))) this.#check(found)
   }
 
   #check(run: string): void {
     const digits = run.replace(/\D/g, '')
-    for (const number of [digits, digits.replace(/^(00|011)/, '')]) {
+    for (const number of isToken(run) ? [run] : [digits, digits.replace(/^(00|011)/, '')]) {
       if (!this.#found.has(number) && this.#ledger.has(number)) this.#found.add(number)
     }
   }

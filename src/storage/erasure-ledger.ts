@@ -4,7 +4,7 @@
  * outside of what a restore replaces. Main thread.
  *
  *   dataDir/erasures/key            32 bytes as hex
- *   dataDir/erasures/ledger.ndjson  {"id":"er_0a1b...","at":"2026-01-01T00:00:00.000Z","hash":"<64 hex>"}
+ *   dataDir/erasures/ledger.ndjson  {"id":"er_0a1b...","at":"2026-01-01T00:00:00.000Z","hash":"<64 hex>","names":[]}
  *   dataDir/erasures/er_0a1b....json
  */
 import { createHmac, randomBytes } from 'node:crypto'
@@ -13,7 +13,9 @@ import { z } from 'zod'
 import { OperatingError } from '../core/errors.ts'
 import { writeWholeFile } from '../core/whole-file.ts'
 
-const entryShape = z.object({ id: z.string(), at: z.iso.datetime(), hash: z.string().regex(/^[0-9a-f]{64}$/) })
+const hash = z.string().regex(/^[0-9a-f]{64}$/)
+/** `names`: of what else stood for the number. */
+const entryShape = z.object({ id: z.string(), at: z.iso.datetime(), hash, names: z.array(hash).default([]) })
 
 export type LedgerEntry = z.infer<typeof entryShape>
 
@@ -30,7 +32,7 @@ export class ErasureLedger {
     this.directory = directory
     mkdirSync(directory, { recursive: true, mode: 0o700 })
     this.#entries = existsSync(this.#file) ? readEntries(readFileSync(this.#file, 'utf8'), this.#file) : []
-    this.#hashes = new Set(this.#entries.map(({ hash }) => hash))
+    this.#hashes = new Set(this.#entries.flatMap((entry) => [entry.hash, ...entry.names]))
     const key = `${directory}/key`
     if (!existsSync(key)) {
       if (this.#entries.length > 0) {
@@ -52,15 +54,16 @@ export class ErasureLedger {
     return createHmac('sha256', this.#key).update(digits).digest('hex')
   }
 
-  /** The number was to be forgotten at some time. */
+  /** The number, or what stands for it, was to be forgotten at some time. */
   has(digits: string): boolean {
     return this.#hashes.size > 0 && this.#hashes.has(this.hashOf(digits))
   }
 
   /** On disk when it returns. */
-  add(digits: string, wallMs: number): LedgerEntry {
+  add(digits: string, forms: readonly string[], wallMs: number): LedgerEntry {
     const id = `er_${randomBytes(8).toString('hex')}`
-    const entry = { id, at: new Date(wallMs).toISOString(), hash: this.hashOf(digits) }
+    const names = forms.filter((form) => !/^\+?\d+$/.test(form)).map((form) => this.hashOf(form))
+    const entry = { id, at: new Date(wallMs).toISOString(), hash: this.hashOf(digits), names }
     this.#append([entry])
     return entry
   }
@@ -111,7 +114,7 @@ export class ErasureLedger {
       closeSync(file)
     }
     this.#entries.push(...entries)
-    for (const { hash } of entries) this.#hashes.add(hash)
+    for (const { hash: number, names } of entries) for (const each of [number, ...names]) this.#hashes.add(each)
   }
 }
 

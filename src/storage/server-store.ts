@@ -15,7 +15,7 @@ import {
   quotedName,
   type SqlStore,
   type Store,
-  type StoreError,
+  StoreError,
   sqlSettings,
 } from './store.ts'
 
@@ -77,21 +77,35 @@ export class ServerStore implements Store, SqlStore, DumpStore {
     })
   }
 
-  async ask({ sql, parameters, format, limits }: SqlQuestion): Promise<Uint8Array> {
+  /** The answer is held back until it is complete: an error that comes late is an error, not the end of an answer. */
+  async ask(question: SqlQuestion): Promise<Uint8Array> {
+    const { sql, parameters, format, limits } = question
+    // Beside the settings, since `query_params` would escape a second time what is written for the wire.
+    const written = Object.entries(parameters).map(([name, field]) => [`param_${name}`, field])
+    const settings = { ...Object.fromEntries(written), wait_end_of_query: '1', ...sqlSettings(question) }
     return await this.#guard(queryError, async () => {
       const { stream } = await this.#client.exec({
         query: `${sql}\nFORMAT ${format}`,
-        query_params: parameters,
-        clickhouse_settings: sqlSettings(limits) as ClickHouseSettings,
+        clickhouse_settings: settings as ClickHouseSettings,
       })
-      return await bytesOf(stream)
+      const chunks: Buffer[] = []
+      let bytes = 0
+      for await (const chunk of stream) {
+        bytes += (chunk as Buffer).length
+        if (bytes > limits.answerBytesMax) break
+        chunks.push(chunk as Buffer)
+      }
+      if (bytes > limits.answerBytesMax) throw answerTooLong(limits.answerBytesMax)
+      return Buffer.concat(chunks)
     })
   }
 
   async dump(sql: string): Promise<Uint8Array> {
     return await this.#guard(queryError, async () => {
       const { stream } = await this.#client.exec({ query: `${sql}\nFORMAT JSONCompactEachRow` })
-      return await bytesOf(stream)
+      const chunks: Buffer[] = []
+      for await (const chunk of stream) chunks.push(chunk as Buffer)
+      return Buffer.concat(chunks)
     })
   }
 
@@ -130,6 +144,7 @@ export class ServerStore implements Store, SqlStore, DumpStore {
       this.#up = true
       return result
     } catch (thrown) {
+      if (thrown instanceof StoreError) throw thrown
       const spoke = thrown instanceof ClickHouseError
       const engineCode = spoke ? Number(thrown.code) : null
       // A server that answers with an error is there; silence, a reset or a refusal means it is not.
@@ -140,10 +155,10 @@ export class ServerStore implements Store, SqlStore, DumpStore {
   }
 }
 
-async function bytesOf(stream: AsyncIterable<unknown>): Promise<Uint8Array> {
-  const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks)
+/** TOO_MANY_ROWS_OR_BYTES; the engine counts a constant once, however many rows it is written out in. */
+function answerTooLong(bytesMax: number): StoreError {
+  const said = `Limit for result exceeded, max bytes: ${bytesMax}`
+  return new StoreError('storage_rejected', said, 396, false)
 }
 
 /** The client's own log repeats what we throw, with queries in it. */

@@ -22,7 +22,10 @@ const twoDigitCodes: ReadonlySet<string> = new Set(
 )
 
 export class NumberSpellings {
+  /** Empty: only other forms are known. */
   readonly digits: string
+  /** What may stand in a column of numbers. */
+  readonly names: readonly string[]
   /** RE2 of a whole value that is the number. */
   readonly wholePattern: string
   /** RE2 of the number within text: three groups, what is before, the number, what is after. */
@@ -38,8 +41,9 @@ export class NumberSpellings {
   constructor(digits: string, forms: readonly string[] = []) {
     this.digits = digits
     const others = forms.filter((form) => !/^\+?\d+$/.test(form)).map(escaped)
-    const spelled = prefix + [...digits].join(sign)
-    const any = [spelled, ...others].join('|')
+    this.names = [digits, ...forms]
+    const spelled = digits === '' ? [] : [prefix + [...digits].join(sign)]
+    const any = [...spelled, ...others].join('|')
     const national = [nationalOf(digits), any].filter((pattern) => pattern !== null).join('|')
     this.wholePattern = `^[ ]*(?:${any})[ ]*$`
     this.withinPattern = `(^|[^0-9])(${any})($|[^0-9])`
@@ -47,8 +51,8 @@ export class NumberSpellings {
     this.#whole = new RegExp(this.wholePattern)
     this.#within = new RegExp(`(?<![0-9])(?:${any})(?![0-9])`, 'g')
     this.#national = new RegExp(`(?<![0-9])(?:${national})(?![0-9])`, 'g')
-    const tail = [...digits.slice(-nationalDigitsMin)].join(sign)
-    this.#quick = new RegExp([tail, ...others].join('|'))
+    const tail = digits === '' ? [] : [[...digits.slice(-nationalDigitsMin)].join(sign)]
+    this.#quick = new RegExp([...tail, ...others].join('|'))
   }
 
   /** The value is the number and nothing else. */

@@ -47,7 +47,18 @@ function caseOf(id: string, subject: string): RowValues<'cases'> {
   const times = { first_seen_at: noonMs, opened_at: noonMs, last_seen_at: noonMs, decided_at: 0 }
   const said = { merged_into: '', absorbed: 0, decided_by: '', note: `called from +${subject}`, version: 1 }
   const facts = { kind: 'wangiri', subject_type: 'number', subject_value: subject, state: 'open', verdict: '' }
-  return { id, ...facts, score: 1, severity: 1, calls: 3, reasons_json: '[]', evidence_json: '[]', ...times, ...said }
+  return {
+    id,
+    ...facts,
+    score: 1,
+    severity: 1,
+    calls: 3,
+    reasons_json: '[]',
+    evidence_json: '[]',
+    features_json: '{}',
+    ...times,
+    ...said,
+  }
 }
 
 before(async () => {
