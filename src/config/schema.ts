@@ -292,6 +292,8 @@ export const configSchema = z.strictObject({
     cdrScoresDays: days,
     qualityDays: days,
     actionsDays: days,
+    deadLettersDays: days,
+    quarantineDays: days,
   }),
 })
 

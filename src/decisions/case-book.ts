@@ -202,6 +202,25 @@ export class CaseBook {
     return changed
   }
 
+  /** Lets go of cases that are over and were seen last before then, on disk too. @returns how many */
+  async expire(beforeMs: number): Promise<number> {
+    const nowMs = this.#options.clock.wallMs()
+    const old = [...this.#over].filter((id) => {
+      const booked = this.#byId.get(id) as BookedCase
+      return booked.seed.it.lastSeenMs < beforeMs && booked.quietUntilMs <= nowMs
+    })
+    if (old.length === 0) return 0
+    for (const id of old) {
+      this.#over.delete(id)
+      this.#byId.delete(id)
+    }
+    const { journal } = this.#options
+    const before = this.#writing.catch(() => undefined)
+    this.#writing = before.then(() => journal.compact([...this.#byId.values()]))
+    await this.#writing
+    return old.length
+  }
+
   #unlist(it: FraudCase): void {
     const key = subjectKey(it.subject)
     const ids = this.#live.get(key)

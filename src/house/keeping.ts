@@ -4,13 +4,14 @@ import type { Clock } from '../core/clock.ts'
 import type { Log } from '../core/log.ts'
 import { Backups } from './backups.ts'
 import { Erasures, type LiveRooms, openLedger } from './erasures.ts'
+import { keepExpiring } from './expiry.ts'
 import { Stillness } from './stillness.ts'
 import type { Storage } from './storage.ts'
 
 export interface Keeping {
   readonly erasures: Erasures
   readonly backups: Backups
-  /** Resolves when nothing is being erased or backed up. */
+  /** Nothing is let go of any more; resolves when nothing is being erased or backed up. */
   over(): Promise<void>
 }
 
@@ -30,6 +31,14 @@ export function openKeeping(rooms: KeepingRooms): Keeping {
   const stillness = new Stillness(storage)
   const ledger = openLedger(config.dataDir)
   const erasures = new Erasures({ config, log, clock, storage, stillness, ledger, live })
+  const stopExpiring = live === null ? () => {} : keepExpiring({ ...rooms, ...live, book: live.fraud.book })
   const backups = new Backups({ config, log, clock, storage, stillness, ledger })
-  return { erasures, backups, over: () => stillness.over() }
+  return {
+    erasures,
+    backups,
+    async over() {
+      stopExpiring()
+      await stillness.over()
+    },
+  }
 }

@@ -63,6 +63,15 @@ export class DeadLetters {
     return this.#letters.get(id)?.letter
   }
 
+  /** Lets go of letters that died before then. @returns how many */
+  expire(beforeMs: number): Promise<number> {
+    return this.#inTurn(async () => {
+      const old = [...this.#letters.values()].filter(({ letter }) => Date.parse(letter.diedAt) < beforeMs)
+      for (const { letter } of old) await this.#write({ gone: letter.id })
+      return old.length
+    })
+  }
+
   /** Forgets a number in what is listed; the log is changed by whoever changes all logs. */
   erase(spellings: NumberSpellings): void {
     for (const { letter } of this.#letters.values()) Object.assign(letter, spellings.scrubValue(letter))

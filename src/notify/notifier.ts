@@ -104,6 +104,11 @@ export class Notifier {
     return letter
   }
 
+  /** Lets go of dead letters from before then. @returns how many */
+  expire(beforeMs: number): Promise<number> {
+    return this.#letters.expire(beforeMs)
+  }
+
   /** Forgets a number in what waits and what was given up. What was sent before is with the receivers. */
   erase(spellings: NumberSpellings): void {
     this.#letters.erase(spellings)
