@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { scopes } from './access/roles.ts'
 import type { KeyContext, NewKeyFlags } from './cli/key.ts'
+import { addModelsCommands, type CommonOptions } from './cli/models-commands.ts'
 import type { SimulateCdrOptions } from './cli/simulate-cdr.ts'
 import type { SimulateTwilioOptions } from './cli/simulate-twilio.ts'
 import { type ExitCode, processTerminal, type Terminal } from './cli/terminal.ts'
@@ -22,11 +23,6 @@ import { cdrEncodings } from './simulator/cdr-receipt.ts'
 const terminal: Terminal = processTerminal()
 const clock = systemClock
 let exitCode: ExitCode = 0
-
-/** Options of every command. */
-interface CommonOptions {
-  readonly config?: string
-}
 
 function configOf(options: CommonOptions): Config {
   return loadConfig({ file: options.config, env: process.env })
@@ -102,6 +98,10 @@ function build(): Command {
   addTrain(program)
   addDoctor(program)
   addKey(program)
+  const exit = (code: ExitCode): void => {
+    exitCode = code
+  }
+  addModelsCommands(program, { leaf, configOf, clock, terminal, exit })
   addAudit(program)
   return program
 }

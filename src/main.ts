@@ -8,7 +8,6 @@ import { apiRoutes } from './api/routes.ts'
 import { makeDataDir } from './config/data-dir.ts'
 import { createMetrics } from './core/metrics.ts'
 import { LiveCalls, type LiveTrack } from './decisions/live-calls.ts'
-import { verdictSettings } from './decisions/voice-verdict.ts'
 import { openActions } from './house/actions.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
 import { keepCertificate } from './house/certificate.ts'
@@ -17,24 +16,24 @@ import { type Fraud, openFraud } from './house/fraud.ts'
 import { registerGauges } from './house/gauges.ts'
 import { type Ingest, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
+import { type Models, openModels } from './house/models.ts'
 import { openNotify } from './house/notify.ts'
 import { openOpinions } from './house/opinions.ts'
 import type { FirewallOptions } from './house/options.ts'
 import { openStorage, type Storage } from './house/storage.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
-import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
 import { AudioTaps } from './ingest/audio-tap.ts'
 import { EventBus } from './notify/event-bus.ts'
 import type { Notifier } from './notify/notifier.ts'
 import type { SecondOpinions } from './opinions/second-opinions.ts'
 import type { Signals } from './watch/policy-watch.ts'
 import { TrackWatch } from './watch/track-watch.ts'
-import { VoicePool } from './worker/pool.ts'
+import type { VoiceGenerations } from './worker/voice-generations.ts'
 
 export interface Firewall {
   readonly url: string
   readonly port: number
-  readonly pool: VoicePool
+  readonly pool: VoiceGenerations
   /** Every route and socket: `GET /healthz`, `WS /v1/cdr`. */
   patterns(): string[]
   /** Takes over a new certificate. */
@@ -52,36 +51,33 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const keys = openKeys(options)
   const metrics = createMetrics()
   const { counters } = metrics
-  const model = loadVoiceModel(activeModelDir('voice'))
-  const settings = verdictSettings(config.detection.voice, model.manifest, modelLabel(model.manifest))
   const storage = openStorage(options, counters)
   const { writer, runId } = storage
   const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
   const notifier = await openNotify({ config, log, clock, metrics, bus, logs: storage.logs })
   const faults = options.faults ?? false
-  const [pool] = await Promise.all([
-    VoicePool.start({ config: config.detection.voice, model, counters, clock, log, faults }),
-    storage.upkeep.started,
-  ])
-
   const live = new LiveCalls()
+  const opened = openModels({ config, log, clock, metrics, live, bus, writer, faults })
+  const [models] = await Promise.all([opened, storage.upkeep.started])
+  const { generations: pool, settingsOf } = models
+
   const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
-  const { sha256: modelSha256 } = model.manifest
   const control = openControl(options, { metrics, logs: storage.logs, live })
   const { rest } = control
-  const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults })
+  const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults, models })
+  models.begin(fraud.feed)
   const caseFor: Signals['caseFor'] = (from, to, route) => fraud.decisions.casesOf({ from, to, route })
   // Asked for only by verdicts, which come later.
   const secondOpinion = (track: LiveTrack): boolean => opinions.ask(track)
-  const actions = { config, log, clock, metrics, storage, bus, settings, modelSha256, rest, caseFor, secondOpinion }
+  const actions = { config, log, clock, metrics, storage, bus, settingsOf, rest, caseFor, secondOpinion }
   const policy = openActions(actions)
-  const watch = new TrackWatch({ live, pool, writer, bus, settings, policy, runId, clock, counters, latency })
+  const watch = new TrackWatch({ live, pool: models.voice, writer, bus, policy, runId, clock, counters, latency })
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
   const { intake } = storage.records
   const taps = new AudioTaps(pool, counters)
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
   const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
-  const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
+  const common = { config, log, clock, keys, metrics, live, bus, models, policy }
   const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier }
   const api = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)
@@ -94,9 +90,9 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   ingest.listening(port)
   control.detections.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
-  log.info('listening', { url, model: settings.model, runId })
+  log.info('listening', { url, model: settingsOf().model, runId })
   const { audit } = api
-  const house: House = { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys }
+  const house: House = { server, ingest, pool, models, watch, storage, fraud, control, notifier, opinions, audit, keys }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
     async close() {
@@ -111,7 +107,8 @@ const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2
 interface House {
   readonly server: HttpServer
   readonly ingest: Ingest
-  readonly pool: VoicePool
+  readonly pool: VoiceGenerations
+  readonly models: Models
   readonly watch: TrackWatch
   readonly storage: Storage
   readonly notifier: Notifier
@@ -123,7 +120,7 @@ interface House {
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys } = house
+  const { server, ingest, pool, models, watch, storage, fraud, control, notifier, opinions, audit, keys } = house
   const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -134,6 +131,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   }
   ingest.table.endAll('interrupted')
   opinions.close()
+  await models.close()
   await pool.drain()
   watch.endAll()
   ingest.stop()

@@ -32,7 +32,7 @@ export async function score(
   options: { json: boolean },
 ): Promise<ExitCode> {
   const { files, failed } = filesOf(paths, terminal)
-  const model = loadVoiceModel(activeModelDir('voice', modelsDir))
+  const model = loadVoiceModel(activeModelDir('voice', modelsDir ?? config.models.directory ?? undefined))
   const scorer = await RecordingScorer.create({ model, voice: config.detection.voice })
   const results: RecordingResult[] = []
   let bad = failed

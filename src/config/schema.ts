@@ -238,6 +238,16 @@ const cdr = z.strictObject({
   }),
 })
 
+const models = z.strictObject({
+  directory: z.string().min(1).nullable(),
+  watchMs: z.number().int().min(100).max(600_000),
+  shadow: z.strictObject({ cpuShareMax: z.number().min(0).max(4), callsMax: count }),
+  drift: z.strictObject({
+    referenceDays: z.number().int().min(1).max(90),
+    daysKept: z.number().int().min(2).max(366),
+  }),
+})
+
 export const configSchema = z.strictObject({
   dataDir: z.string().min(1),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
@@ -246,6 +256,7 @@ export const configSchema = z.strictObject({
   sql,
   twilio,
   detection: z.strictObject({ voice }),
+  models,
   actions: actionsSchema,
   cdr,
   notify: notifySchema,
@@ -259,12 +270,14 @@ export const configSchema = z.strictObject({
     trafficDays: days,
     casesDays: days,
     cdrScoresDays: days,
+    shadowScoresDays: days,
     qualityDays: days,
     actionsDays: days,
   }),
 })
 
 export type Config = z.infer<typeof configSchema>
+export type ModelsConfig = Config['models']
 export type VoiceConfig = Config['detection']['voice']
 export type DetectionRule = z.infer<typeof detectionRule>
 export type TwilioConfig = Config['twilio']

@@ -25,14 +25,15 @@ export interface WaitingLook {
 const rowsMax = 4096
 
 export class FlashQueue {
-  readonly #scoreMin: number
+  readonly #scoreMinOfRule: number
   readonly #scorer: FlashCallScorer
   #looks: WaitingLook[] = []
   #rows = 0
 
-  constructor(scorer: FlashCallScorer, scoreMin: number) {
+  /** @param scoreMinOfRule what counts while no trained model says otherwise */
+  constructor(scorer: FlashCallScorer, scoreMinOfRule: number) {
     this.#scorer = scorer
-    this.#scoreMin = scoreMin
+    this.#scoreMinOfRule = scoreMinOfRule
   }
 
   get isEmpty(): boolean {
@@ -58,6 +59,9 @@ export class FlashQueue {
     }
     this.#looks = []
     this.#rows = 0
+    // The scorer may be replaced while it computes.
+    const { name, trained } = this.#scorer
+    const scoreMin = trained?.scoreMin ?? this.#scoreMinOfRule
     const scores = await this.#scorer.scores(features, row)
     row = 0
     for (const { key, candidates, otherwise } of looks) {
@@ -65,8 +69,8 @@ export class FlashQueue {
       let isOpen = true
       for (const { sighting } of candidates) {
         const score = scores[row++] ?? 0
-        if (!isOpen || !(score >= this.#scoreMin)) continue
-        chosen = { ...sighting, signal: { ...sighting.signal, score } }
+        if (!isOpen || !(score >= scoreMin)) continue
+        chosen = { ...sighting, signal: { ...sighting.signal, score, ...(name === undefined ? {} : { model: name }) } }
         isOpen = false
       }
       if (chosen !== null) settle(key, chosen)

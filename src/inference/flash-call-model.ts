@@ -10,7 +10,7 @@ import assert from 'node:assert/strict'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { featureCount, featureNames } from '../features/call-features.ts'
-import { folder, invalid, readJson, readVouched, story } from './model-file.ts'
+import { folder, invalid, readJson, readVouched, referenceCounts, story } from './model-file.ts'
 import { BatchSession } from './session.ts'
 
 const manifestSchema = z.strictObject({
@@ -26,6 +26,7 @@ const manifestSchema = z.strictObject({
   calibration: story,
   training: story,
   metrics: story,
+  reference: referenceCounts.optional(),
   limits: z.unknown(),
 })
 export type FlashCallManifest = z.infer<typeof manifestSchema>

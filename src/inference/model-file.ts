@@ -4,7 +4,7 @@
  * manifest's; otherwise `model_invalid` names file, key and what was got. Main thread, at start; workers get the
  * bytes.
  *
- *     models/registry.json            {"voice": {"active": "1", "previous": null}}
+ *     models/registry.json            {"voice": {"active": "1", "previous": null, "candidate": null}}
  *     models/voice/1/manifest.json    {"name": "voice", "version": "1", "kind": "voice", "file": "model.onnx", ...}
  *     models/voice/1/model.onnx
  */
@@ -21,7 +21,13 @@ export const folder = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a plain 
 /** What people want to know of a model; the code reads none of it, so any keys are welcome. */
 export const story = z.looseObject({})
 
-const registrySchema = z.record(folder, z.strictObject({ active: folder, previous: folder.nullable() }))
+const registrySchema = z.record(
+  folder,
+  z.strictObject({ active: folder, previous: folder.nullable(), candidate: folder.nullable().default(null) }),
+)
+
+/** How scores and features were distributed when the version was made: counts by name, in the bins of drift-watch. */
+export const referenceCounts = z.record(z.string(), z.array(size.or(z.literal(0))).max(256))
 
 /** Keys that both kinds of features have. */
 const bandKeys = {
@@ -54,10 +60,11 @@ const voiceManifestSchema = z.strictObject({
   calibration: story,
   training: story,
   metrics: story,
+  reference: referenceCounts.optional(),
   limits: z.unknown(),
 })
 
-type Registry = z.infer<typeof registrySchema>
+export type Registry = z.infer<typeof registrySchema>
 export type VoiceManifest = z.infer<typeof voiceManifestSchema>
 
 /** A manifest and the bytes it vouches for. */

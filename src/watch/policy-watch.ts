@@ -44,8 +44,8 @@ export interface Signals {
 
 export interface PolicyWatchOptions {
   readonly config: ActionsConfig
-  readonly settings: VerdictSettings
-  readonly modelSha256: string
+  /** What a track that begins is held to: of the model that judges it. */
+  readonly settingsOf: (trackId: number) => VerdictSettings
   readonly signals: Signals
   readonly actions: Pick<CallActions, 'take' | 'cancel'>
   /** Asks for a second opinion on a track; false: there is none to ask. */
@@ -81,7 +81,6 @@ export class PolicyWatch {
   readonly #policy: VoicePolicy
   /** Oldest first. */
   readonly #calls = new Map<string, CallMemory>()
-  readonly #thresholds: Readonly<Record<string, number>>
   /** Actions that are being taken back. */
   readonly #undoing = new Set<string>()
   #version = 0
@@ -89,8 +88,6 @@ export class PolicyWatch {
   constructor(options: PolicyWatchOptions) {
     this.#options = options
     this.#policy = new VoicePolicy(options.config)
-    const { model: _, benign: __, ...thresholds } = options.settings
-    this.#thresholds = thresholds
   }
 
   /** Calls that are remembered. */
@@ -99,8 +96,9 @@ export class PolicyWatch {
   }
 
   /** A track begins: the settings of its verdict, with the exception that it falls under. */
-  opened({ call, track }: TrackFacts): VerdictSettings {
-    const { settings, clock } = this.#options
+  opened({ call, track, trackId }: TrackFacts): VerdictSettings {
+    const { settingsOf, clock } = this.#options
+    const settings = settingsOf(trackId)
     this.#remember(call)
     const exception = this.#policy.exceptionFor(call, track, clock.wallMs())
     if (exception === null) return settings
@@ -195,9 +193,10 @@ export class PolicyWatch {
   }
 
   #decide({ memory, track, firing, risk, verdictAtMs }: Decision): void {
-    const { config, modelSha256, clock, counters, random } = this.#options
+    const { config, clock, counters, random } = this.#options
     const { do: what } = firing.rule
     const verdict = track.verdict.snapshot(config.windowsMax)
+    const { model: _, benign: __, modelSha256 = '', ...thresholds } = track.verdict.settings
     const back = twimlOf(what, 'back')
     const record: ActionRecord = {
       id: `act_${Buffer.from(random(9)).toString('hex')}`,
@@ -210,7 +209,7 @@ export class PolicyWatch {
       shadow: config.shadow || firing.rule.shadow,
       // A millisecond apart at least: the order of a call's decisions is told by their times.
       decidedAtMs: Math.max(clock.wallMs(), (memory.records.at(-1)?.decidedAtMs ?? 0) + 1),
-      evidence: evidenceOf({ firing, verdict, modelSha256, thresholds: this.#thresholds, risk }),
+      evidence: evidenceOf({ firing, verdict, modelSha256, thresholds, risk }),
       hasWayBack: back !== null,
       state: 'done',
       latencyMs: null,

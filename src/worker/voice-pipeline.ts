@@ -17,6 +17,7 @@ import { type Hop, hopFlag } from '../features/hop.ts'
 import type { VoiceFrontEnd } from '../features/voice-front-end.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import type { VoiceDetector } from '../inference/voice-detector.ts'
+import { speechMeans } from './feature-means.ts'
 import { HopHistory } from './hop-history.ts'
 import { MediaClock, placement } from './media-clock.ts'
 
@@ -54,6 +55,8 @@ export interface VoicePipelineOptions {
   readonly detector: Detector
   /** The manifest's hop.ms. */
   readonly hopMs: number
+  /** Features of a frame; left out: their means are not told. */
+  readonly frameWidth?: number
   readonly gapFillMsMax: number
   readonly tracksMax: number
   readonly counters: PipelineCounters
@@ -319,6 +322,7 @@ export class VoicePipeline {
       lostMs: due.lostMs,
       duplicates: due.duplicates,
       enteredMs: due.enteredMs,
+      ...speechMeans(due.features, due.speech, this.#options.frameWidth ?? 0),
     }
   }
 

@@ -8,7 +8,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
+import { featureWidth } from '../features/hop.ts'
 import { VoiceFrontEnd } from '../features/voice-front-end.ts'
+import { judgeMadeUpSpeech } from '../inference/model-check.ts'
+import { modelLabel } from '../inference/model-file.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import { hopSpecOf, VoiceDetector } from '../inference/voice-detector.ts'
 import { type FromWorker, hopStride, type ToWorker, type WorkerStart, writeHop } from './protocol.ts'
@@ -62,6 +65,7 @@ class VoiceLoop {
       frontEnd: VoiceFrontEnd.create(hopSpecOf(model.manifest), tracksMax),
       detector,
       hopMs: model.manifest.hop.ms,
+      frameWidth: featureWidth(model.manifest.features),
       gapFillMsMax,
       tracksMax,
       counters: this.#counters,
@@ -208,7 +212,9 @@ async function main(port: MessagePort, start: WorkerStart): Promise<void> {
     }
   })
   try {
-    loop = new VoiceLoop(port, start, await VoiceDetector.load(start.model, { batchMax: start.batchMax }))
+    const detector = await VoiceDetector.load(start.model, { batchMax: start.batchMax })
+    await judgeMadeUpSpeech(detector, modelLabel(start.model.manifest))
+    loop = new VoiceLoop(port, start, detector)
     send(port, { kind: 'ready' })
     await loop.run()
   } catch (thrown) {

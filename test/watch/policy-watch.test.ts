@@ -56,8 +56,7 @@ function watch({ config = {}, cases = [], history, past = [], secondOpinion = ()
   let ids = 0
   const policy = new PolicyWatch({
     config: { ...loadConfig({ env: {} }).actions, shadow: false, ...config },
-    settings,
-    modelSha256: 'ab'.repeat(32),
+    settingsOf: () => ({ ...settings, modelSha256: 'ab'.repeat(32) }),
     signals: { caseFor: () => cases, historyOf: async () => history ?? null },
     actions: {
       take: (order) => {
