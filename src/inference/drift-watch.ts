@@ -8,6 +8,7 @@
  *   '------- reference -------'   psi       psi so far
  */
 import { z } from 'zod'
+import { type DriftState, driftState } from './drift-state.ts'
 import { binsPerQuantity, Histograms, type Quantity, samplesMin, stabilityIndex } from './histograms.ts'
 
 /** Hops of a voice model. */
@@ -27,16 +28,6 @@ export const flashCallQuantities: readonly Quantity[] = [
   { name: 'ringMeanS', about: 'mean ringing', low: 0, high: 64 },
   { name: 'distinctBShare', about: 'different numbers called per attempt', low: 0, high: 1 },
 ]
-
-/** Where a quantity stands by custom. */
-export const steadyBelow = 0.1
-export const shiftedFrom = 0.25
-export type DriftState = 'steady' | 'moved' | 'shifted' | 'unknown'
-
-export function driftState(psi: number | null): DriftState {
-  if (psi === null) return 'unknown'
-  return psi < steadyBelow ? 'steady' : psi < shiftedFrom ? 'moved' : 'shifted'
-}
 
 export interface DriftView {
   readonly model: string

@@ -1,9 +1,9 @@
 /**
  * Which versions judge, kept in step with `models/registry.json`: the file is looked at every `watchMs`, so what the
- * command line writes reaches a running server, and the API changes the file itself. A swap happens in this order:
- * manifest and sha256 are checked, the version is loaded beside the old one and judges a made-up row, the registry is
- * written, new work goes to it. Whatever fails before the last step leaves the old version judging; why stands in the
- * view and in /readyz. One change at a time. Main thread.
+ * command line writes reaches a running server after two looks, and the API changes the file itself. A swap happens in
+ * this order: manifest and sha256 are checked, the version is loaded beside the old one and judges a made-up row, the
+ * registry is written, new work goes to it. Whatever fails before the last step leaves the old version judging; why
+ * stands in the view and in /readyz. One change at a time. Main thread.
  */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -59,7 +59,9 @@ export class ModelWatch {
   readonly #options: ModelWatchOptions
   readonly #standings: ReadonlyMap<string, Standing>
   readonly #facts = new Map<string, { readonly stamp: string; readonly view: VersionView }>()
+  /** As it was followed, and as it was at the last look. */
   #text: string | null
+  #seenText: string | null
   #turn: Promise<unknown> = Promise.resolve()
   #timers: NodeJS.Timeout[] = []
   #retryAtMs = Number.POSITIVE_INFINITY
@@ -72,8 +74,9 @@ export class ModelWatch {
       return [name, { name, seat, ...nothing }]
     }
     this.#standings = new Map(Object.entries(options.seats).map(standing))
-    // What is read at the first look is new.
+    // What is read at the first look is new, and was whole when the server started with it.
     this.#text = null
+    this.#seenText = options.registry.text()
   }
 
   start(): void {
@@ -88,11 +91,16 @@ export class ModelWatch {
     await this.#turn
   }
 
-  /** Follows the file when it has changed, or when a swap is due once more. Resolves when that is done. */
+  /**
+   * Follows the file when it has changed and stands still, for an editor writes in pieces, or when a swap is due once
+   * more. Resolves when that is done.
+   */
   look(): Promise<void> {
     const { registry, clock } = this.#options
     const text = registry.text()
-    if (text === this.#text && clock.steadyMs() < this.#retryAtMs) return Promise.resolve()
+    const stands = text === this.#seenText
+    this.#seenText = text
+    if (!stands || (text === this.#text && clock.steadyMs() < this.#retryAtMs)) return Promise.resolve()
     this.#text = text
     this.#retryAtMs = Number.POSITIVE_INFINITY
     return this.#queued(() => this.#follow())

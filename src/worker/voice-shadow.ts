@@ -88,7 +88,8 @@ export class VoiceShadow implements HopShadow {
   }
 
   frame(trackId: number, mediaMs: number, message: Uint8Array, start: number, end: number, enteredMs: number): void {
-    if (this.#tracks.has(trackId)) this.#options.pool.frame(trackId, mediaMs, message, start, end, enteredMs)
+    const isHeard = this.#tracks.get(trackId)?.closedMs === null
+    if (isHeard) this.#options.pool.frame(trackId, mediaMs, message, start, end, enteredMs)
   }
 
   close(trackId: number): void {

@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS shadow_scores
     track LowCardinality(String),
     subject LowCardinality(String) COMMENT 'of a flash-call look: kind of key and window',
     hop_start_ms UInt32 CODEC(Delta, ZSTD(1)),
-    hop_end_ms UInt32 CODEC(Delta, ZSTD(1)) COMMENT 'as end_ms of voice_windows',
+    hop_end_ms UInt32 COMMENT 'as end_ms of voice_windows' CODEC(Delta, ZSTD(1)),
     active_score Float32,
     candidate_score Float32,
     scored_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1))
