@@ -39,6 +39,7 @@ export function DriftPanel({ drift }: { drift: DriftView | null }) {
             <thead>
               <tr>
                 <th scope="col">Day (UTC)</th>
+                <th scope="col">All in all</th>
                 <th scope="col" class="right">
                   Judged
                 </th>
@@ -47,7 +48,6 @@ export function DriftPanel({ drift }: { drift: DriftView | null }) {
                     {quantityWords[name] ?? name}
                   </th>
                 ))}
-                <th scope="col">All in all</th>
               </tr>
             </thead>
             <tbody>
@@ -57,11 +57,11 @@ export function DriftPanel({ drift }: { drift: DriftView | null }) {
                     {day.day}
                     {n === 0 ? ' so far' : ''}
                   </th>
+                  <td class={`drift-${day.state}`}>{stateWords[day.state]}</td>
                   <td class="right">{countText(day.samples)}</td>
                   {drift.quantities.map(({ name }) => (
                     <Index key={name} psi={day.psi[name] ?? null} />
                   ))}
-                  <td class={`drift-${day.state}`}>{stateWords[day.state]}</td>
                 </tr>
               ))}
             </tbody>

@@ -171,26 +171,29 @@ function VersionRow({ model, version: it, isAdmin, isWaiting, change }: ModelPro
       <td class="right wide">{parameters === null ? '' : countText(parameters)}</td>
       {tracks === null ? null : <td class="right">{countText(tracks[label] ?? 0)}</td>}
       {isAdmin ? (
-        <td class="model-row-acts">
-          {isFree ? (
-            <button type="button" disabled={isWaiting} onClick={activate} aria-label={`Activate ${label}`}>
-              Activate
-            </button>
-          ) : null}
-          {isFree && version !== model.candidate ? (
-            <button type="button" disabled={isWaiting} onClick={tryIt} aria-label={`Try ${label} beside it`}>
-              Try
-            </button>
-          ) : null}
+        <td>
+          <span class="model-row-acts">
+            {isFree ? (
+              <button type="button" disabled={isWaiting} onClick={activate} aria-label={`Activate ${label}`}>
+                Activate
+              </button>
+            ) : null}
+            {isFree && version !== model.candidate ? (
+              <button type="button" disabled={isWaiting} onClick={tryIt} aria-label={`Try ${label} beside it`}>
+                Try
+              </button>
+            ) : null}
+          </span>
         </td>
       ) : null}
     </tr>
   )
 }
 
-function standingOf({ active, previous, candidate }: ModelView, version: string): string {
+function standingOf({ name, serving, active, previous, candidate }: ModelView, version: string): string {
+  const judges = serving === `${name}/${version}`
   const words = [
-    version === active ? 'active' : '',
+    version === active ? (judges ? 'active' : 'wanted') : judges ? 'judges' : '',
     version === candidate ? 'candidate' : '',
     version === previous ? 'before' : '',
   ]

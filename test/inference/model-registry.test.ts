@@ -24,7 +24,7 @@ function registryOf(t: TestContext): { registry: ModelRegistry; directory: strin
 const refusal = (code: string) => (thrown: unknown) => thrown instanceof OperatingError && thrown.code === code
 
 describe('the registry of models', () => {
-  it('activation keeps the version before, rollback swaps the two, and a candidate that takes over is none any more', (t) => {
+  it('activation keeps the version before, rollback swaps the two, a candidate that takes over is none', (t) => {
     const { registry, directory } = registryOf(t)
     assert.deepEqual(registry.versions('voice'), ['1', '2', '10'])
     assert.deepEqual(registry.setCandidate('voice', '2'), { active: '1', previous: null, candidate: '2' })

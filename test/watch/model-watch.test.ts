@@ -76,7 +76,7 @@ describe('the watch over models', () => {
     assert.equal(counters.modelSwaps, 2)
   })
 
-  it('a version that is refused leaves the old one and the registry, and says why without a path of the machine', async (t) => {
+  it('what is refused leaves the old one and the registry; why is told without a path of the machine', async (t) => {
     const { watch, seat, registry, counters, directory } = watched(t)
     seat.refusal = new OperatingError('model_invalid', `${directory}/voice/2/model.onnx: does not load`)
     await assert.rejects(watch.activate('voice', '2'), (thrown) => {

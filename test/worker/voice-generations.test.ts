@@ -1,4 +1,4 @@
-/** Models side by side, over pools that answer at once: who judges what, what is stopped when, how a candidate joins. */
+/** Models side by side, over fake pools: who judges what, what is stopped when, how a candidate joins. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { ManualClock } from '../../src/core/clock.ts'
@@ -103,7 +103,7 @@ async function house() {
 }
 
 describe('voice models side by side', () => {
-  it('a track stays with its model over a swap, new ones go to the new one; every hop names who judged it', async () => {
+  it('a track stays with its model over a swap, new ones go to the new; every hop names who judged it', async () => {
     const { generations, hops, judge, swap, frame } = await house()
     generations.open(7)
     frame(7, 0)
