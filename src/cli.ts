@@ -77,10 +77,8 @@ function secret(text: string): string {
 
 /** A leaf command with the options every command has. */
 function leaf(parent: Command, usage: string, description: string): Command {
-  return parent
-    .command(usage)
-    .description(description)
-    .option('--config <file>', 'configuration laid over the defaults')
+  const command = parent.command(usage).description(description)
+  return command.option('--config <file>', 'configuration laid over the defaults')
 }
 
 function build(): Command {
@@ -103,6 +101,7 @@ function build(): Command {
   }
   addModelsCommands(program, { leaf, configOf, clock, terminal, exit })
   addAudit(program)
+  addVault(program)
   return program
 }
 
@@ -298,11 +297,18 @@ function addTrain(program: Command): void {
     .requiredOption('--out <folder>', 'where the version and the work files go')
     .option('--recipe <file>', 'default: training/flash_call/recipe.yaml')
     .option('--python <command>', 'a Python 3 with torch, numpy, onnx, onnxruntime and yaml', 'python3')
+    .addOption(
+      new Option('--from <store>', 'learn also from cases that people confirmed or dismissed').choices(['clickhouse']),
+    )
     .option('--no-held-out', 'do not judge it, which takes longest; the manifest then lacks these figures')
     .action(async (options: TrainFlags) => {
       const { shippedRecipe, trainFlashCall } = await import('./cli/train-flash-call.ts')
-      const { recipe = shippedRecipe, out, python, heldOut } = options
-      exitCode = await trainFlashCall({ out, recipe, python, heldOut, cdr: configOf(options).cdr, clock, terminal })
+      const { recipe = shippedRecipe, out, python, heldOut, from } = options
+      const config = configOf(options)
+      const { readJudged } = await import('./cli/judged-part.ts')
+      const judged = from === undefined ? null : () => readJudged(config)
+      const { cdr } = config
+      exitCode = await trainFlashCall({ out, recipe, python, heldOut, judged, cdr, clock, terminal })
     })
 }
 
@@ -311,6 +317,7 @@ interface TrainFlags extends CommonOptions {
   readonly recipe?: string
   readonly python: string
   readonly heldOut: boolean
+  readonly from?: string
 }
 
 function addDoctor(program: Command): void {
@@ -344,6 +351,22 @@ function addKey(program: Command): void {
       exitCode = revokeKey(context(options), id)
     },
   )
+}
+
+function addVault(program: Command): void {
+  const vault = program.command('vault').description('phone numbers that are stored as tokens: their keys')
+  leaf(vault, 'status', 'the master keys, and how many numbers each wraps')
+    .option('--json', 'one JSON object')
+    .action(async (options: CommonOptions & { json?: boolean }) => {
+      const context = { config: configOf(options), clock, terminal }
+      exitCode = await (await import('./cli/vault.ts')).vaultStatus(context, options.json === true)
+    })
+  leaf(vault, 'rotate', 'wrap the key of every number anew under a new master, beside a running server or alone')
+    .option('--destroy-old', 'then destroy older masters: older copies of the data give no number away any more')
+    .action(async (options: CommonOptions & { destroyOld?: boolean }) => {
+      const context = { config: configOf(options), clock, terminal }
+      exitCode = await (await import('./cli/vault.ts')).rotateVault(context, options.destroyOld === true)
+    })
 }
 
 function addAudit(program: Command): void {

@@ -20,13 +20,15 @@ import { type Models, openModels } from './house/models.ts'
 import { openNotify } from './house/notify.ts'
 import { openOpinions } from './house/opinions.ts'
 import type { FirewallOptions } from './house/options.ts'
+import { type KeptAudio, openRecordings } from './house/recordings.ts'
 import { openStorage, type Storage } from './house/storage.ts'
+import { openVoiceScoring, type VoiceScoring } from './house/voice-scoring.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import { AudioTaps } from './ingest/audio-tap.ts'
 import { EventBus } from './notify/event-bus.ts'
 import type { Notifier } from './notify/notifier.ts'
 import type { SecondOpinions } from './opinions/second-opinions.ts'
-import type { Signals } from './watch/policy-watch.ts'
+import type { PolicyWatch, Signals } from './watch/policy-watch.ts'
 import { TrackWatch } from './watch/track-watch.ts'
 import type { VoiceGenerations } from './worker/voice-generations.ts'
 
@@ -45,24 +47,27 @@ export interface Firewall {
 const eventsKeptMax = 20_000
 
 /** @throws OperatingError config_invalid, model_invalid, storage_unavailable (embedded engine) */
-export async function startFirewall(options: FirewallOptions): Promise<Firewall> {
-  const { config, log, clock } = options
-  makeDataDir(config.dataDir)
-  const keys = openKeys(options)
+export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
+  const { log, clock } = given
+  makeDataDir(given.config.dataDir)
+  const keys = openKeys(given)
   const metrics = createMetrics()
   const { counters } = metrics
-  const storage = openStorage(options, counters)
-  const { writer, runId } = storage
+  const storage = openStorage(given, metrics)
+  const { writer, runId, privacy } = storage
+  // From here on numbers in lists are what numbers of calls will be.
+  const { config } = privacy
+  const options = { ...given, config }
   const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
   const notifier = await openNotify({ config, log, clock, metrics, bus, logs: storage.logs })
-  const faults = options.faults ?? false
+  const faults = given.faults ?? false
   const live = new LiveCalls()
   const opened = openModels({ config, log, clock, metrics, live, bus, writer, faults })
   const [models] = await Promise.all([opened, storage.upkeep.started])
   const { generations: pool, settingsOf } = models
 
   const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
-  const control = openControl(options, { metrics, logs: storage.logs, live })
+  const control = openControl(options, { metrics, logs: storage.logs, live, doors: privacy.doors })
   const { rest } = control
   const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults, models })
   models.begin(fraud.feed)
@@ -76,9 +81,13 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const { intake } = storage.records
   const taps = new AudioTaps(pool, counters)
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
-  const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
+  const { party } = privacy.doors
+  const audio = openRecordings({ config, log, clock, metrics, live, bus, taps })
+  const below = { sink: taps, watch, also: audio.listener, server, intake, control, party }
+  const ingest = openIngest({ config, log, clock, metrics, ...below })
   const common = { config, log, clock, keys, metrics, live, bus, models, policy }
-  const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier }
+  const scoring = openVoiceScoring({ config, metrics, active: () => models.judgement() })
+  const rooms: ApiRooms = { ...common, storage, fraud, scoring, server, control, notifier, audio }
   const api = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)
   for (const route of routes) server.route(route)
@@ -89,10 +98,11 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const port = await server.listen(config.server.host, config.server.port)
   ingest.listening(port)
   control.detections.begin()
+  policy.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settingsOf().model, runId })
-  const { audit } = api
-  const house: House = { server, ingest, pool, models, watch, storage, fraud, control, notifier, opinions, audit, keys }
+  const floors = { server, ingest, pool, models, watch, policy, storage, fraud, scoring, control }
+  const house: House = { ...floors, notifier, opinions, audio, audit: api.audit, keys }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
     async close() {
@@ -110,17 +120,21 @@ interface House {
   readonly pool: VoiceGenerations
   readonly models: Models
   readonly watch: TrackWatch
+  readonly policy: PolicyWatch
   readonly storage: Storage
   readonly notifier: Notifier
   readonly control: Control
   readonly opinions: SecondOpinions
+  readonly audio: KeptAudio
   readonly fraud: Fraud
+  readonly scoring: VoiceScoring
   readonly audit: Audit
   readonly keys: ApiKeys
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, models, watch, storage, fraud, control, notifier, opinions, audit, keys } = house
+  const { server, ingest, pool, models, watch, policy, storage, fraud, scoring, control } = house
+  const { notifier, opinions, audio, audit, keys } = house
   const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -132,9 +146,12 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   ingest.table.endAll('interrupted')
   opinions.close()
   await models.close()
+  await scoring.stop()
+  await audio.close()
   await pool.drain()
   watch.endAll()
   ingest.stop()
+  await policy.settled()
   control.rest.close()
   await records.intake.close()
   await fraud.feed.stop()
@@ -144,6 +161,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   audit.sweep(true)
   await trail.close()
   keys.writeUsed()
+  await storage.privacy.stop()
   await Promise.all([records.drain.close(), records.scoresDrain.close()])
   await Promise.all([store.close(), pool.stop()])
   server.close()

@@ -6,7 +6,7 @@ import { type Metrics, zeroCounters } from '../core/metrics.ts'
 import type { LiveCalls } from '../decisions/live-calls.ts'
 import { type VerdictSettings, verdictSettings } from '../decisions/voice-verdict.ts'
 import { vouchFor } from '../inference/model-check.ts'
-import { activeModelDir, loadVoiceModel, modelLabel, type VoiceModel } from '../inference/model-file.ts'
+import { activeModelDir, loadVoiceModel, type VoiceModel } from '../inference/model-file.ts'
 import { ModelRegistry, modelsDirectory } from '../inference/model-registry.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
@@ -18,6 +18,8 @@ import { VoiceSeat } from '../watch/voice-seat.ts'
 import type { FraudFeed } from '../worker/fraud-feed.ts'
 import type { FlashCallFolders } from '../worker/fraud-protocol.ts'
 import { VoicePool } from '../worker/pool.ts'
+import type { ScoringModel } from '../worker/score-thread.ts'
+import { secondStageOf, stagesLabel } from '../worker/staged-detector.ts'
 import { VoiceGenerations } from '../worker/voice-generations.ts'
 import { registerModelGauges } from './model-gauges.ts'
 
@@ -30,6 +32,8 @@ export interface Models {
   readonly watch: ModelWatch
   /** What a verdict on this track is held to; of none: on a new one. */
   settingsOf(trackId?: number): VerdictSettings
+  /** What new calls are judged by, for recordings. */
+  judgement(): ScoringModel
   begin(feed: FraudFeed): void
   close(): Promise<void>
 }
@@ -50,9 +54,10 @@ export async function openModels(rooms: ModelRooms): Promise<Models> {
   const { config, log, clock, metrics, bus } = rooms
   const registry = new ModelRegistry(modelsDirectory(config.models.directory), clock)
   const flashDir = await activeFlashCall(registry)
-  const generations = await startGenerations(rooms, registry)
+  const stages = stagesBy(config, registry)
+  const generations = await startGenerations(rooms, registry, stages)
   const drifts = new DriftMemories({ path: `${config.dataDir}/model-drift.json`, config: config.models.drift, log })
-  const settings = settingsBy(config)
+  const settings = settingsBy(config, stages)
   const voice = openVoiceSeat(rooms, { generations, drifts, settings })
   let feed: FraudFeed | null = null
   const flashCall = openFlashCallSeat(rooms, { dir: flashDir, drifts, feed: () => feed as FraudFeed })
@@ -67,6 +72,7 @@ export async function openModels(rooms: ModelRooms): Promise<Models> {
     ...{ generations, voice, flashCall, watch },
     folders: { active: flashDir, candidate: null, cpuShareMax: config.models.shadow.cpuShareMax },
     settingsOf: (trackId) => settings(trackId === undefined ? generations.current : generations.modelOf(trackId)),
+    judgement: () => stages(generations.current),
     begin(it) {
       feed = it
       drifts.start()
@@ -88,20 +94,35 @@ async function activeFlashCall(registry: ModelRegistry): Promise<string | null> 
   return dir
 }
 
-function startGenerations(rooms: ModelRooms, registry: ModelRegistry): Promise<VoiceGenerations> {
+type Stages = (model: VoiceModel) => ScoringModel
+
+/** A model with the second stage that is configured beside it; worked out once a model. */
+function stagesBy({ detection }: Config, { directory }: ModelRegistry): Stages {
+  const known = new WeakMap<VoiceModel, ScoringModel>()
+  return (model) => {
+    const made = known.get(model) ?? { model, secondStage: secondStageOf(detection.voice, model.manifest, directory) }
+    known.set(model, made)
+    return made
+  }
+}
+
+function startGenerations(rooms: ModelRooms, registry: ModelRegistry, stages: Stages): Promise<VoiceGenerations> {
   const { config, log, clock, metrics, faults } = rooms
   const { counters } = metrics
   const voice = config.detection.voice
-  const startPool = (model: VoiceModel) => VoicePool.start({ config: voice, model, counters, clock, log, faults })
+  const startPool = async (model: VoiceModel) =>
+    VoicePool.start({ ...stages(model), config: voice, counters, clock, log, faults })
+  const labelOf = (model: VoiceModel): string => stagesLabel(model.manifest, stages(model).secondStage)
   const first = loadVoiceModel(activeModelDir('voice', registry.directory))
-  return VoiceGenerations.start({ callsMax: voice.callsMax, startPool }, first)
+  return VoiceGenerations.start({ callsMax: voice.callsMax, startPool, labelOf }, first)
 }
 
 /** Thresholds of the configuration go before a manifest's; worked out once a model. */
-function settingsBy({ detection }: Config): (model: VoiceModel) => VerdictSettings {
+function settingsBy({ detection }: Config, stages: Stages): (model: VoiceModel) => VerdictSettings {
   const known = new WeakMap<VoiceModel, VerdictSettings>()
   return (model) => {
-    const made = known.get(model) ?? verdictSettings(detection.voice, model.manifest, modelLabel(model.manifest))
+    const label = (): string => stagesLabel(model.manifest, stages(model).secondStage)
+    const made = known.get(model) ?? verdictSettings(detection.voice, model.manifest, label())
     known.set(model, made)
     return made
   }

@@ -11,8 +11,9 @@ import { z } from 'zod'
 import { messageOf } from '../core/errors.ts'
 import { featureCount } from '../features/call-features.ts'
 import { FlashCallModel, loadFlashCallManifest } from './flash-call-model.ts'
+import type { HopDetector } from './hop-detector.ts'
+import { loadDetector } from './load-detector.ts'
 import { invalid, loadManifest, modelLabel, readJson, type VoiceModel } from './model-file.ts'
-import { VoiceDetector } from './voice-detector.ts'
 
 /** What lists show of a version without running it. */
 export interface VersionFacts {
@@ -32,11 +33,12 @@ export interface VersionCheck extends VersionFacts {
 
 const hashedBytesAtOnce = 1_048_576
 
-const kindOnly = z.looseObject({ name: z.string(), kind: z.enum(['voice', 'flash_call']) })
+const kindOnly = z.looseObject({ name: z.string(), kind: z.enum(['voice', 'voice-window', 'flash_call']) })
 
 /** The manifest alone. @throws OperatingError `model_invalid` */
 export function versionFacts(dir: string): VersionFacts {
-  const { sha256, parameters, thresholds, kind, ...manifest } = manifestOf(dir)
+  const { sha256, parameters, thresholds, ...manifest } = manifestOf(dir)
+  const kind = manifest.kind === 'flash_call' ? 'flash_call' : 'voice'
   return { kind, label: modelLabel(manifest), sha256, parameters, thresholds }
 }
 
@@ -45,7 +47,7 @@ function manifestOf(dir: string) {
   const { kind, name } = readJson(path, kindOnly)
   const named = basename(dirname(dir))
   if (name !== named) invalid(path, `name "${name}" stands in a folder called "${named}"`)
-  return kind === 'voice' ? loadManifest(dir) : loadFlashCallManifest(dir)
+  return kind === 'flash_call' ? loadFlashCallManifest(dir) : loadManifest(dir)
 }
 
 /** The ONNX file, its sha256 checked, a slice a turn of the event loop. @throws OperatingError `model_invalid` */
@@ -90,7 +92,7 @@ export async function checkVersion(dir: string, steadyMs: () => number): Promise
 
 async function loadedVoice(dir: string) {
   const model = await loadVoiceModelSlowly(dir)
-  const detector = await VoiceDetector.load(model, { batchMax: 1 })
+  const detector = await loadDetector(model, { batchMax: 1 })
   return { judge: () => judgeMadeUpSpeech(detector, dir), release: () => detector.release() }
 }
 
@@ -100,7 +102,7 @@ async function loadedFlashCall(dir: string) {
 }
 
 /** One row of half speech over an even spectrum. @throws OperatingError `model_invalid` when it answers no number */
-export async function judgeMadeUpSpeech(detector: VoiceDetector, where: string): Promise<void> {
+export async function judgeMadeUpSpeech(detector: HopDetector, where: string): Promise<void> {
   const { inputs, row } = detector
   for (let i = 0; i < row.features; i++) inputs.features[i] = -6 + 4 * Math.sin(i * 0.37)
   for (let i = 0; i < row.speech; i++) inputs.speech[i] = i % 2

@@ -14,7 +14,8 @@ import { OperatingError } from '../core/errors.ts'
 import { withFileLock } from '../core/file-lock.ts'
 import { projectRoot } from '../core/project.ts'
 import { writeWholeFile } from '../core/whole-file.ts'
-import { folder, type Registry, readRegistry } from './model-file.ts'
+import { folder } from './manifest-keys.ts'
+import { type Registry, readRegistry } from './model-file.ts'
 
 export type RegistryEntry = Registry[string]
 

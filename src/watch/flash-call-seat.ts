@@ -175,7 +175,7 @@ export class FlashCallSeat implements ModelSeat {
 
   #watchDrift(): void {
     if (this.#dir === null) return
-    const { reference } = loadFlashCallManifest(this.#dir)
+    const { distributions: reference } = loadFlashCallManifest(this.#dir)
     const model = labelOf(this.#dir)
     this.#options.drifts.begin('flash_call', { model, quantities: flashCallQuantities, reference })
   }

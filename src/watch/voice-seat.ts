@@ -46,9 +46,9 @@ export class VoiceSeat implements ModelSeat {
   }
 
   onHop(listener: (hop: ScoredHop, model: string) => void): void {
-    this.#options.generations.onHop((hop, model) => {
+    this.#options.generations.onHop((hop, label, model) => {
       this.#count(hop, model)
-      listener(hop, model)
+      listener(hop, label)
     })
   }
 
@@ -99,13 +99,13 @@ export class VoiceSeat implements ModelSeat {
 
   #watchDrift(): void {
     const { manifest } = this.#options.generations.current
-    const { reference } = manifest
+    const { distributions: reference } = manifest
     this.#options.drifts.begin('voice', { model: modelLabel(manifest), quantities: voiceQuantities, reference })
   }
 
-  #count(hop: ScoredHop, model: string): void {
+  #count(hop: ScoredHop, model: VoiceModel): void {
     const drift = this.#options.drifts.current('voice')
-    if (drift?.model !== model || Number.isNaN(hop.llr)) return
+    if (drift?.model !== modelLabel(model.manifest) || Number.isNaN(hop.llr)) return
     const today = drift.today(this.#options.clock.wallMs())
     today.add(0, hop.llr)
     today.add(1, hop.hopSpeechMs / (hop.hopEndMs - hop.hopStartMs))

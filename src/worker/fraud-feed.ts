@@ -29,6 +29,8 @@ export interface FraudFeedOptions {
   readonly flashCallScored?: (scored: FlashScored) => void
   /** The worker was lost while a candidate ran in it: the candidate is out. */
   readonly candidateLost?: (why: string) => void
+  /** Tells neighbours where numbers have tokens; default: they are in clear. */
+  readonly placeKey?: Uint8Array | null
   readonly rows: DurableLog
   readonly book: Pick<CaseBook, 'apply' | 'write' | 'seeds' | 'quiet'>
   /** Resolves once the rows are on disk. */
@@ -183,11 +185,12 @@ export class FraudFeed {
 
   #spawn(): void {
     if (this.#stopped) return
-    const { cdr, faults } = this.#options
+    const { cdr, placeKey = null, faults } = this.#options
     this.#spawnedWith = this.#flashCall?.active
     this.#thread = new FraudThread({
       cdr,
       flashCall: this.#flashCall,
+      placeKey,
       faults,
       hungMs: this.#hungMs,
       ready: (thread, scorer) => this.#begin(thread, scorer),

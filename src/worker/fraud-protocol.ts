@@ -22,6 +22,8 @@ export interface FraudStart {
   readonly cdr: CdrConfig
   /** Undefined: the active model of the package's registry, nothing beside it. */
   readonly flashCall?: FlashCallFolders | undefined
+  /** Tells neighbours where numbers have tokens; null: they are in clear. */
+  readonly placeKey: Uint8Array | null
   /** One word; the worker counts it up while it is alive. */
   readonly beat: SharedArrayBuffer
   /** Accept `fault` messages: for tests of what happens then. */

@@ -11,6 +11,7 @@ import type { FlashCallFolders, FraudDone, FraudQuestion, FraudStart, FromFraud,
 export interface FraudThreadOptions {
   readonly cdr: CdrConfig
   readonly flashCall: FlashCallFolders | undefined
+  readonly placeKey?: Uint8Array | null
   readonly faults: boolean
   /** A worker that runs must give a life sign within it. It beats every 100 ms. */
   readonly hungMs: number
@@ -47,8 +48,8 @@ export class FraudThread {
     this.#options = options
     const beat = new SharedArrayBuffer(4)
     this.#beats = new Int32Array(beat)
-    const { cdr, flashCall, faults } = options
-    const workerData: FraudStart = { cdr, flashCall, beat, faults }
+    const { cdr, flashCall, placeKey = null, faults } = options
+    const workerData: FraudStart = { cdr, flashCall, placeKey, beat, faults }
     this.#worker = new Worker(entry, { workerData })
     this.#worker.on('message', (message: FromFraud) => this.#receive(message))
     this.#worker.on('error', (thrown: unknown) => this.#lose('threw', messageOf(thrown)))

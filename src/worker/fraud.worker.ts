@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
+import { NumberPlaces } from '../wire/number-places.ts'
 import { loadFlashCallScorer, type NamedScorer } from './flash-call-scorer.ts'
 import { FlashScoring } from './flash-scoring.ts'
 import { FraudLoop } from './fraud-loop.ts'
@@ -31,9 +32,11 @@ const scorer = new FlashScoring(active, {
 if (folders?.candidate) scorer.shadow(await loadFlashCallScorer(folders.candidate))
 /** Loaded to be used soon; the last one asked for. */
 let prepared: { readonly dir: string; readonly model: NamedScorer } | null = null
+const places = new NumberPlaces(start.placeKey)
 const loop = new FraudLoop({
   cdr: start.cdr,
   scorer,
+  places,
   newCaseId: randomUUID,
   wallMs: () => systemClock.wallMs(),
   steadyMs: () => systemClock.steadyMs(),
@@ -87,7 +90,7 @@ async function answerTo(question: FraudQuestion): Promise<unknown> {
     case 'number':
       return loop.number(question.digits)
     case 'score':
-      return scoreRecords(question.body, question.format, start.cdr, scorer.unwatched())
+      return scoreRecords(question.body, question.format, start.cdr, scorer.unwatched(), places)
     case 'model':
       prepared = { dir: question.dir, model: await loadFlashCallScorer(question.dir) }
       return prepared.model.name

@@ -32,11 +32,16 @@ export interface HopShadow {
   heard(hop: ScoredHop): void
 }
 
+/** @param label of the model that judged the hop */
+export type HopListener = (hop: ScoredHop, label: string, model: VoiceModel) => void
+
 export interface VoiceGenerationsOptions {
   /** Over all models. */
   readonly callsMax: number
   /** @throws OperatingError `model_invalid`, `worker_lost` */
   readonly startPool: (model: VoiceModel) => Promise<TrackPool>
+  /** How rows name it, a second stage included; default: name and version. */
+  readonly labelOf?: (model: VoiceModel) => string
 }
 
 interface Generation {
@@ -61,7 +66,7 @@ export class VoiceGenerations implements TrackSink {
   readonly #of = new Map<number, Generation>()
   #current: Generation
   #shadow: HopShadow | null = null
-  #onHop: (hop: ScoredHop, model: string) => void = () => {}
+  #onHop: HopListener = () => {}
   #onClosed: (trackId: number) => void = () => {}
   #isStopping = false
 
@@ -76,7 +81,7 @@ export class VoiceGenerations implements TrackSink {
   }
 
   /** Told of each hop with the label of the model that judged it. */
-  onHop(listener: (hop: ScoredHop, model: string) => void): void {
+  onHop(listener: HopListener): void {
     this.#onHop = listener
   }
 
@@ -108,7 +113,8 @@ export class VoiceGenerations implements TrackSink {
   /** Brings a model up beside the current one. @throws OperatingError model_invalid, worker_lost, capacity_full */
   async prepare(model: VoiceModel): Promise<PreparedModel> {
     const living = [...this.#living].find((each) => each.model.manifest.sha256 === model.manifest.sha256)
-    if (living !== undefined && living.label === modelLabel(model.manifest)) return this.#prepareAgain(living)
+    if (living !== undefined && modelLabel(living.model.manifest) === modelLabel(model.manifest))
+      return this.#prepareAgain(living)
     if (this.#living.size >= generationsMax) {
       const why = `calls of ${generationsMax - 1} earlier models are still live; try again when they have ended`
       throw new OperatingError('capacity_full', why)
@@ -187,10 +193,11 @@ export class VoiceGenerations implements TrackSink {
   }
 
   #adopt(model: VoiceModel, pool: TrackPool): Generation {
-    const generation: Generation = { model, label: modelLabel(model.manifest), pool, tracks: new Set(), isHeld: false }
+    const label = this.#options.labelOf?.(model) ?? modelLabel(model.manifest)
+    const generation: Generation = { model, label, pool, tracks: new Set(), isHeld: false }
     this.#living.add(generation)
     pool.onHop((hop) => {
-      this.#onHop(hop, generation.label)
+      this.#onHop(hop, generation.label, model)
       if (generation === this.#current) this.#shadow?.heard(hop)
     })
     pool.onClosed((trackId) => {

@@ -53,7 +53,10 @@ describe('the scoring of flash calls', () => {
     const judge = async () => {
       const candidates = [{ sighting: look, features: rows(1) }]
       queue.add({ key: { slot: 0, hashLo: 0, hashHi: 0 }, candidates, otherwise: null })
-      await queue.judge((_, sighting) => found.push([sighting.signal.score, sighting.signal.model]))
+      await queue.judge((_, sighting) => {
+        found.push([sighting.signal.score, sighting.signal.model])
+        return null
+      })
     }
     await judge()
     it.use(two)
