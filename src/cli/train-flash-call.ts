@@ -6,7 +6,6 @@
  *   recipe -> simulate, detect, dump -> DIR/work/*.f32 -> train.py -> model.onnx, report.json
  *          -> held-out traffic, rule and model -> DIR/flash_call/VERSION/{model.onnx,manifest.json}
  */
-import { spawn } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -18,6 +17,7 @@ import { flashCallRule } from '../decisions/flash-call-rule.ts'
 import { featureNames } from '../features/call-features.ts'
 import { FlashCallModel } from '../inference/flash-call-model.ts'
 import type { JudgedWindows } from '../storage/judged-windows.ts'
+import { runProgram } from './child-program.ts'
 import { type FlashCallRecipe, type LabelledRun, makeRuns, readRecipe } from './flash-call-runs.ts'
 import { heldOutSets, judgeHeldOut } from './held-out-runs.ts'
 import { brief, limitsOf } from './held-out-words.ts'
@@ -39,8 +39,6 @@ export interface TrainFlashCallOptions {
 
 export const shippedRecipe = join(projectRoot, 'training/flash_call/recipe.yaml')
 const trainingFolder = join(projectRoot, 'training/flash_call')
-/** Characters of what Python said last. */
-const outputKept = 4000
 const pythonNeeds = ['numpy', 'torch', 'onnx', 'onnxruntime', 'yaml'] as const
 
 const reportSchema = z.looseObject({
@@ -73,7 +71,7 @@ export async function trainFlashCall(options: TrainFlashCallOptions): Promise<Ex
   terminal.progress('')
   terminal.remark('2 of 3: training')
   const args = [join(trainingFolder, 'train.py'), '--recipe', options.recipe, '--work', work]
-  const { code } = await python(options.python, args, (line) => terminal.remark(line))
+  const { code } = await runProgram(options.python, args, (line) => terminal.remark(line))
   if (code !== 0) return 1
   terminal.remark(options.heldOut ? '3 of 3: judging it on held-out traffic' : '3 of 3: manifest')
   const dir = await writeVersion(options, recipe, work)
@@ -96,11 +94,11 @@ async function labelledRuns({ judged, terminal }: TrainFlashCallOptions, work: s
 }
 
 /** What keeps Python from training, in words; null: nothing. */
-export async function missingInPython(command: string): Promise<string | null> {
+export async function missingInPython(command: string, needs: readonly string[] = pythonNeeds): Promise<string | null> {
   const code =
     'import importlib.util, sys\n' +
     'print(" ".join(name for name in sys.argv[1:] if importlib.util.find_spec(name) is None))'
-  const { code: exit, output } = await python(command, ['-c', code, ...pythonNeeds], () => undefined)
+  const { code: exit, output } = await runProgram(command, ['-c', code, ...needs], () => undefined)
   if (exit === null)
     return `training needs Python: "${command}" cannot be run; see training/README.md, or give --python`
   if (exit !== 0) return `training needs Python 3: "${command}" failed: ${output.trim().slice(-300)}`
@@ -108,29 +106,6 @@ export async function missingInPython(command: string): Promise<string | null> {
   return names === ''
     ? null
     : `"${command}" lacks ${names.replaceAll(' ', ', ')}; see training/README.md, or give --python`
-}
-
-function python(
-  command: string,
-  args: readonly string[],
-  onLine: (line: string) => void,
-): Promise<{ code: number | null; output: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-    let output = ''
-    let begun = ''
-    const take = (bytes: Buffer) => {
-      const text = bytes.toString('utf8')
-      output = (output + text).slice(-outputKept)
-      const lines = (begun + text).split('\n')
-      begun = lines.pop() ?? ''
-      for (const line of lines) onLine(line)
-    }
-    child.stdout.on('data', take)
-    child.stderr.on('data', take)
-    child.on('error', (error) => resolve({ code: null, output: messageOf(error) }))
-    child.on('close', (code) => resolve({ code: code ?? 1, output }))
-  })
 }
 
 /** The version's folder is written twice: the model must stand in one to be loaded, its figures come after that. */

@@ -115,18 +115,10 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     },
     metricsText: () => metrics.text(),
   })
-  const head = async (): Promise<ChainHead> => {
-    const late = sleep(auditWaitMs, 'late', { ref: false })
-    const stored = trail.stored().then(() => 'stored')
-    if ((await Promise.race([stored, late])) === 'late') {
-      throw new OperatingError('storage_unavailable', 'the newest audit rows wait for ClickHouse')
-    }
-    return trail.head()
-  }
   return {
     ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health, reveal },
     keys: new KeysResource({ keys, audit, audited: () => trail.durable() }),
-    auditLog: new AuditLog({ rows: new AuditRows(store), head, audit, clock }),
+    auditLog: new AuditLog({ rows: new AuditRows(store), head: () => auditHead(trail), audit, clock }),
     calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy, searched: doors.searched }),
     actions: new CallActionsResource({ policy, audit, clock }),
     events: new Events(subscribers),
@@ -148,6 +140,16 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     sql: config.sql.enabled ? openSql(rooms, audit) : null,
     metricsPublic: config.auth.metricsPublic,
   }
+}
+
+/** The newest row of the audit, once ClickHouse has it. @throws OperatingError storage_unavailable */
+async function auditHead(trail: Storage['trail']): Promise<ChainHead> {
+  const late = sleep(auditWaitMs, 'late', { ref: false })
+  const stored = trail.stored().then(() => 'stored')
+  if ((await Promise.race([stored, late])) === 'late') {
+    throw new OperatingError('storage_unavailable', 'the newest audit rows wait for ClickHouse')
+  }
+  return trail.head()
 }
 
 function openSql({ config, metrics, storage }: ApiRooms, audit: Audit): Parameters<typeof apiRoutes>[0]['sql'] {
