@@ -15,12 +15,12 @@ import { keepCertificate } from './house/certificate.ts'
 import { type Control, openControl } from './house/detections.ts'
 import { type Fraud, openFraud } from './house/fraud.ts'
 import { registerGauges } from './house/gauges.ts'
-import { type Ingest, openIngest } from './house/ingest.ts'
+import { type Ingest, type IngestRooms, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
 import { openNotify } from './house/notify.ts'
 import { openOpinions } from './house/opinions.ts'
-import { type KeptAudio, openRecordings } from './house/recordings.ts'
 import type { FirewallOptions } from './house/options.ts'
+import { type KeptAudio, openRecordings } from './house/recordings.ts'
 import { openStorage, type Storage } from './house/storage.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
@@ -81,12 +81,15 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const { intake } = storage.records
   const taps = new AudioTaps(pool, counters)
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
-  const audio = openRecordings({ config, log, clock, metrics, live, bus, taps })
+  const heard = { config, log, clock, metrics }
+  const audio = openRecordings({ ...heard, live, bus, taps })
   const also = audio.listener
-  const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control, also })
+  // Nobody is refused before the doors are open.
+  const refused: IngestRooms['refused'] = (request, code) => api.audit.refusedAtTwilio(request, code)
+  const ingest = openIngest({ ...heard, sink: taps, watch, server, intake, control, also, refused })
   const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
   const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier, audio }
-  const api = openApi(rooms)
+  const api: ReturnType<typeof openApi> = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)
   for (const route of routes) server.route(route)
   for (const socket of sockets) server.socket(socket)

@@ -4,8 +4,9 @@
  * string, which ends in logs. Answers an identity or an expected error; never tells apart an unknown key from a wrong,
  * expired or revoked one. Wrong credentials are throttled per address, good ones limited per key. Main thread.
  */
-import { type ErrorCode, OperatingError } from '../core/errors.ts'
+
 import type { Clock } from '../core/clock.ts'
+import { type ErrorCode, OperatingError } from '../core/errors.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { ApiKeys } from './api-keys.ts'
 import type { FailureThrottle } from './failure-throttle.ts'

@@ -35,12 +35,18 @@ export function recordingRoutes(recordings: RecordingsResource): ApiRoute[] {
       answers: { 200: keptShape },
       answer: (request) => recordings.ofCall(request),
     }),
-    route('GET', `${path}/:id`, 'viewer', 'A kept track as WAV, mu-law; X-Voicefw-Complete: false when it was cut off', {
-      scope,
-      answers: { 200: { mediaTypes: ['audio/wav'], description: 'The track, as far as it is written' } },
-      problems: ['capacity_full', 'recording_unreadable'],
-      answer: (request, identity) => recordings.hear(request, identity),
-    }),
+    route(
+      'GET',
+      `${path}/:id`,
+      'viewer',
+      'A kept track as WAV, mu-law; X-Voicefw-Complete: false when it was cut off',
+      {
+        scope,
+        answers: { 200: { mediaTypes: ['audio/wav'], description: 'The track, as far as it is written' } },
+        problems: ['capacity_full', 'recording_unreadable'],
+        answer: (request, identity) => recordings.hear(request, identity),
+      },
+    ),
     route('PUT', path, 'operator', 'Whether audio of a call may be kept; false also erases what is there', {
       body: { schema: keepBody },
       bodyBytesMax,

@@ -84,7 +84,10 @@ function* chunksOf(bytes: Buffer, callKey: Buffer): Generator<{ bytes: Buffer; i
     decipher.setAAD(bytes.subarray(at, at + 4)).setAuthTag(bytes.subarray(end - tagBytes, end))
     const isLast = announced >= lastBit
     try {
-      yield { bytes: Buffer.concat([decipher.update(bytes.subarray(at + 4, end - tagBytes)), decipher.final()]), isLast }
+      yield {
+        bytes: Buffer.concat([decipher.update(bytes.subarray(at + 4, end - tagBytes)), decipher.final()]),
+        isLast,
+      }
     } catch {
       throw unreadable()
     }
