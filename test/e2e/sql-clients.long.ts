@@ -160,7 +160,8 @@ describe("Grafana's ClickHouse data source", () => {
     assert.ok(tables.includes('traffic_minutes') && !tables.includes('audit') && !tables.includes('system'))
     const columns =
       'SELECT database, table, name, type, comment FROM system.columns ' +
-      "WHERE (database, table) IN (('voicefw', 'calls')) OR (database = currentDatabase() AND table IN ('cdrs')) ORDER BY database, table, position"
+      "WHERE (database, table) IN (('voicefw', 'calls')) " +
+      "OR (database = currentDatabase() AND table IN ('cdrs')) ORDER BY database, table, position"
     assert.ok((await asGrafana('', columns)).toString().includes('call_sid'))
     assert.ok((await asGrafana('', 'SHOW TABLES FROM voicefw')).toString().includes('voice_windows'))
     assert.ok((await asGrafana('', 'DESC TABLE "voicefw"."calls"')).toString().includes('call_sid'))
