@@ -30,6 +30,7 @@ import { type SessionResource, signInBody } from './session.ts'
 import * as shapes from './shapes.ts'
 import { type SqlParts, sqlRoutes } from './sql-routes.ts'
 import { twilioRoutes } from './twilio-routes.ts'
+import { type VoiceScores, voiceScoreRoutes } from './voice-scores.ts'
 
 export interface ApiParts extends GateOptions {
   readonly version: string
@@ -42,6 +43,7 @@ export interface ApiParts extends GateOptions {
   readonly subscribers: EventSubscribers
   readonly notifications: Notifications
   readonly fraud: FraudParts
+  readonly voiceScores: VoiceScores
   readonly session: SessionResource
   readonly page: Page
   readonly recordings: RecordingsResource
@@ -72,6 +74,7 @@ export function apiRoutes(parts: ApiParts): { readonly routes: Route[]; readonly
     ...dataRoutes(parts),
     ...detectionRoutes(parts.detections),
     ...fraudRoutes(parts.fraud),
+    ...voiceScoreRoutes(parts.voiceScores),
     ...notifyRoutes(parts.notifications),
     ...recordingRoutes(parts.recordings),
     ...sqlRoutes(parts.sql),
@@ -148,6 +151,7 @@ function dataRoutes({ health, events, analytics, cdr }: ApiParts): ApiRoute[] {
       answer: () => health.status(),
     }),
     route('GET', '/v1/events', 'viewer', 'Server-sent events, resumable', {
+      reveals: true,
       query: eventsQuery,
       answers: { 200: text('text/event-stream', 'Events as they happen; Last-Event-ID resumes') },
       problems: ['capacity_full'],

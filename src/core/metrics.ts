@@ -18,9 +18,12 @@ function counter(name: string, help: string, labels: Record<string, string> = {}
 const mediaDropped = 'Media messages that were read but not used'
 const socketsRefused = 'WebSocket upgrades refused'
 const socketsClosed = 'Twilio sockets closed by us'
+const voiceScores = 'Recordings scored over the API, by fate'
+const secondStage = 'Suspicious windows for the second stage, by fate'
 const httpRefused = 'HTTP requests refused before their route'
 const workerLost = 'Workers replaced'
 const storeRows = 'Rows by fate'
+const vaultNumbers = 'Numbers of the vault by fate'
 const cdrRecords = 'Call records by fate'
 const callActions = 'Redirects and hang-ups by outcome'
 const opinions = 'Second opinions of other detectors, by fate'
@@ -79,11 +82,22 @@ export const counterTable = {
   hopsClosed: counter('hops_closed', 'Hops whose features were made'),
   hopsScored: counter('hops_scored', 'Hops scored by the model'),
   inferenceRuns: counter('inference_runs', 'Runs of the voice model (batches)'),
+  voiceScored: counter('voice_scores', voiceScores, { fate: 'judged' }),
+  voiceScoreFailed: counter('voice_scores', voiceScores, { fate: 'failed' }),
+  voiceScoreRefused: counter('voice_scores', voiceScores, { fate: 'refused' }),
+  secondStageJudged: counter('second_stage_windows', secondStage, { fate: 'judged' }),
+  secondStageOverBudget: counter('second_stage_windows', secondStage, { fate: 'over_budget' }),
+  secondStageLost: counter('second_stage_windows', secondStage, { fate: 'lost' }),
+  secondStageMs: counter('second_stage_milliseconds', 'Time the second stage spent computing'),
   verdictsChanged: counter('verdicts_changed', 'Label changes'),
   actionsDecided: counter('actions_decided', 'Rules of the policy on calls that fired, in force or in shadow'),
   actionsDone: counter('call_actions', callActions, { outcome: 'done' }),
   actionsFailed: counter('call_actions', callActions, { outcome: 'failed' }),
   actionsRefused: counter('call_actions', callActions, { outcome: 'queue_full' }),
+  actionsUnwritten: counter(
+    'actions_unwritten',
+    'Decisions about calls that a restart will not know of: the disk refused',
+  ),
   policyThrew: counter('policy_threw', 'Looks of the policy that ended in a bug; the verdict stands, nothing was done'),
   callersUnknown: counter('caller_look_ups_given_up', "Look-ups of a caller's records that failed or were too many"),
   workerThrew: counter('workers_replaced', workerLost, { reason: 'threw' }),
@@ -111,6 +125,9 @@ export const counterTable = {
   logEntriesCorrupt: counter('log_entries_corrupt', 'Entries of the durable log with a wrong checksum, quarantined'),
   insertsRetried: counter('store_inserts_retried', 'Insert batches sent again after an unclear error'),
   storeChildRestarts: counter('store_child_restarts', 'Restarts of the embedded ClickHouse child'),
+  vaultNumbersStored: counter('vault_numbers', vaultNumbers, { event: 'stored' }),
+  vaultNumbersForgotten: counter('vault_numbers', vaultNumbers, { event: 'forgotten' }),
+  vaultRefused: counter('vault_refused', 'Numbers not taken because too many wait for the disk'),
   cdrAccepted: counter('cdr_records', cdrRecords, { fate: 'accepted' }),
   cdrDuplicates: counter('cdr_records', cdrRecords, { fate: 'duplicate' }),
   cdrRejected: counter('cdr_records', cdrRecords, { fate: 'rejected' }),

@@ -53,6 +53,7 @@ import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
 import { random } from './options.ts'
 import type { KeptAudio } from './recordings.ts'
 import type { Storage } from './storage.ts'
+import type { VoiceScoring } from './voice-scoring.ts'
 
 /** How long a reader of the audit waits for rows on their way to ClickHouse. */
 const auditWaitMs = 5000
@@ -70,6 +71,7 @@ export interface ApiRooms {
   readonly policy: PolicyWatch
   readonly storage: Storage
   readonly fraud: Fraud
+  readonly scoring: VoiceScoring
   readonly server: HttpServer
   readonly notifier: Notifier
   readonly control: Control
@@ -78,7 +80,8 @@ export interface ApiRooms {
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const { config, clock, keys, metrics, live, bus, pool, settings, policy } = rooms
-  const { store, writer, upkeep, trail } = rooms.storage
+  const { store, writer, upkeep, trail, privacy } = rooms.storage
+  const { doors, reveal } = privacy
   const { intake } = rooms.storage.records
   const { counters } = metrics
   const { authenticator, audit, origins, sessions } = openAccess(rooms)
@@ -87,12 +90,13 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const cdr = new CdrDoor({
     intake,
     limits: config.cdr.doors,
-    decide: (call) => rooms.fraud.decisions.decide(call),
+    decide: (call) => rooms.fraud.decisions.decide({ ...call, from: doors.asked(call.from), to: doors.asked(call.to) }),
     isDraining: () => rooms.server.isDraining(),
     counters,
     log: rooms.log,
   })
-  const subscribers = new EventSubscribers({ bus, subscribersMax: config.server.eventSubscribersMax, counters })
+  const { eventSubscribersMax: subscribersMax } = config.server
+  const subscribers = new EventSubscribers({ bus, subscribersMax, reveal: reveal ?? ((text) => text), counters })
   metrics.gauge('cdr_sockets_open', 'Sockets for call records', () => cdr.sockets)
   const health = new Health({
     version,
@@ -117,10 +121,10 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     return trail.head()
   }
   return {
-    ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health },
+    ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health, reveal },
     keys: new KeysResource({ keys, audit, audited: () => trail.durable() }),
     auditLog: new AuditLog({ rows: new AuditRows(store), head, audit, clock }),
-    calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy }),
+    calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy, searched: doors.searched }),
     actions: new CallActionsResource({ policy, audit, clock }),
     events: new Events(subscribers),
     subscribers,
@@ -131,6 +135,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     recordings: new RecordingsResource({ ...rooms.audio, audit }),
     analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), selfCheck, clock }),
     fraud: fraudParts(rooms, audit),
+    voiceScores: rooms.scoring.parts,
     cdr: {
       post: (request) => cdr.post(request),
       route: cdr.route,

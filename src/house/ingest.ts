@@ -38,6 +38,8 @@ export interface IngestRooms {
   readonly server: HttpServer
   readonly intake: CdrIntake
   readonly control: Control
+  /** The name of a party of a call. */
+  readonly party: (raw: string) => string
   /** Told of tracks beside the watch. */
   readonly also: CallListener
   /** Told of what is not let in at Twilio's doors. */
@@ -46,7 +48,7 @@ export interface IngestRooms {
 
 /** Twilio's doors: webhooks, media sockets, the call table, and the timer that moves them on. */
 export function openIngest(rooms: IngestRooms): Ingest {
-  const { config, log, clock, metrics, sink, watch, server, intake, control } = rooms
+  const { config, log, clock, metrics, sink, watch, server, intake, control, party } = rooms
   const { counters } = metrics
   const { twilio } = config
   const { track, accounts, enforceSignature, continuation, messageBytesMax, tokenTtlMs, tokensMax } = twilio
@@ -74,6 +76,7 @@ export function openIngest(rooms: IngestRooms): Ingest {
     twilio: { accounts, enforceSignature, track, continuation },
     callEnded,
     callStatus,
+    party,
     callSeen: detections.callSeen.bind(detections),
     listensTo: detections.listensTo.bind(detections),
     streamOffered: detections.offered.bind(detections),

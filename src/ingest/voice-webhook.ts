@@ -38,6 +38,8 @@ export interface VoiceWebhookOptions {
   readonly callStatus?: (fields: Readonly<Record<string, string>>) => Promise<void>
   /** Told of requests that are not let in. */
   readonly refused?: (request: HttpRequest, code: ErrorCode) => void
+  /** The name of a party of a call; default: the number itself. */
+  readonly party?: (raw: string) => string
   readonly random: (bytes: number) => Uint8Array
   readonly counters: Counters
   readonly log: Log
@@ -93,11 +95,12 @@ async function callStatus(options: VoiceWebhookOptions, fields: SignedFields): P
 function voiceAnswer(options: VoiceWebhookOptions, fields: SignedFields, query: string): HttpAnswer {
   const callSid = fields.get('CallSid')
   if (!/^CA[0-9a-fA-F]{32}$/.test(callSid)) throw new OperatingError('bad_request', 'CallSid is not a call SID')
+  const { party = (raw: string) => raw } = options
   const facts: CallFacts = {
     callSid,
     accountSid: fields.get('AccountSid'),
-    from: fields.get('From'),
-    to: fields.get('To'),
+    from: party(fields.get('From')),
+    to: party(fields.get('To')),
     direction: fields.get('Direction'),
     stirVerstat: fields.get('StirVerstat'),
     ...(new URLSearchParams(query).get('audio') === 'none' ? { keepsNoAudio: true } : {}),

@@ -6,8 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { projectRoot } from '../../src/core/project.ts'
+import { quickWasmFlag } from './quick-wasm.ts'
 
 export const testAccount = { sid: `AC${'12'.repeat(16)}`, token: 'test-auth-token-of-no-account' }
+
+const endMsMax = 60_000
 
 /** What Twilio was told to call; not where the server listens. */
 export const testPublicUrl = 'https://voice.example.com'
@@ -43,9 +46,9 @@ export async function startServer(choices: ServerChoices = {}): Promise<ServerPr
     storage: { flushMs: 100 },
   }
   writeFileSync(file, JSON.stringify(merge(base, choices.config ?? {})))
-  const child = spawn(process.execPath, [join(projectRoot, 'dist/src/cli.js'), 'serve', '--config', file], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const flags = process.argv[1]?.endsWith('.long.js') ? [] : [quickWasmFlag]
+  const command = [join(projectRoot, 'dist/src/cli.js'), 'serve', '--config', file]
+  const child = spawn(process.execPath, [...flags, ...command], { stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: Record<string, unknown>[] = []
   const stderr: string[] = []
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk.toString()))
@@ -73,7 +76,12 @@ export async function startServer(choices: ServerChoices = {}): Promise<ServerPr
     end(signal) {
       return new Promise((resolve) => {
         if (child.exitCode !== null || child.signalCode !== null) return resolve(child.exitCode)
-        child.once('exit', (code) => resolve(code))
+        // One that does not end fails its test; it must not keep the tests from ending.
+        const tooLate = setTimeout(() => child.kill('SIGKILL'), endMsMax)
+        child.once('exit', (code) => {
+          clearTimeout(tooLate)
+          resolve(code)
+        })
         child.kill(signal)
       })
     },
