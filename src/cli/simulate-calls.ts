@@ -84,7 +84,8 @@ function accountOf(config: Config, options: Target): Pick<TwilioTarget, 'account
           'apiBaseUrl to `voicefw simulate twilio`, or name an account by --account-sid and --auth-token',
       )
     }
-    return { accountSid: configured.sid, authToken: authToken ?? configured.authTokens[0]! }
+    const [first] = configured.authTokens
+    return { accountSid: configured.sid, authToken: authToken ?? first! }
   }
   const demo = readDemoAccount(config.dataDir)
   if (demo !== undefined && (accountSid === undefined || accountSid === demo.accountSid)) return demo
