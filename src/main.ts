@@ -8,7 +8,6 @@ import { apiRoutes } from './api/routes.ts'
 import { makeDataDir } from './config/data-dir.ts'
 import { createMetrics } from './core/metrics.ts'
 import { LiveCalls, type LiveTrack } from './decisions/live-calls.ts'
-import { verdictSettings } from './decisions/voice-verdict.ts'
 import { openActions } from './house/actions.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
 import { keepCertificate } from './house/certificate.ts'
@@ -20,9 +19,11 @@ import { openKeys } from './house/keys.ts'
 import { openNotify } from './house/notify.ts'
 import { openOpinions } from './house/opinions.ts'
 import type { FirewallOptions } from './house/options.ts'
+import { type KeptAudio, openRecordings } from './house/recordings.ts'
 import { openStorage, type Storage } from './house/storage.ts'
+import { loadVoiceJudgement } from './house/voice-model.ts'
+import { openVoiceScoring, type VoiceScoring } from './house/voice-scoring.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
-import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
 import { AudioTaps } from './ingest/audio-tap.ts'
 import { EventBus } from './notify/event-bus.ts'
 import type { Notifier } from './notify/notifier.ts'
@@ -46,28 +47,30 @@ export interface Firewall {
 const eventsKeptMax = 20_000
 
 /** @throws OperatingError config_invalid, model_invalid, storage_unavailable (embedded engine) */
-export async function startFirewall(options: FirewallOptions): Promise<Firewall> {
-  const { config, log, clock } = options
-  makeDataDir(config.dataDir)
-  const keys = openKeys(options)
+export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
+  const { log, clock } = given
+  makeDataDir(given.config.dataDir)
+  const keys = openKeys(given)
   const metrics = createMetrics()
   const { counters } = metrics
-  const model = loadVoiceModel(activeModelDir('voice'))
-  const settings = verdictSettings(config.detection.voice, model.manifest, modelLabel(model.manifest))
-  const storage = openStorage(options, counters)
-  const { writer, runId } = storage
+  const { model, secondStage, settings } = loadVoiceJudgement(given.config)
+  const storage = openStorage(given, metrics)
+  const { writer, runId, privacy } = storage
+  // From here on numbers in lists are what numbers of calls will be.
+  const { config } = privacy
+  const options = { ...given, config }
   const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
   const notifier = await openNotify({ config, log, clock, metrics, bus, logs: storage.logs })
-  const faults = options.faults ?? false
+  const faults = given.faults ?? false
   const [pool] = await Promise.all([
-    VoicePool.start({ config: config.detection.voice, model, counters, clock, log, faults }),
+    VoicePool.start({ config: config.detection.voice, model, secondStage, counters, clock, log, faults }),
     storage.upkeep.started,
   ])
 
   const live = new LiveCalls()
   const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
   const { sha256: modelSha256 } = model.manifest
-  const control = openControl(options, { metrics, logs: storage.logs, live })
+  const control = openControl(options, { metrics, logs: storage.logs, live, doors: privacy.doors })
   const { rest } = control
   const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults })
   const caseFor: Signals['caseFor'] = (from, to, route) => fraud.decisions.casesOf({ from, to, route })
@@ -80,9 +83,13 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const { intake } = storage.records
   const taps = new AudioTaps(pool, counters)
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
-  const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
+  const { party } = privacy.doors
+  const audio = openRecordings({ config, log, clock, metrics, live, bus, taps })
+  const below = { sink: taps, watch, also: audio.listener, server, intake, control, party }
+  const ingest = openIngest({ config, log, clock, metrics, ...below })
   const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
-  const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier }
+  const scoring = openVoiceScoring({ config, metrics, active: () => ({ model, secondStage }) })
+  const rooms: ApiRooms = { ...common, storage, fraud, scoring, server, control, notifier, audio }
   const api = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)
   for (const route of routes) server.route(route)
@@ -96,8 +103,8 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   policy.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  const { audit } = api
-  const house: House = { server, ingest, pool, watch, policy, storage, fraud, control, notifier, opinions, audit, keys }
+  const floors = { server, ingest, pool, watch, policy, storage, fraud, scoring, control }
+  const house: House = { ...floors, notifier, opinions, audio, audit: api.audit, keys }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
     async close() {
@@ -119,13 +126,16 @@ interface House {
   readonly notifier: Notifier
   readonly control: Control
   readonly opinions: SecondOpinions
+  readonly audio: KeptAudio
   readonly fraud: Fraud
+  readonly scoring: VoiceScoring
   readonly audit: Audit
   readonly keys: ApiKeys
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, policy, storage, fraud, control, notifier, opinions, audit, keys } = house
+  const { server, ingest, pool, watch, policy, storage, fraud, scoring, control, notifier, opinions } = house
+  const { audio, audit, keys } = house
   const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -136,6 +146,8 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   }
   ingest.table.endAll('interrupted')
   opinions.close()
+  await scoring.stop()
+  await audio.close()
   await pool.drain()
   watch.endAll()
   ingest.stop()
@@ -149,6 +161,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   audit.sweep(true)
   await trail.close()
   keys.writeUsed()
+  await storage.privacy.stop()
   await Promise.all([records.drain.close(), records.scoresDrain.close()])
   await Promise.all([store.close(), pool.stop()])
   server.close()

@@ -7,7 +7,7 @@ export type Place =
 const singles: readonly [RegExp, 'call' | 'case' | 'number'][] = [
   [/^\/calls\/([\w-]{1,64})$/, 'call'],
   [/^\/fraud\/([\w-]{1,64})$/, 'case'],
-  [/^\/numbers\/(\+?\w{1,32})$/, 'number'],
+  [/^\/numbers\/(\+?[\w~]{1,32})$/, 'number'],
 ]
 
 /** @param hash as `location.hash` has it. An unknown address is the list of calls. */

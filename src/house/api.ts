@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiKeys } from '../access/api-keys.ts'
 import { Authenticator } from '../access/authenticate.ts'
-import { FailureThrottle, failureThrottleDefaults } from '../access/failure-throttle.ts'
+import { FailureThrottle } from '../access/failure-throttle.ts'
 import { JwtVerifier } from '../access/jwt.ts'
 import { Origins } from '../access/origins.ts'
 import { RateLimits } from '../access/rate-limits.ts'
@@ -19,6 +19,7 @@ import { Health } from '../api/health.ts'
 import { KeysResource } from '../api/keys.ts'
 import { Notifications } from '../api/notifications.ts'
 import { Page } from '../api/page.ts'
+import { RecordingsResource } from '../api/recordings.ts'
 import type { apiRoutes } from '../api/routes.ts'
 import { SessionResource } from '../api/session.ts'
 import { SqlResource } from '../api/sql.ts'
@@ -50,7 +51,9 @@ import type { VoicePool } from '../worker/pool.ts'
 import type { Control } from './detections.ts'
 import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
 import { random } from './options.ts'
+import type { KeptAudio } from './recordings.ts'
 import type { Storage } from './storage.ts'
+import type { VoiceScoring } from './voice-scoring.ts'
 
 /** How long a reader of the audit waits for rows on their way to ClickHouse. */
 const auditWaitMs = 5000
@@ -68,14 +71,17 @@ export interface ApiRooms {
   readonly policy: PolicyWatch
   readonly storage: Storage
   readonly fraud: Fraud
+  readonly scoring: VoiceScoring
   readonly server: HttpServer
   readonly notifier: Notifier
   readonly control: Control
+  readonly audio: KeptAudio
 }
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const { config, clock, keys, metrics, live, bus, pool, settings, policy } = rooms
-  const { store, writer, upkeep, trail } = rooms.storage
+  const { store, writer, upkeep, trail, privacy } = rooms.storage
+  const { doors, reveal } = privacy
   const { intake } = rooms.storage.records
   const { counters } = metrics
   const { authenticator, audit, origins, sessions } = openAccess(rooms)
@@ -84,12 +90,13 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const cdr = new CdrDoor({
     intake,
     limits: config.cdr.doors,
-    decide: (call) => rooms.fraud.decisions.decide(call),
+    decide: (call) => rooms.fraud.decisions.decide({ ...call, from: doors.asked(call.from), to: doors.asked(call.to) }),
     isDraining: () => rooms.server.isDraining(),
     counters,
     log: rooms.log,
   })
-  const subscribers = new EventSubscribers({ bus, subscribersMax: config.server.eventSubscribersMax, counters })
+  const { eventSubscribersMax: subscribersMax } = config.server
+  const subscribers = new EventSubscribers({ bus, subscribersMax, reveal: reveal ?? ((text) => text), counters })
   metrics.gauge('cdr_sockets_open', 'Sockets for call records', () => cdr.sockets)
   const health = new Health({
     version,
@@ -114,10 +121,10 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     return trail.head()
   }
   return {
-    ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health },
+    ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health, reveal },
     keys: new KeysResource({ keys, audit, audited: () => trail.durable() }),
     auditLog: new AuditLog({ rows: new AuditRows(store), head, audit, clock }),
-    calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy }),
+    calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy, searched: doors.searched }),
     actions: new CallActionsResource({ policy, audit, clock }),
     events: new Events(subscribers),
     subscribers,
@@ -125,8 +132,10 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     notifications: new Notifications({ view: rooms.notifier, audit }),
+    recordings: new RecordingsResource({ ...rooms.audio, audit }),
     analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), selfCheck, clock }),
     fraud: fraudParts(rooms, audit),
+    voiceScores: rooms.scoring.parts,
     cdr: {
       post: (request) => cdr.post(request),
       route: cdr.route,
@@ -153,14 +162,14 @@ function openAccess({ config, clock, keys, metrics, storage }: ApiRooms) {
     secure: config.server.tls !== null || isSecureBehindProxy(config),
     clock,
     random,
-    keyStands: (id) => keys.stands(id),
+    keyStands: (id) => id.startsWith('jwt:') || keys.stands(id),
     counters,
   })
   const { publicUrl, browserOrigins } = config.server
   const origins = new Origins({ publicUrl, browserOrigins })
   const authenticator = new Authenticator({
-    ...{ keys, sessions, origins, counters },
-    throttle: new FailureThrottle({ clock, ...failureThrottleDefaults }),
+    ...{ keys, sessions, origins, clock, counters },
+    throttle: new FailureThrottle({ clock, ...config.auth.failures }),
     limits: new RateLimits({ limits: config.auth.limits, counters }),
     jwt: config.auth.jwt === null ? null : new JwtVerifier(config.auth.jwt, clock),
   })

@@ -17,6 +17,7 @@ import { FraudPolicy } from '../decisions/fraud-policy.ts'
 import { LiveDecisions } from '../decisions/live-decisions.ts'
 import { ByteBudget } from '../log/durable-log.ts'
 import type { EventBus } from '../notify/event-bus.ts'
+import { scoredBody } from '../privacy/scored-body.ts'
 import { caseRow } from '../storage/case-rows.ts'
 import { FraudReports } from '../storage/fraud-reports.ts'
 import { PastCases } from '../storage/past-cases.ts'
@@ -67,6 +68,7 @@ export function openFraud({ config, log, clock, metrics, bus, storage, faults }:
   })
   const feed: FraudFeed = new FraudFeed({
     cdr,
+    placeKey: storage.privacy.vault?.placeKey ?? null,
     rows: records.intake.rows,
     book,
     storeScores: (chunks, rows) => records.storeScores(chunks, rows),
@@ -101,7 +103,8 @@ export function fraudParts({ config, clock, storage, fraud }: FraudApiRooms, aud
   const reports = new FraudReports(storage.store)
   const view = (booked: BookedCase): CaseView => caseView(booked, policy, clock.wallMs())
   const score = async (body: Uint8Array, format: 'json' | 'ndjson'): Promise<object> => {
-    const scored = (await feed.ask({ of: 'score', body, format })) as ScoredCdrs
+    const named = scoredBody(storage.privacy.doors, body, format)
+    const scored = (await feed.ask({ of: 'score', body: named, format })) as ScoredCdrs
     return { ...scored, cases: scored.cases.map((it) => undecidedView(it, policy, clock.wallMs())) }
   }
   return {
@@ -114,6 +117,7 @@ export function fraudParts({ config, clock, storage, fraud }: FraudApiRooms, aud
       reports,
       windowsOf: (digits) => feed.ask({ of: 'number', digits }),
       score,
+      asked: storage.privacy.doors.asked,
       clock,
     }),
     scoreBytesMax: config.cdr.doors.bodyBytesMax,

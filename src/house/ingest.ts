@@ -8,7 +8,7 @@ import { CallTable } from '../ingest/call-table.ts'
 import type { CdrIntake } from '../ingest/cdr-intake.ts'
 import { MediaSockets, mediaUrl } from '../ingest/media-socket.ts'
 import { StreamTokens } from '../ingest/stream-tokens.ts'
-import type { TrackSink } from '../ingest/track.ts'
+import type { CallListener, TrackSink } from '../ingest/track.ts'
 import { streamStatusUrl, voiceWebhookRoutes } from '../ingest/voice-webhook.ts'
 import type { TrackWatch } from '../watch/track-watch.ts'
 import { type Control, toAll } from './detections.ts'
@@ -36,10 +36,15 @@ export interface IngestRooms {
   readonly server: HttpServer
   readonly intake: CdrIntake
   readonly control: Control
+  /** The name of a party of a call. */
+  readonly party: (raw: string) => string
+  /** Told of tracks beside the watch. */
+  readonly also: CallListener
 }
 
 /** Twilio's doors: webhooks, media sockets, the call table, and the timer that moves them on. */
-export function openIngest({ config, log, clock, metrics, sink, watch, server, intake, control }: IngestRooms): Ingest {
+export function openIngest(rooms: IngestRooms): Ingest {
+  const { config, log, clock, metrics, sink, watch, server, intake, control, party } = rooms
   const { counters } = metrics
   const { twilio } = config
   const { track, accounts, enforceSignature, continuation, messageBytesMax, tokenTtlMs, tokensMax } = twilio
@@ -47,7 +52,7 @@ export function openIngest({ config, log, clock, metrics, sink, watch, server, i
   const tokens = new StreamTokens({ clock, tokenTtlMs, tokensMax, random, counters })
   const { reconnectGraceMs, idleTimeoutMs } = config.detection.voice
   const { detections } = control
-  const listener = toAll(watch, detections)
+  const listener = toAll(watch, detections, rooms.also)
   const table = new CallTable({ sink, listener, clock, counters, track, reconnectGraceMs, idleTimeoutMs })
   const shared = { publicUrl: () => publicUrl, tokens, counters, log }
   const callEnded = (callSid: string, accountSid: string): void => {
@@ -67,6 +72,7 @@ export function openIngest({ config, log, clock, metrics, sink, watch, server, i
     twilio: { accounts, enforceSignature, track, continuation },
     callEnded,
     callStatus,
+    party,
     callSeen: detections.callSeen.bind(detections),
     listensTo: detections.listensTo.bind(detections),
     streamOffered: detections.offered.bind(detections),

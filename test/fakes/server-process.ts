@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { projectRoot } from '../../src/core/project.ts'
+import { quickWasmFlag } from './quick-wasm.ts'
 
 export const testAccount = { sid: `AC${'12'.repeat(16)}`, token: 'test-auth-token-of-no-account' }
 
@@ -45,9 +46,9 @@ export async function startServer(choices: ServerChoices = {}): Promise<ServerPr
     storage: { flushMs: 100 },
   }
   writeFileSync(file, JSON.stringify(merge(base, choices.config ?? {})))
-  const child = spawn(process.execPath, [join(projectRoot, 'dist/src/cli.js'), 'serve', '--config', file], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const flags = process.argv[1]?.endsWith('.long.js') ? [] : [quickWasmFlag]
+  const command = [join(projectRoot, 'dist/src/cli.js'), 'serve', '--config', file]
+  const child = spawn(process.execPath, [...flags, ...command], { stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: Record<string, unknown>[] = []
   const stderr: string[] = []
   child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk.toString()))
