@@ -80,7 +80,7 @@ function accountOf(config: Config, options: Target): Pick<TwilioTarget, 'account
     if (isTwiliosOwn(configured.apiBaseUrl)) {
       throw new OperatingError(
         'config_invalid',
-        `the server would ask ${configured.apiBaseUrl} about made-up calls, in the name of ${configured.sid}; set its ` +
+        `the server would ask ${configured.apiBaseUrl} about made-up calls of ${configured.sid}; set its ` +
           'apiBaseUrl to `voicefw simulate twilio`, or name an account by --account-sid and --auth-token',
       )
     }
