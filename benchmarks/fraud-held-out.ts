@@ -9,7 +9,7 @@
  * Writes fraud-held-out.json here and the tables of docs/fraud-evaluation.md.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { type HeldOutSet, heldOutKinds, heldOutSets, judgeHeldOut } from '../src/cli/held-out-runs.ts'
+import { type HeldOutSet, heldOutKinds, heldOutSets, judgeHeldOut, secondSets } from '../src/cli/held-out-runs.ts'
 import { tableHead, tableRow } from '../src/cli/held-out-words.ts'
 import { loadConfig } from '../src/config/load.ts'
 import { projectRoot } from '../src/core/project.ts'
@@ -36,7 +36,7 @@ function read(path: string): string | undefined {
   }
 }
 
-const sets = [...heldOutSets, ...heldOutKinds]
+const sets = [...secondSets, ...heldOutSets, ...heldOutKinds]
 
 function titleOf({ name, reports }: SetResult): string {
   const [report] = Object.values(reports)

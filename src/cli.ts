@@ -11,6 +11,7 @@ import type { KeyContext, NewKeyFlags } from './cli/key.ts'
 import type { SimulateCdrOptions } from './cli/simulate-cdr.ts'
 import type { SimulateTwilioOptions } from './cli/simulate-twilio.ts'
 import { type ExitCode, processTerminal, type Terminal } from './cli/terminal.ts'
+import { addTrainingCommands } from './cli/training-commands.ts'
 import { ConfigProblems, loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import { systemClock } from './core/clock.ts'
@@ -93,8 +94,10 @@ function build(): Command {
   addMap(program)
   addReplay(program)
   addSimulate(program)
-  addEvaluate(program)
-  addTrain(program)
+  const exit = (code: ExitCode): void => {
+    exitCode = code
+  }
+  addTrainingCommands(program, { leaf, configOf, clock, terminal, exit })
   addDoctor(program)
   addKey(program)
   addAudit(program)
@@ -263,50 +266,6 @@ function addSimulateCdr(simulate: Command): void {
       const window = { messagesMax, bytesMax }
       exitCode = await simulateCdr({ clock, terminal }, { ...options, seconds, dirt, json, window })
     })
-}
-
-function addEvaluate(program: Command): void {
-  const evaluate = program.command('evaluate').description('how good detection is, on labelled data')
-  leaf(evaluate, 'flash-call', 'cases of every kind against the labels of their calls')
-    .requiredOption('--data <file>', 'call records, as --source reads them')
-    .requiredOption('--labels <file>', 'CSV with columns id,label,campaign, as `simulate cdr --out` writes it')
-    .option('--source <name>', 'a mapping of configs/sources, or the path of your own', 'canonical')
-    .option('--scorer <what>', 'rule, or the folder of a model version; default: the active model')
-    .option('--json', 'one JSON object')
-    .action(async (options: EvaluateFlags) => {
-      const { evaluateFlashCall } = await import('./cli/evaluate-flash-call.ts')
-      const { json = false, ...rest } = options
-      exitCode = await evaluateFlashCall({ ...rest, json, cdr: configOf(options).cdr, clock, terminal })
-    })
-}
-
-interface EvaluateFlags extends CommonOptions {
-  readonly data: string
-  readonly labels: string
-  readonly source: string
-  readonly scorer?: string
-  readonly json?: boolean
-}
-
-function addTrain(program: Command): void {
-  const train = program.command('train').description('new model versions; needs Python, see training/README.md')
-  leaf(train, 'flash-call', 'simulate, dump features, train, judge on held-out traffic, write the manifest')
-    .requiredOption('--out <folder>', 'where the version and the work files go')
-    .option('--recipe <file>', 'default: training/flash_call/recipe.yaml')
-    .option('--python <command>', 'a Python 3 with torch, numpy, onnx, onnxruntime and yaml', 'python3')
-    .option('--no-held-out', 'do not judge it, which takes longest; the manifest then lacks these figures')
-    .action(async (options: TrainFlags) => {
-      const { shippedRecipe, trainFlashCall } = await import('./cli/train-flash-call.ts')
-      const { recipe = shippedRecipe, out, python, heldOut } = options
-      exitCode = await trainFlashCall({ out, recipe, python, heldOut, cdr: configOf(options).cdr, clock, terminal })
-    })
-}
-
-interface TrainFlags extends CommonOptions {
-  readonly out: string
-  readonly recipe?: string
-  readonly python: string
-  readonly heldOut: boolean
 }
 
 function addDoctor(program: Command): void {

@@ -8,7 +8,6 @@ import { apiRoutes } from './api/routes.ts'
 import { makeDataDir } from './config/data-dir.ts'
 import { createMetrics } from './core/metrics.ts'
 import { LiveCalls, type LiveTrack } from './decisions/live-calls.ts'
-import { verdictSettings } from './decisions/voice-verdict.ts'
 import { openActions } from './house/actions.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
 import { keepCertificate } from './house/certificate.ts'
@@ -20,14 +19,16 @@ import { openKeys } from './house/keys.ts'
 import { openNotify } from './house/notify.ts'
 import { openOpinions } from './house/opinions.ts'
 import type { FirewallOptions } from './house/options.ts'
+import { type KeptAudio, openRecordings } from './house/recordings.ts'
 import { openStorage, type Storage } from './house/storage.ts'
+import { loadVoiceJudgement } from './house/voice-model.ts'
+import { openVoiceScoring, type VoiceScoring } from './house/voice-scoring.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
-import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
 import { AudioTaps } from './ingest/audio-tap.ts'
 import { EventBus } from './notify/event-bus.ts'
 import type { Notifier } from './notify/notifier.ts'
 import type { SecondOpinions } from './opinions/second-opinions.ts'
-import type { Signals } from './watch/policy-watch.ts'
+import type { PolicyWatch, Signals } from './watch/policy-watch.ts'
 import { TrackWatch } from './watch/track-watch.ts'
 import { VoicePool } from './worker/pool.ts'
 
@@ -52,18 +53,17 @@ export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
   const keys = openKeys(given)
   const metrics = createMetrics()
   const { counters } = metrics
-  const model = loadVoiceModel(activeModelDir('voice'))
+  const { model, secondStage, settings } = loadVoiceJudgement(given.config)
   const storage = openStorage(given, metrics)
   const { writer, runId, privacy } = storage
   // From here on numbers in lists are what numbers of calls will be.
   const { config } = privacy
   const options = { ...given, config }
-  const settings = verdictSettings(config.detection.voice, model.manifest, modelLabel(model.manifest))
   const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
   const notifier = await openNotify({ config, log, clock, metrics, bus, logs: storage.logs })
   const faults = given.faults ?? false
   const [pool] = await Promise.all([
-    VoicePool.start({ config: config.detection.voice, model, counters, clock, log, faults }),
+    VoicePool.start({ config: config.detection.voice, model, secondStage, counters, clock, log, faults }),
     storage.upkeep.started,
   ])
 
@@ -84,9 +84,12 @@ export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
   const taps = new AudioTaps(pool, counters)
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
   const { party } = privacy.doors
-  const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control, party })
+  const audio = openRecordings({ config, log, clock, metrics, live, bus, taps })
+  const below = { sink: taps, watch, also: audio.listener, server, intake, control, party }
+  const ingest = openIngest({ config, log, clock, metrics, ...below })
   const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
-  const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier }
+  const scoring = openVoiceScoring({ config, metrics, active: () => ({ model, secondStage }) })
+  const rooms: ApiRooms = { ...common, storage, fraud, scoring, server, control, notifier, audio }
   const api = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)
   for (const route of routes) server.route(route)
@@ -97,10 +100,11 @@ export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
   const port = await server.listen(config.server.host, config.server.port)
   ingest.listening(port)
   control.detections.begin()
+  policy.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
-  const { audit } = api
-  const house: House = { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys }
+  const floors = { server, ingest, pool, watch, policy, storage, fraud, scoring, control }
+  const house: House = { ...floors, notifier, opinions, audio, audit: api.audit, keys }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
     async close() {
@@ -117,17 +121,21 @@ interface House {
   readonly ingest: Ingest
   readonly pool: VoicePool
   readonly watch: TrackWatch
+  readonly policy: PolicyWatch
   readonly storage: Storage
   readonly notifier: Notifier
   readonly control: Control
   readonly opinions: SecondOpinions
+  readonly audio: KeptAudio
   readonly fraud: Fraud
+  readonly scoring: VoiceScoring
   readonly audit: Audit
   readonly keys: ApiKeys
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys } = house
+  const { server, ingest, pool, watch, policy, storage, fraud, scoring, control, notifier, opinions } = house
+  const { audio, audit, keys } = house
   const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -138,9 +146,12 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   }
   ingest.table.endAll('interrupted')
   opinions.close()
+  await scoring.stop()
+  await audio.close()
   await pool.drain()
   watch.endAll()
   ingest.stop()
+  await policy.settled()
   control.rest.close()
   await records.intake.close()
   await fraud.feed.stop()

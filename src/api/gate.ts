@@ -21,7 +21,7 @@ export interface GateOptions {
   readonly limits: { readonly socketsPerKey: number; readonly socketsPerAddress: number }
   /** The text with the tokens in it in clear; null: there is no vault, numbers are clear as they are. */
   readonly reveal: ((text: string) => string) | null
-  readonly counters: Pick<Counters, 'socketsRefusedOrigin' | 'socketsRefusedLimit'>
+  readonly counters: Pick<Counters, 'socketsRefusedOrigin' | 'socketsRefusedLimit' | 'socketsClosedRevoked'>
 }
 
 /** What a request did wrong by itself; worth a row in the audit like a wrong credential. */
@@ -39,14 +39,31 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#options = options
-    this.#seats = new SocketSeats(options.limits, options.counters)
+    const { authenticator, limits, counters } = options
+    this.#seats = new SocketSeats({ limits, counters, stands: (identity) => authenticator.stands(identity) })
+  }
+
+  /** Two routes of one method and pattern become one, told apart by a parameter of the query. */
+  routes(declared: readonly ApiRoute[]): Route[] {
+    const plain = declared.filter(({ onlyWith }) => onlyWith === undefined)
+    return plain.map((each) => {
+      const gated = this.route(each)
+      const special = declared.find(
+        ({ method, onlyWith, pattern }) => onlyWith !== undefined && method === each.method && pattern === each.pattern,
+      )
+      if (special === undefined) return gated
+      const other = this.route(special)
+      const isSpecial = (query: string): boolean => new URLSearchParams(query).has(special.onlyWith ?? '')
+      return { ...gated, answer: (request) => (isSpecial(request.query) ? other : gated).answer(request) }
+    })
   }
 
   route(declared: ApiRoute): Route {
-    const { method, pattern, bodyBytesMax } = declared
+    const { method, pattern, bodyBytesMax, acceptsChunked = false } = declared
     return {
       method,
       pattern,
+      acceptsChunked,
       ...(bodyBytesMax === undefined ? {} : { bodyBytesMax }),
       answer: (request) => this.#answer(declared, request),
       refused: (request, code) => this.#refused(request, null, new OperatingError(code, '')),
@@ -55,7 +72,10 @@ export class Gate {
 
   /** The socket behind the gate. What is declared and what is served are one. */
   socket(declared: ApiSocket): SocketRoute<unknown> {
-    return this.#seats.counted(declared.route, (request) => this.#mayOpen(declared, request))
+    return this.#seats.counted(declared.route, {
+      mayOpen: (request) => this.#mayOpen(declared, request),
+      refused: (request, identity, thrown) => this.#refused(request, identity, thrown),
+    })
   }
 
   async #answer(declared: ApiRoute, request: HttpRequest): Promise<HttpAnswer | HttpStream> {
@@ -75,7 +95,9 @@ export class Gate {
       if (declared.showsNumbers) {
         this.#options.audit.noteOften(request, identity, { action: 'numbers.read', result: 'ok' })
       }
-      return isClear ? this.#revealed(answer) : answer
+      const shown = isClear ? this.#revealed(answer) : answer
+      const stays = 'open' in shown && request.method !== 'HEAD'
+      return stays ? this.#seats.stream(shown, identity, request.remoteAddress) : shown
     } catch (thrown) {
       this.#refused(request, identity, thrown)
       return problemOf(thrown)

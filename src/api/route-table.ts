@@ -33,6 +33,10 @@ interface Declared {
   readonly body?: BodyShape
   /** Default: server.bodyBytesMax. */
   readonly bodyBytesMax?: number
+  /** Takes a body in chunks; see http/framing.ts. */
+  readonly acceptsChunked?: boolean
+  /** Beside another route of this method and pattern: for requests whose query has this parameter. */
+  readonly onlyWith?: string
   /** Status -> what comes with it, when all goes well. */
   readonly answers: Readonly<Record<number, AnswerShape>>
   /** Problems beside those that its role, query and body bring along. */

@@ -16,8 +16,8 @@ import { messageOf } from '../core/errors.ts'
 import { silentLog } from '../core/log.ts'
 import { zeroCounters } from '../core/metrics.ts'
 import { FlashCallModel } from '../inference/flash-call-model.ts'
+import { loadDetector } from '../inference/load-detector.ts'
 import { activeModelDir, loadVoiceModel, modelLabel, readRegistry } from '../inference/model-file.ts'
-import { VoiceDetector } from '../inference/voice-detector.ts'
 import type { SelfCheck } from '../storage/cdr-self-check.ts'
 import { createStore } from '../storage/stores.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
@@ -166,7 +166,7 @@ function modelFiles(modelsDir: string | undefined): { finding: Finding; dir: str
 async function inference(dir: string | undefined, modelsDir: string | undefined): Promise<Finding> {
   if (dir === undefined) return fail('no model to run', 'mend the models first')
   try {
-    const detector = await VoiceDetector.load(loadVoiceModel(dir), { batchMax: 4 })
+    const detector = await loadDetector(loadVoiceModel(dir), { batchMax: 4 })
     await detector.run(4)
     await detector.release()
     return ok(`loads, and runs a batch of 4; ${await flashCalls(modelsDir)}`)

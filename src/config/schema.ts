@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { actionsSchema } from './actions-schema.ts'
+import { audioSchema } from './audio-schema.ts'
 import { notifySchema } from './notify-schema.ts'
 import { opinionsSchema } from './opinions-schema.ts'
 
@@ -57,11 +58,18 @@ const jwt = z.strictObject({
   ageMaxS: z.number().int().min(1).max(31_536_000).default(86_400),
 })
 
+const failures = z.strictObject({
+  burst: z.number().int().min(1).max(10_000),
+  refillMs: z.number().int().min(1).max(3_600_000),
+  addressesMax: count,
+})
+
 const auth = z.strictObject({
   sessionTtlMs: ms,
   sessionsMax: count,
   metricsPublic: z.boolean(),
   jwt: jwt.nullable(),
+  failures,
   limits: z.strictObject({
     perKey: limit,
     perIngestKey: limit,
@@ -95,6 +103,7 @@ const twilio = z.strictObject({
     triesMax: z.number().int().min(1).max(10),
     backoffMs: z.number().int().min(1).max(60_000),
     atOnce: z.number().int().min(1).max(500),
+    urgentAtOnce: z.number().int().min(1).max(500),
     waitingMax: count,
   }),
 })
@@ -154,6 +163,20 @@ const voice = z.strictObject({
   lossShareMax: share,
   thresholds: z.strictObject({ synthetic: share.nullable(), human: share.nullable() }),
   hysteresis: z.number().min(0).max(0.5),
+  scoring: z.strictObject({
+    bodyBytesMax: bytes.max(268_435_456),
+    audioSMax: z.number().int().min(1).max(86_400),
+    channelsMax: z.number().int().min(1).max(32),
+    waitingMax: z.number().int().min(1).max(1000),
+    timeMsMax: z.number().int().min(1000).max(600_000),
+  }),
+  secondStage: z
+    .strictObject({
+      model: z.string().regex(/^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/, 'a model as name/version'),
+      scoreMin: z.number().min(0.01).max(0.99),
+      cpuShareMax: z.number().min(0.01).max(1),
+    })
+    .nullable(),
 })
 
 const storage = z.strictObject({
@@ -254,6 +277,7 @@ export const configSchema = z.strictObject({
   detection: z.strictObject({ voice }),
   actions: actionsSchema,
   privacy,
+  audio: audioSchema,
   cdr,
   notify: notifySchema,
   opinions: opinionsSchema,

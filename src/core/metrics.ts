@@ -18,6 +18,8 @@ function counter(name: string, help: string, labels: Record<string, string> = {}
 const mediaDropped = 'Media messages that were read but not used'
 const socketsRefused = 'WebSocket upgrades refused'
 const socketsClosed = 'Twilio sockets closed by us'
+const voiceScores = 'Recordings scored over the API, by fate'
+const secondStage = 'Suspicious windows for the second stage, by fate'
 const httpRefused = 'HTTP requests refused before their route'
 const workerLost = 'Workers replaced'
 const storeRows = 'Rows by fate'
@@ -25,6 +27,7 @@ const vaultNumbers = 'Numbers of the vault by fate'
 const cdrRecords = 'Call records by fate'
 const callActions = 'Redirects and hang-ups by outcome'
 const opinions = 'Second opinions of other detectors, by fate'
+const recordings = 'Tracks kept as audio, by fate'
 const noticeDeliveries = 'Tries to hand a notice to one receiver, by fate'
 const twilioRequests = 'Requests to Twilio by outcome, after the last try'
 const fraudWorkerLost = 'Fraud workers replaced'
@@ -79,11 +82,22 @@ export const counterTable = {
   hopsClosed: counter('hops_closed', 'Hops whose features were made'),
   hopsScored: counter('hops_scored', 'Hops scored by the model'),
   inferenceRuns: counter('inference_runs', 'Runs of the voice model (batches)'),
+  voiceScored: counter('voice_scores', voiceScores, { fate: 'judged' }),
+  voiceScoreFailed: counter('voice_scores', voiceScores, { fate: 'failed' }),
+  voiceScoreRefused: counter('voice_scores', voiceScores, { fate: 'refused' }),
+  secondStageJudged: counter('second_stage_windows', secondStage, { fate: 'judged' }),
+  secondStageOverBudget: counter('second_stage_windows', secondStage, { fate: 'over_budget' }),
+  secondStageLost: counter('second_stage_windows', secondStage, { fate: 'lost' }),
+  secondStageMs: counter('second_stage_milliseconds', 'Time the second stage spent computing'),
   verdictsChanged: counter('verdicts_changed', 'Label changes'),
   actionsDecided: counter('actions_decided', 'Rules of the policy on calls that fired, in force or in shadow'),
   actionsDone: counter('call_actions', callActions, { outcome: 'done' }),
   actionsFailed: counter('call_actions', callActions, { outcome: 'failed' }),
   actionsRefused: counter('call_actions', callActions, { outcome: 'queue_full' }),
+  actionsUnwritten: counter(
+    'actions_unwritten',
+    'Decisions about calls that a restart will not know of: the disk refused',
+  ),
   policyThrew: counter('policy_threw', 'Looks of the policy that ended in a bug; the verdict stands, nothing was done'),
   callersUnknown: counter('caller_look_ups_given_up', "Look-ups of a caller's records that failed or were too many"),
   workerThrew: counter('workers_replaced', workerLost, { reason: 'threw' }),
@@ -145,6 +159,13 @@ export const counterTable = {
   opinionsAbstained: counter('opinions', opinions, { fate: 'abstained' }),
   opinionsFailed: counter('opinions', opinions, { fate: 'failed' }),
   opinionsRefused: counter('opinions', opinions, { fate: 'refused' }),
+  recordingsKept: counter('recordings', recordings, { fate: 'kept' }),
+  recordingsTooLong: counter('recordings', recordings, { fate: 'cut_at_length' }),
+  recordingsFull: counter('recordings', recordings, { fate: 'disk_budget_full' }),
+  recordingsFailed: counter('recordings', recordings, { fate: 'disk_failed_or_slow' }),
+  recordingsRefused: counter('recordings', recordings, { fate: 'call_opted_out' }),
+  recordingsErased: counter('recordings', recordings, { fate: 'erased' }),
+  recordingsExpired: counter('recordings', recordings, { fate: 'expired' }),
   audioTapsThrew: counter('audio_taps_threw', 'Listeners on a track that threw and were removed'),
   noticesQueued: counter('notices', 'Notices for receivers, by fate', { fate: 'queued' }),
   noticesRefused: counter('notices', 'Notices for receivers, by fate', { fate: 'refused' }),
@@ -158,6 +179,7 @@ export const counterTable = {
   authLimited: counter('auth_limited', 'Requests answered 429: more than auth.limits allows'),
   socketsRefusedOrigin: counter('sockets_refused', socketsRefused, { reason: 'origin' }),
   socketsRefusedLimit: counter('sockets_refused', socketsRefused, { reason: 'per_key' }),
+  socketsClosedRevoked: counter('sockets_revoked', 'Sockets and streams ended because their credential was'),
   tlsReloads: counter('tls_reloads', 'Certificates taken over while running'),
   auditRefused: counter('audit_rows_refused', 'Audit rows that could not be taken: disk or audit log full'),
   sqlQueries: counter('sql_queries', 'Queries answered at the SQL door'),

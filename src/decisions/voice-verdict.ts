@@ -181,6 +181,11 @@ export class VoiceVerdict {
     return this.#judgedHops === 0 ? null : roundScore(this.#evidence.probability())
   }
 
+  /** The evidence behind the score, not rounded; null before anything was judged. */
+  get llr(): number | null {
+    return this.#judgedHops === 0 ? null : this.#evidence.llr()
+  }
+
   #confidence(): number {
     if (this.#judgedHops === 0) return 0
     const decided = Math.abs(2 * this.#evidence.probability() - 1)

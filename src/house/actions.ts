@@ -8,9 +8,11 @@ import type { Metrics } from '../core/metrics.ts'
 import type { KnownCase } from '../decisions/call-risk.ts'
 import type { LiveTrack } from '../decisions/live-calls.ts'
 import type { VerdictSettings } from '../decisions/voice-verdict.ts'
+import { ByteBudget } from '../log/durable-log.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import { CallerHistories } from '../storage/caller-history.ts'
 import { PastActions } from '../storage/past-actions.ts'
+import { CallMemories } from '../watch/call-memory.ts'
 import { PolicyWatch } from '../watch/policy-watch.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
@@ -31,6 +33,8 @@ export interface ActionRooms {
   readonly secondOpinion: (track: LiveTrack) => boolean
 }
 
+/** Some hundred bytes a call that was decided about, 10 KiB while its redirect or hang-up is under way. */
+const journalBytesMax = 134_217_728
 const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
 export function openActions(rooms: ActionRooms): PolicyWatch {
@@ -45,6 +49,11 @@ export function openActions(rooms: ActionRooms): PolicyWatch {
     modelSha256,
     signals: { caseFor: rooms.caseFor, historyOf: (number) => histories.of(number) },
     actions,
+    memories: new CallMemories({
+      log: storage.logs.log('call-decisions', new ByteBudget(journalBytesMax)),
+      callsMax: config.actions.callsRememberedMax,
+      clock,
+    }),
     secondOpinion: rooms.secondOpinion,
     past: new PastActions(storage.store),
     bus,

@@ -21,6 +21,7 @@ import type { VoiceModel } from '../inference/model-file.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import type { TrackSink } from '../ingest/track.ts'
 import { type Judged, readHop, type WorkerFault } from './protocol.ts'
+import type { SecondStageStart } from './staged-detector.ts'
 import { type PipelineCounters, pipelineCounterNames } from './voice-pipeline.ts'
 import { type LostReason, VoiceThread, type VoiceThreadOptions } from './voice-thread.ts'
 
@@ -39,6 +40,7 @@ export interface VoicePoolOptions {
   /** `detection.voice` of the configuration. */
   readonly config: PoolConfig
   readonly model: VoiceModel
+  readonly secondStage?: SecondStageStart | null
   readonly counters: PipelineCounters & Pick<Counters, 'workerThrew' | 'workerHung'>
   readonly clock: Clock
   readonly log: Log
@@ -119,6 +121,7 @@ export class VoicePool implements TrackSink {
     this.#watchedMs = options.clock.steadyMs()
     this.#threadOptions = {
       model: options.model,
+      secondStage: options.secondStage ?? null,
       ringBytes,
       tracksMax,
       batchMax: options.batchMax ?? batchMaxDefault,

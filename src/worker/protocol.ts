@@ -7,10 +7,13 @@
  */
 import type { VoiceModel } from '../inference/model-file.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
+import type { SecondStageStart } from './staged-detector.ts'
 
 /** `workerData` of a voice worker. */
 export interface WorkerStart {
   readonly model: VoiceModel
+  /** Absent: the model stands alone. */
+  readonly secondStage?: SecondStageStart | null
   /** Memory of the ring that this worker reads; the main thread writes. */
   readonly ring: SharedArrayBuffer
   readonly tracksMax: number

@@ -11,8 +11,10 @@ import { type Check, Health } from '../../src/api/health.ts'
 import { KeysResource } from '../../src/api/keys.ts'
 import { Notifications, type NotificationsView } from '../../src/api/notifications.ts'
 import { Page } from '../../src/api/page.ts'
+import { RecordingsResource, type RecordingsResourceOptions } from '../../src/api/recordings.ts'
 import { apiRoutes } from '../../src/api/routes.ts'
 import { SessionResource } from '../../src/api/session.ts'
+import type { VoiceScores } from '../../src/api/voice-scores.ts'
 import { OperatingError } from '../../src/core/errors.ts'
 import { projectRoot } from '../../src/core/project.ts'
 import type { SocketRoute } from '../../src/http/exchange.ts'
@@ -29,10 +31,12 @@ export interface ApiOptions {
   readonly subscribersMax?: number
   readonly keepMax?: number
   readonly storageBatch?: number
+  readonly score?: VoiceScores['score']
   readonly notifications?: NotificationsView
   /** Mode `tokens`. */
   readonly reveal?: (text: string) => string
   readonly detections?: Omit<DetectionResourceOptions, 'audit'>
+  readonly recordings?: RecordingsResourceOptions['recordings']
 }
 
 const nothing = (): never => {
@@ -49,6 +53,15 @@ const noDetections: Omit<DetectionResourceOptions, 'audit'> = {
   },
   overrides: { state: { revision: 0, changedAt: null, changedBy: null, rules: [] }, replace: nothing },
   configured: { default: true, timeZone: 'UTC', rules: [] },
+}
+
+const noRecordings: RecordingsResourceOptions['recordings'] = {
+  isOn: false,
+  list: async () => [],
+  read: async () => nothing(),
+  erase: async () => 0,
+  optIn: () => {},
+  optOut: async () => 0,
 }
 
 const noNotifications: NotificationsView = {
@@ -122,6 +135,7 @@ export function fakeApi(options: ApiOptions = {}) {
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     notifications: new Notifications({ view: options.notifications ?? noNotifications, audit }),
+    recordings: new RecordingsResource({ recordings: options.recordings ?? noRecordings, startCall: () => {}, audit }),
     analytics: new Analytics({
       clock,
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
@@ -129,6 +143,7 @@ export function fakeApi(options: ApiOptions = {}) {
       fraud: { report: async () => ({ points: [], kinds: [] }) },
     }),
     fraud: fraud.parts(audit),
+    voiceScores: { score: options.score ?? (async () => []), bodyBytesMax: 1000 },
     cdr: { bodyBytesMax: 1000, route: cdrSocket, post: async () => ({ status: 200, body: '{}' }) },
     sql: null,
     metricsPublic: options.metricsPublic ?? true,

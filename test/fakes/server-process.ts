@@ -6,8 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { projectRoot } from '../../src/core/project.ts'
+import { quickWasmFlag } from './quick-wasm.ts'
 
 export const testAccount = { sid: `AC${'12'.repeat(16)}`, token: 'test-auth-token-of-no-account' }
+
+const endMsMax = 60_000
 
 /** What Twilio was told to call; not where the server listens. */
 export const testPublicUrl = 'https://voice.example.com'
@@ -47,11 +50,12 @@ export async function startServer(choices: ServerChoices = {}): Promise<ServerPr
     storage: { flushMs: 100 },
   }
   writeFileSync(file, JSON.stringify(merge(base, choices.config ?? {})))
+  const flags = process.argv[1]?.endsWith('.long.js') ? [] : [quickWasmFlag]
   const { program } = choices
-  const serve = program === undefined ? ['dist/src/cli.js', 'serve', '--config', file] : [program, file]
-  const child = spawn(process.execPath, [join(projectRoot, serve[0] ?? ''), ...serve.slice(1)], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const [script = '', ...args] =
+    program === undefined ? ['dist/src/cli.js', 'serve', '--config', file] : [program, file]
+  const command = [join(projectRoot, script), ...args]
+  const child = spawn(process.execPath, [...flags, ...command], { stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: Record<string, unknown>[] = []
   const stderr: string[] = []
   const output: string[] = []
@@ -85,7 +89,12 @@ export async function startServer(choices: ServerChoices = {}): Promise<ServerPr
     end(signal) {
       return new Promise((resolve) => {
         if (child.exitCode !== null || child.signalCode !== null) return resolve(child.exitCode)
-        child.once('exit', (code) => resolve(code))
+        // One that does not end fails its test; it must not keep the tests from ending.
+        const tooLate = setTimeout(() => child.kill('SIGKILL'), endMsMax)
+        child.once('exit', (code) => {
+          clearTimeout(tooLate)
+          resolve(code)
+        })
         child.kill(signal)
       })
     },

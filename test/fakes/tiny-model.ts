@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { VoiceManifest } from '../../src/inference/model-file.ts'
+import type { StreamManifest } from '../../src/inference/model-file.ts'
 import { writeOnnx } from './onnx-writer.ts'
 
 export interface TinyShape {
@@ -55,7 +55,7 @@ function mean(input: string, output: string, axes: number[]) {
   }
 }
 
-export function tinyManifest(onnx: Uint8Array, shape: TinyShape = tinyShape): VoiceManifest {
+export function tinyManifest(onnx: Uint8Array, shape: TinyShape = tinyShape): StreamManifest {
   return {
     name: 'voice',
     version: 'tiny',
