@@ -14,6 +14,9 @@ export interface CallerOptions {
   readonly publicUrl?: string
   readonly accountSid: string
   readonly authToken: string
+  /** Numbers of its calls. */
+  readonly from?: string
+  readonly to?: string
 }
 
 export interface StreamChoices {
@@ -54,8 +57,8 @@ export class TwilioCaller {
     return this.post(`/twilio/voice${query}`, {
       AccountSid: this.#options.accountSid,
       CallSid: callSid,
-      From: '+15005550006',
-      To: '+15005550001',
+      From: this.#options.from ?? '+15005550006',
+      To: this.#options.to ?? '+15005550001',
       Direction: 'inbound',
       CallStatus: 'ringing',
       ApiVersion: '2010-04-01',
