@@ -19,6 +19,7 @@ import { openKeys } from './house/keys.ts'
 import { openNotify } from './house/notify.ts'
 import { openOpinions } from './house/opinions.ts'
 import type { FirewallOptions } from './house/options.ts'
+import { type KeptAudio, openRecordings } from './house/recordings.ts'
 import { openStorage, type Storage } from './house/storage.ts'
 import { loadVoiceJudgement } from './house/voice-model.ts'
 import { openVoiceScoring, type VoiceScoring } from './house/voice-scoring.ts'
@@ -83,10 +84,12 @@ export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
   const taps = new AudioTaps(pool, counters)
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
   const { party } = privacy.doors
-  const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control, party })
+  const audio = openRecordings({ config, log, clock, metrics, live, bus, taps })
+  const below = { sink: taps, watch, also: audio.listener, server, intake, control, party }
+  const ingest = openIngest({ config, log, clock, metrics, ...below })
   const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
   const scoring = openVoiceScoring({ config, metrics, active: () => ({ model, secondStage }) })
-  const rooms: ApiRooms = { ...common, storage, fraud, scoring, server, control, notifier }
+  const rooms: ApiRooms = { ...common, storage, fraud, scoring, server, control, notifier, audio }
   const api = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)
   for (const route of routes) server.route(route)
@@ -101,7 +104,7 @@ export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settings.model, runId })
   const floors = { server, ingest, pool, watch, policy, storage, fraud, scoring, control }
-  const house: House = { ...floors, notifier, opinions, audit: api.audit, keys }
+  const house: House = { ...floors, notifier, opinions, audio, audit: api.audit, keys }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
     async close() {
@@ -123,6 +126,7 @@ interface House {
   readonly notifier: Notifier
   readonly control: Control
   readonly opinions: SecondOpinions
+  readonly audio: KeptAudio
   readonly fraud: Fraud
   readonly scoring: VoiceScoring
   readonly audit: Audit
@@ -130,8 +134,8 @@ interface House {
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, policy, storage, fraud, scoring, control, notifier, opinions, audit } = house
-  const { keys } = house
+  const { server, ingest, pool, watch, policy, storage, fraud, scoring, control, notifier, opinions } = house
+  const { audio, audit, keys } = house
   const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -143,6 +147,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   ingest.table.endAll('interrupted')
   opinions.close()
   await scoring.stop()
+  await audio.close()
   await pool.drain()
   watch.endAll()
   ingest.stop()

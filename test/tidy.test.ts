@@ -20,6 +20,7 @@ const ranks: Readonly<Record<string, number>> = {
   ingest: 3,
   features: 3,
   inference: 4,
+  recordings: 4,
   decisions: 5,
   worker: 6,
   storage: 6,

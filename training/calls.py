@@ -1,11 +1,13 @@
-"""Makes telephone calls out of the banks' clips and writes one pack per part (train, dev, test).
+"""Makes telephone calls out of the banks' clips and writes packs per part (train, dev, test).
 
 A call is 8..14 s: pieces of one speaker's clips (lengths drawn alike for both classes) with pauses between them, one
 channel draw for all of it. A copy's call has a human twin of the same pieces through the same draw. Synthetic clips
 get a floor shaped like the room noise of a randomly chosen human clip, so that a silent background tells nothing.
-Writes PART.ul (mu-law of all calls), PART.json (what the feature dump reads) and PART.facts.jsonl.
+Writes PART-PACK.ul (mu-law of all calls), .json (what the feature dump reads) and .facts.jsonl.
 
-usage: python calls.py --recipe recipe.yaml --bank DIR --out DIR --part train
+A part comes in two packs, so that all but the copies by the vocoders trained here can be used before those are there.
+
+usage: python calls.py --recipe recipe.yaml --bank DIR --out DIR --part train --pack main|own
 """
 import argparse
 import json
@@ -19,7 +21,9 @@ from bank import Bank, to_rate
 from channel import CODECS, CONDITIONS, after_codec, before_codec, codec_round_trip, draw_channel
 
 RATE_HZ = 8000
+PACKS = ("main", "own")
 HOP_BYTES = 4000
+SPEEDS = [14000, 14800, 15200, 16800, 17600, 18400]  # rates that share factors with 8000, for short resampling filters
 
 
 def part_of(clip, recipe):
@@ -68,7 +72,8 @@ def cut_piece(samples, random):
     if len(samples) <= want * 1.2:
         return samples
     start = int(random.integers(len(samples) - want))
-    energy = np.convolve(samples**2, np.ones(400), "same")
+    running = np.concatenate([np.zeros(201), np.cumsum(samples.astype(np.float64) ** 2)])
+    energy = np.append(running[400:], np.full(199, running[-1])) - running[: len(samples)]
 
     def quietest(near):
         low = max(0, near - 1600)
@@ -78,10 +83,11 @@ def cut_piece(samples, random):
     return piece if len(piece) > 4000 else samples[start : start + want]
 
 
-def lay_out(bank, clips, random, seconds, twin_of=None, floor=None):
+def lay_out(bank, clips, random, seconds, twin_of=None, floor=None, from_hz=16000):
     """Pieces of the clips with pauses. With `twin_of` (id -> human clip) also the same from the human originals.
 
     `floor` is a room's noise that comes and goes with each piece, as it does in human recordings laid end to end.
+    `from_hz` other than 16000 plays the clips faster or slower.
     """
     total = int(seconds * RATE_HZ)
     lines = [np.zeros(0, np.float32), np.zeros(0, np.float32)]
@@ -90,7 +96,7 @@ def lay_out(bank, clips, random, seconds, twin_of=None, floor=None):
         pause = np.zeros(int(random.uniform(0.15, 0.9) * RATE_HZ), np.float32)
         sources = [clip] if twin_of is None else [clip, twin_of[clip["pair"]]]
         for number, source in enumerate(sources):
-            piece = cut_piece(to_rate(bank.audio(source), 16000, RATE_HZ), np.random.default_rng(seed))
+            piece = cut_piece(to_rate(bank.audio(source), from_hz, RATE_HZ), np.random.default_rng(seed))
             piece = piece / (np.sqrt((piece**2).mean()) + 1e-6) * 0.1
             if floor is not None:
                 piece = piece + shaped_noise(random, len(piece), floor) * 0.1
@@ -103,11 +109,13 @@ def lay_out(bank, clips, random, seconds, twin_of=None, floor=None):
     return [line[: len(line) // HOP_BYTES * HOP_BYTES] for line in lines]
 
 
-def plan_calls(bank, recipe, part, random):
+def plan_calls(bank, recipe, part, pack, random):
     """Yields (clips, twin table or None, channel draw, condition) for every call of a part."""
     human = {clip["id"]: clip for clip in bank.clips if clip["label"] == 0}
     groups = {}
     for clip in bank.clips:
+        if (clip["engine"] in recipe["vocoders"]) != (pack == "own"):
+            continue
         if part_of(clip, recipe) == part and clip["source"] not in recipe["parts"]["skipSources"]:
             groups.setdefault((clip["engine"], clip["speaker"], clip["label"]), []).append(clip)
     for (engine, speaker, label), clips in sorted(groups.items()):
@@ -125,26 +133,28 @@ def plan_calls(bank, recipe, part, random):
                 made += seconds
 
 
-def render(bank, recipe, part, out):
-    random = np.random.default_rng([recipe["seed"], ["train", "dev", "test"].index(part)])
+def render(bank, recipe, part, pack, out):
+    random = np.random.default_rng([recipe["seed"], ["train", "dev", "test"].index(part), PACKS.index(pack)])
     humans = [clip for clip in bank.clips if clip["label"] == 0 and part_of(clip, recipe) == part]
     floors = noise_floors(bank, humans, random)
     calls = []
-    for picked, twin, draw, condition, seconds in plan_calls(bank, recipe, part, random):
+    for picked, twin, draw, condition, seconds in plan_calls(bank, recipe, part, pack, random):
         added = picked[0]["label"] == 1 and "pair" not in picked[0]
         floor = floors[int(random.integers(len(floors)))] * random.uniform(0.5, 1.5) if added else None
-        lines = lay_out(bank, picked, random, seconds, twin, floor)
+        fast = part == "train" and random.random() < recipe["speedShare"]
+        from_hz = int(random.choice(SPEEDS)) if fast else 16000
+        lines = lay_out(bank, picked, random, seconds, twin, floor, from_hz)
         for number, line in enumerate(lines):
             first = picked[0] if number == 0 else twin[picked[0]["pair"]]
             if len(line) < 2 * HOP_BYTES:
                 continue
             facts = {key: first[key] for key in ("label", "speaker", "engine", "family", "language", "package")}
-            pair = f"{part}-{len(calls) - number}" if len(lines) == 2 else None
+            pair = f"{part}-{pack}-{len(calls) - number}" if len(lines) == 2 else None
             calls.append((before_codec(line, draw), draw, {**facts, "condition": condition, "pair": pair}))
         if len(calls) % 200 < len(lines):
             print(f"{part}: {len(calls)} calls", flush=True)
     through_codecs(calls)
-    write_pack(calls, part, Path(out))
+    write_pack(calls, f"{part}-{pack}", Path(out))
 
 
 def through_codecs(calls):
@@ -162,19 +172,19 @@ def through_codecs(calls):
             print(f"codec {codec}: {len(chosen)} calls", flush=True)
 
 
-def write_pack(calls, part, out):
+def write_pack(calls, name, out):
     out.mkdir(parents=True, exist_ok=True)
     index, offset = [], 0
-    with open(out / f"{part}.ul", "wb") as pack, open(out / f"{part}.facts.jsonl", "w") as facts_file:
+    with open(out / f"{name}.ul", "wb") as pack, open(out / f"{name}.facts.jsonl", "w") as facts_file:
         for number, (samples, draw, facts) in enumerate(calls):
             octets = after_codec(samples, draw).tobytes()
             pack.write(octets)
-            index.append({"id": f"{part}-{number}", "offset": offset, "bytes": len(octets)})
+            index.append({"id": f"{name}-{number}", "offset": offset, "bytes": len(octets)})
             offset += len(octets)
             channel = {key: draw[key] for key in ("codec", "noise_db", "loss", "room_ms", "level_db")}
-            facts_file.write(json.dumps({"id": f"{part}-{number}", **facts, **channel}) + "\n")
-    (out / f"{part}.json").write_text(json.dumps({"clips": index}))
-    print(f"{part}: {len(index)} calls, {offset / 8000:.0f} s", flush=True)
+            facts_file.write(json.dumps({"id": f"{name}-{number}", **facts, **channel}) + "\n")
+    (out / f"{name}.json").write_text(json.dumps({"clips": index}))
+    print(f"{name}: {len(index)} calls, {offset / 8000:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
@@ -183,6 +193,7 @@ if __name__ == "__main__":
     parser.add_argument("--bank", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--part", choices=["train", "dev", "test"], required=True)
+    parser.add_argument("--pack", choices=PACKS, required=True)
     options = parser.parse_args()
     recipe = yaml.safe_load(Path(options.recipe).read_text())
-    render(Bank(options.bank), recipe, options.part, options.out)
+    render(Bank(options.bank), recipe, options.part, options.pack, options.out)

@@ -1,9 +1,11 @@
 """Speaks sentences with formant, diphone, statistical-parametric (HTS, clustergen) voices of Debian packages and PyPI.
 
-usage: python classic_voices.py --engine espeak|flite|festival|openjtalk --packages DIR --bank DIR --seconds 1800
+usage: python classic_voices.py --engine espeak|flite|festival|openjtalk|gnuspeech|sam --packages DIR --bank DIR --seconds 1800
 """
 import argparse
+import json
 import random
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -90,7 +92,55 @@ def openjtalk(packages, folder, draw):
         yield (np.asarray(samples, np.float32) / 32768, rate_hz), "openjtalk-mei", "ja", "hts"
 
 
-ENGINES = {"espeak": espeak, "flite": flite, "festival": festival, "openjtalk": openjtalk}
+def spoken_by_node(script, packages, folder, draw, voices, per_process=25):
+    """One Node process speaks many sentences of the npm packages under `PACKAGES/npm`."""
+    texts = load_sentences(packages, "en")
+    while True:
+        jobs = [{"text": re.sub(r"[^A-Za-z' ,.?!]", " ", draw.choice(texts)), "file": f"{folder}/{number}.wav",
+                 "tempo": round(draw.uniform(0.8, 1.2), 2), "voice": draw.choice(voices), "pitch": draw.randint(40, 90)}
+                for number in range(per_process)]
+        subprocess.run(["node", script], input=json.dumps(jobs), text=True, capture_output=True, timeout=600,
+                       cwd=Path(packages) / "npm")
+        for job in jobs:
+            yield one_file(["true"], job["file"]), job["voice"]
+
+
+def gnuspeech(packages, folder, draw):
+    script = Path(packages) / "npm" / "say.mjs"
+    script.write_text("""import { synthesize } from '@echogarden/gnuspeech-wasm'
+import { readFileSync, writeFileSync } from 'node:fs'
+for (const job of JSON.parse(readFileSync(0, 'utf8'))) {
+  const { audioData } = await synthesize(job.text, { voice: job.voice, tempo: job.tempo, controlRate: 250 })
+  writeFileSync(job.file, audioData)
+}
+""")
+    voices = ["male", "female", "large_child", "small_child"]
+    for spoken, voice in spoken_by_node("say.mjs", packages, folder, draw, voices, 10):
+        yield spoken, f"gnuspeech-{voice}", "en", "articulatory"
+
+
+def sam(packages, folder, draw):
+    script = Path(packages) / "npm" / "sam.cjs"
+    script.write_text("""const Sam = require('sam-js').default ?? require('sam-js')
+const { readFileSync, writeFileSync } = require('node:fs')
+const throats = { elf: [110, 160], robot: [190, 190], stuffy: [110, 105], lady: [145, 145], plain: [128, 128] }
+for (const job of JSON.parse(readFileSync(0, 'utf8'))) {
+  const [throat, mouth] = throats[job.voice]
+  const body = new Sam({ speed: Math.round(72 / job.tempo), pitch: job.pitch, throat, mouth }).buf8(job.text)
+  if (!body) continue
+  const head = Buffer.alloc(44)
+  head.write('RIFF', 0); head.writeUInt32LE(36 + body.length, 4); head.write('WAVEfmt ', 8)
+  head.writeUInt32LE(16, 16); head.writeUInt16LE(1, 20); head.writeUInt16LE(1, 22); head.writeUInt32LE(22050, 24)
+  head.writeUInt32LE(22050, 28); head.writeUInt16LE(1, 32); head.writeUInt16LE(8, 34)
+  head.write('data', 36); head.writeUInt32LE(body.length, 40)
+  writeFileSync(job.file, Buffer.concat([head, Buffer.from(body)]))
+}
+""")
+    for spoken, voice in spoken_by_node("sam.cjs", packages, folder, draw, ["elf", "robot", "stuffy", "lady", "plain"]):
+        yield spoken, f"sam-{voice}", "en", "formant-1982"
+
+
+ENGINES = {"gnuspeech": gnuspeech, "sam": sam, "espeak": espeak, "flite": flite, "festival": festival, "openjtalk": openjtalk}
 
 
 def generate(engine, packages, bank, seconds, seed):

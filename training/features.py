@@ -9,26 +9,36 @@ from model import BANDS, CONTEXT_FRAMES, HOP_FRAMES
 MIN_SPEECH_FRAMES = 10  # a hop with fewer speech frames is no hop of speech: not judged, not kept as history
 
 
+PACKS = ("main", "own")  # a part comes in two packs: all sources, and the copies by the vocoders trained here
+
+
 class Part:
     """One part (train, dev, test): all frames in memory as 16 bit floats and, per call, the hops of speech."""
 
-    def __init__(self, folder, facts_path):
-        folder = Path(folder)
+    def __init__(self, features, facts, name):
+        folders = [(Path(features) / f"{name}-{pack}", Path(facts) / f"{name}-{pack}.facts.jsonl") for pack in PACKS]
+        folders = [pair for pair in folders if (pair[0] / "features.json").exists()]
+        bands, speech, self.calls = [], [], []
+        for folder, facts_path in folders:
+            before = sum(map(len, speech))
+            frames = np.memmap(folder / "features.f32", "<f4", "r").reshape(-1, BANDS)
+            bands.append(np.empty(frames.shape, np.float16))
+            for start in range(0, len(frames), 1 << 20):
+                bands[-1][start : start + (1 << 20)] = frames[start : start + (1 << 20)]
+            speech.append(np.fromfile(folder / "speech.u8", np.uint8))
+            self.parameters = self.add_calls(folder, facts_path, speech[-1], before)
+        self.bands, self.speech = np.concatenate(bands), np.concatenate(speech)
+
+    def add_calls(self, folder, facts_path, speech, before):
         index = json.loads((folder / "features.json").read_text())
-        self.parameters = index.get("spec", {})
-        frames = np.memmap(folder / "features.f32", "<f4", "r").reshape(-1, BANDS)
-        self.bands = np.empty(frames.shape, np.float16)
-        for start in range(0, len(frames), 1 << 20):
-            self.bands[start : start + (1 << 20)] = frames[start : start + (1 << 20)]
-        self.speech = np.fromfile(folder / "speech.u8", np.uint8)
-        facts = {row["id"]: row for row in map(json.loads, Path(facts_path).read_text().splitlines())}
-        self.calls = []
+        facts = {row["id"]: row for row in map(json.loads, facts_path.read_text().splitlines())}
         for clip in index["clips"]:
             first, hops = clip["frameOffset"], clip["frames"] // HOP_FRAMES
-            counts = self.speech[first : first + hops * HOP_FRAMES].reshape(hops, HOP_FRAMES).sum(1)
+            counts = speech[first : first + hops * HOP_FRAMES].reshape(hops, HOP_FRAMES).sum(1)
             kept = np.flatnonzero(counts >= MIN_SPEECH_FRAMES)
             if len(kept):
-                self.calls.append({**facts[clip["id"]], "first": first, "hops": kept})
+                self.calls.append({**facts[clip["id"]], "first": first + before, "hops": kept})
+        return index.get("spec", {})
 
     def hop_tensors(self, call, hops):
         """features [len(hops), CONTEXT+50, 60] and speech [len(hops), 50]; the floor stands before a call's start."""

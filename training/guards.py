@@ -57,7 +57,7 @@ if __name__ == "__main__":
     parser.add_argument("--facts", required=True)
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
-    loaded = {name: Part(Path(options.features) / name, Path(options.facts) / f"{name}.facts.jsonl")
+    loaded = {name: Part(options.features, options.facts, name)
               for name in ("train", "dev", "test")}
     result = measure(loaded)
     Path(options.out).write_text(json.dumps(result, indent=1) + "\n")

@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 
 from bank import BankWriter
+from game_archives import amazon_queen, steel_sky
 
 TUX_LANGUAGES = "ro ru es bg fr be el ca da lt nl ml de".split()
 
@@ -66,6 +67,30 @@ def hedgewars(root, language):
             yield path, *read_audio(path), f"hedgewars-{match.group(1)}", language
 
 
+def klettres(root, language):
+    """Letters and syllables, one person a language; those that an editor gated hard are left out."""
+    for path in sorted(root.rglob("*.ogg")):
+        code = path.parts[-3]
+        if code not in KLETTRES_GATED:
+            yield path, *read_audio(path), f"klettres-{code}", code
+
+
+def ktuberling(root, language):
+    """Single words; the Serbian folders are one; a few sound synthetic and are left out."""
+    for path in sorted(root.rglob("*.ogg")):
+        code = path.parent.name.split("@")[0]
+        if code not in KTUBERLING_DOUBTFUL:
+            yield path, *read_audio(path), f"ktuberling-{code}", code
+
+
+def gcin(root, language):
+    """Mandarin syllables: 3.ogg and 5.ogg of every folder are two speakers."""
+    for path in sorted(root.rglob("*.ogg")):
+        yield path, *read_audio(path), f"gcin-{path.stem}", language
+
+
+KLETTRES_GATED = {"de", "nds", "uk", "en_GB", "pt_BR", "da"}
+KTUBERLING_DOUBTFUL = {"fr", "nn", "ga", "wa"}
 SOURCES = [
     *[(f"asterisk-core-sounds-{code}-wav", asterisk, code) for code in ("en", "es", "fr", "it", "ru")],
     *[("tuxpaint-stamps-default", tuxpaint, code) for code in TUX_LANGUAGES],
@@ -75,6 +100,11 @@ SOURCES = [
     ("drascula-spanish", drascula, "es"),
     ("festvox-ru", festvox_ru, "ru"),
     ("hedgewars-data", hedgewars, "en"),
+    ("klettres-data", klettres, "mixed"),
+    ("ktuberling-data", ktuberling, "mixed"),
+    ("gcin-voice", gcin, "zh"),
+    ("beneath-a-steel-sky", steel_sky, "en"),
+    ("flight-of-the-amazon-queen", amazon_queen, "en"),
 ]
 
 

@@ -38,11 +38,15 @@ class Statistics(nn.Module):
 
 
 class Encoder(nn.Module):
-    """features [N, CONTEXT+50, 60], speech [N, 50] -> embedding [N, EMBEDDING] in -1..1."""
+    """features [N, CONTEXT+50, 60], speech [N, 50] -> embedding [N, EMBEDDING] in -1..1.
 
-    def __init__(self):
+    With `level` the frame's level, less the hop's mean of speech, is one more input.
+    """
+
+    def __init__(self, level=False, dropout=0.0):
         super().__init__()
-        self.first = convolution(BANDS, 48, 5, 2)
+        self.level, self.dropout = level, nn.Dropout(dropout)
+        self.first = convolution(BANDS + level, 48, 5, 2)
         self.second = convolution(48, 64, 3, 2)
         self.third = convolution(64, 96, 3, 1)
         self.fourth = convolution(96, 96, 1, 1)
@@ -54,21 +58,30 @@ class Encoder(nn.Module):
         shape = (features - features.mean(2, keepdim=True)) * 0.3
         share = (speech + 1e-3).unsqueeze(2)
         shape = shape - ((shape[:, CONTEXT_FRAMES:] * share).sum(1) / share.sum(1)).unsqueeze(1)
-        middle = self.third(self.second(self.first(shape.transpose(1, 2))))
+        inputs = shape
+        if self.level:
+            level = features.mean(2, keepdim=True) * 0.3
+            level = level - ((level[:, CONTEXT_FRAMES:] * share).sum(1) / share.sum(1)).unsqueeze(1)
+            inputs = torch.cat([shape, level], 2)
+        middle = self.third(self.second(self.first(inputs.transpose(1, 2))))
         middle = middle + self.fourth(middle)
         weight = nn.functional.pad(speech, (CONTEXT_FRAMES, 0)).reshape(-1, FRAMES_OUT, 4).mean(2) + 1e-3
         weight = (weight / weight.sum(1, keepdim=True)).unsqueeze(1)
         mean = (middle * weight).sum(2)
         spread = torch.sqrt(((middle - mean.unsqueeze(2)) ** 2 * weight).sum(2) + 1e-4)
         pooled = torch.cat([mean, spread, self.statistics(shape, speech)], 1)
-        return torch.tanh(self.project(torch.relu(self.mix(pooled))))
+        return torch.tanh(self.project(torch.relu(self.mix(self.dropout(pooled)))))
 
 
 class Head(nn.Module):
-    """Attentive mean and spread over the window's hops, then a small layer; the calibration is inside."""
+    """Attentive mean and spread over the window's hops, then a small layer; the calibration is inside.
 
-    def __init__(self):
+    With `one_class` the logit is a line of the cosine between the hidden values and one direction, that of human speech.
+    """
+
+    def __init__(self, one_class=False):
         super().__init__()
+        self.one_class = one_class
         self.attention = nn.Linear(EMBEDDING, 1)
         self.hidden = nn.Linear(2 * EMBEDDING + 1, 32)
         self.dropout = nn.Dropout(0.2)
@@ -83,16 +96,25 @@ class Head(nn.Module):
         spread = torch.sqrt(((embeddings - mean.unsqueeze(1)) ** 2 * share).sum(1) + 1e-4)
         amount = weights.sum(1, keepdim=True) / WINDOW_HOPS
         hidden = torch.relu(self.hidden(torch.cat([mean, spread, amount], 1)))
+        if self.one_class:
+            hidden = nn.functional.normalize(self.hidden(torch.cat([mean, spread, amount], 1)), dim=1)
+            direction = nn.functional.normalize(self.output.weight, dim=1)
+            return 10 * (0.55 - (hidden * direction).sum(1)) * self.scale + self.offset
         return self.output(self.dropout(hidden)).squeeze(1) * self.scale + self.offset
+
+    @staticmethod
+    def nearness(logits):
+        """The cosine behind an uncalibrated one-class logit."""
+        return 0.55 - logits / 10
 
 
 class VoiceModel(nn.Module):
     """The exported interface; inputs and outputs are named in export_model.py."""
 
-    def __init__(self):
+    def __init__(self, level=False, one_class=False, dropout=0.0):
         super().__init__()
-        self.encoder = Encoder()
-        self.head = Head()
+        self.encoder = Encoder(level, dropout)
+        self.head = Head(one_class)
 
     def forward(self, features, speech, history, history_weight):
         embedding = self.encoder(features, speech)

@@ -1,8 +1,20 @@
 """Trains the voice model on a feature dump and keeps the checkpoint that is best on the dev part.
 
-usage: python train.py --recipe recipe.yaml --features DIR --facts DIR --out DIR [--hours 0.5] [--leave-out ENGINE]
+Ideas are settings of the recipe (`train:`), each off at 0, and can be set with `--set NAME=VALUE` for one run:
+rank       weight of a ranking loss between a copy and its human twin (or any other human call)
+oneClass   1: one-class softmax (cosine to one human direction) in place of the logistic loss
+masks      share of calls with masked spans of time and bands
+boost      share of calls with RawBoost-like disturbances: slow random gains per band, impulses, signal-dependent noise
+bandCut    share of calls with the lowest and highest bands cut off
+level      1: the frame's level is one more input of the encoder (micro-prosody)
+robust     strength of weighting engines and human groups up by their recent loss
+average    decay of an average of the weights over steps, which is what is kept
+dropout    share of the encoder's pooled values dropped
+
+usage: python train.py --recipe recipe.yaml --features DIR --facts DIR --out DIR [--steps 4000] [--leave-out ENGINE ...]
 """
 import argparse
+import copy
 import json
 import time
 from pathlib import Path
@@ -33,6 +45,7 @@ class Batches(IterableDataset):
             if call.get("pair"):
                 self.twins.setdefault(call["pair"], {})[call["label"]] = call
         weights = settings["groupWeights"]
+        self.group_numbers = {name: number for number, name in enumerate([*sorted(self.synthetic), *sorted(self.human)])}
         self.group_odds = {id(table): self.odds(table, weights) for table in (self.human, self.synthetic)}
 
     def odds(self, table, weights):
@@ -53,8 +66,8 @@ class Batches(IterableDataset):
             yield twin if twin is not None and self.random.random() < 0.7 else self.pick(self.human)
 
     def augment(self, features):
-        """A smooth random gain over the bands, a random floor, one masked band range; the same for a whole call."""
-        random, bands = self.random, features.shape[2]
+        """A smooth random gain over the bands, a random floor, and what the settings ask; the same for a whole call."""
+        random, bands, wanted = self.random, features.shape[2], self.settings
         if random.random() < 0.5:
             knots = random.normal(0, 0.5, 6)
             features = features + np.interp(np.linspace(0, 5, bands), np.arange(6), knots).astype(np.float32)
@@ -64,6 +77,28 @@ class Batches(IterableDataset):
         if random.random() < 0.2:
             start, width = random.integers(bands - 12), random.integers(3, 12)
             features[:, :, start : start + width] = features.mean(2, keepdims=True)
+        if random.random() < wanted["masks"]:
+            start, width = random.integers(bands - 8), random.integers(2, 8)
+            features[:, :, start : start + width] = features.mean(2, keepdims=True)
+            first, count = random.integers(56), random.integers(2, 9)
+            features[:, first : first + count] = features.mean(1, keepdims=True)
+        if random.random() < wanted["boost"]:
+            features = self.disturbed(features)
+        if random.random() < wanted["bandCut"]:
+            low, high = random.integers(0, 5), random.integers(40, bands + 1)
+            bottom = features.min()
+            features[:, :, :low] = bottom
+            features[:, :, high:] = bottom + random.normal(0, 0.3, features[:, :, high:].shape)
+        return features.astype(np.float32, copy=False)
+
+    def disturbed(self, features):
+        random, shape = self.random, features.shape
+        slow = random.normal(0, random.uniform(0.1, 0.5), (shape[0], 8, 6))
+        grid = np.repeat(np.repeat(slow, 8, 1), 10, 2)[:, :64, : shape[2]]
+        features = features + grid + random.normal(0, random.uniform(0.05, 0.4), shape)
+        hit = random.random(shape[:2]) < 0.02
+        loud = np.percentile(features, 98)
+        features[hit] = np.logaddexp(features[hit], loud - random.uniform(0, 2))
         return features
 
     def batch(self):
@@ -72,6 +107,7 @@ class Batches(IterableDataset):
         features = np.zeros((*shape, 64, 60), np.float32)
         speech = np.zeros((*shape, 50), np.float32)
         labels, valid = np.zeros(shape[0], np.float32), np.zeros(shape, np.float32)
+        groups = np.zeros(shape[0], np.int64)
         for row, call in enumerate(self.lines()):
             start = self.random.integers(max(1, len(call["hops"]) - hops + 1))
             chosen = call["hops"][start : start + hops]
@@ -79,8 +115,9 @@ class Batches(IterableDataset):
             features[row, : len(chosen)] = self.augment(values)
             speech[row, : len(chosen)] = gate
             labels[row], valid[row, : len(chosen)] = call["label"], 1
+            groups[row] = self.group_numbers[call["engine"] if call["label"] else call["speaker"]]
         lengths = np.maximum(*self.random.integers(0, WINDOW_HOPS, (2, *shape)))
-        return [torch.from_numpy(np.asarray(value)) for value in (features, speech, lengths, labels, valid)]
+        return [torch.from_numpy(np.asarray(value)) for value in (features, speech, lengths, labels, valid, groups)]
 
     def __iter__(self):
         while True:
@@ -114,44 +151,109 @@ def dev_figure(model, part):
     return float(np.mean(list(figures.values()))), figures
 
 
-def train(settings, batches, dev, out, hours, start):
+class Weighting:
+    """Weights of the groups (engines, speakers): one each, or by their recent loss to the power of `strength`."""
+
+    def __init__(self, count, strength):
+        self.recent, self.strength = torch.full((count,), 0.5), strength
+
+    def of(self, groups, losses):
+        if not self.strength:
+            return torch.ones(len(groups))
+        for group, loss in zip(groups.tolist(), losses.tolist()):
+            self.recent[group] = 0.95 * self.recent[group] + 0.05 * loss
+        weight = self.recent[groups] ** self.strength
+        return weight / weight.mean()
+
+
+def call_losses(model, logits, labels, valid, settings):
+    """Loss of every call [B]."""
+    if settings["oneClass"]:
+        nearness = model.head.nearness(logits)
+        sign = labels[:, None] * 2 - 1
+        margin = torch.where(labels[:, None] > 0, nearness - 0.2, 0.9 - nearness)
+        losses = nn.functional.softplus(20 * margin) / 10 * torch.ones_like(sign)
+    else:
+        smoothing = settings["smoothing"]
+        target = labels[:, None].expand_as(logits) * (1 - 2 * smoothing) + smoothing
+        losses = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (losses * valid).sum(1) / valid.sum(1).clamp(min=1)
+
+
+def rank_loss(logits, valid):
+    """Rows are synthetic, human, synthetic, human...: the first of each two should be higher."""
+    mean = (logits * valid).sum(1) / valid.sum(1).clamp(min=1)
+    return nn.functional.softplus(2 * (mean[1::2] - mean[::2])).mean()
+
+
+def averaged(average, model, decay, step):
+    """Moves the average of the weights towards the model."""
+    keep = min(decay, (step + 1) / (step + 10))
+    for kept, current in zip(average.state_dict().values(), model.state_dict().values()):
+        kept.copy_(kept * keep + current * (1 - keep) if kept.dtype.is_floating_point else current)
+
+
+def train(settings, batches, dev, out, steps, start):
     torch.manual_seed(settings["seed"])
     torch.set_num_threads(settings["threads"])
-    model = VoiceModel()
+    model = new_model(settings)
     if start:
         model.load_state_dict(torch.load(start))
-    optimiser = torch.optim.AdamW(model.parameters(), lr=settings["rate"], weight_decay=1e-3)
-    loss_of = nn.BCEWithLogitsLoss(reduction="none")
-    began, step, best, running = time.time(), 0, 1.0, []
+    average = copy.deepcopy(model)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=settings["rate"], weight_decay=settings["decay"])
+    weighting = Weighting(len(batches.group_numbers), settings["robust"])
+    began, best, running = time.time(), 1.0, []
     log = open(out / "log.jsonl", "a")
     prepared = iter(DataLoader(batches, batch_size=None, num_workers=1, prefetch_factor=4))
-    while time.time() - began < hours * 3600:
-        done = (time.time() - began) / (hours * 3600)
+    for step in range(1, steps + 1):
         for group in optimiser.param_groups:
-            group["lr"] = settings["rate"] * min(1, (step + 1) / 200) * (0.5 + 0.5 * np.cos(np.pi * min(1, done)))
-        features, speech, lengths, labels, valid = next(prepared)
+            group["lr"] = settings["rate"] * min(1, step / 100) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 1e-5
+        features, speech, lengths, labels, valid, groups = next(prepared)
         model.train()
         _, logits = model.judge_lines(features, speech, lengths)
-        target = labels[:, None].expand_as(logits) * (1 - 2 * settings["smoothing"]) + settings["smoothing"]
-        loss = (loss_of(logits, target) * valid).sum() / valid.sum()
+        losses = call_losses(model, logits, labels, valid, settings)
+        loss = (losses * weighting.of(groups, losses.detach())).mean()
+        if settings["rank"]:
+            loss = loss + settings["rank"] * rank_loss(logits, valid)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 2.0)
         optimiser.step()
-        running.append(float(loss))
-        step += 1
-        if step % settings["stepsPerCheck"] == 0:
-            figure, figures = dev_figure(model, dev)
-            row = {"step": step, "minutes": round((time.time() - began) / 60, 1), "loss": round(np.mean(running), 4),
-                   "devEer": round(figure, 4), **figures}
+        if settings["average"]:
+            averaged(average, model, settings["average"], step)
+        running.append(float(losses.mean()))
+        if step % settings["stepsPerCheck"] == 0 or step == steps:
+            kept = average if settings["average"] else model
+            minutes = (time.time() - began) / 60
+            figure, figures = dev_figure(kept, dev) if dev else (1.0, {})
+            row = {"step": step, "minutes": round(minutes, 1), "minutesLeft": round(minutes / step * (steps - step), 1),
+                   "loss": round(np.mean(running), 4), "devEer": round(figure, 4), **figures}
+            if settings["average"] and dev:
+                row["devEerNotAveraged"], row["notAveraged"] = dev_figure(model, dev)
             running = []
             print(json.dumps(row), flush=True)
             log.write(json.dumps(row) + "\n")
             log.flush()
-            torch.save(model.state_dict(), out / "last.pt")
+            torch.save(kept.state_dict(), out / "last.pt")
             if figure < best:
                 best = figure
-                torch.save(model.state_dict(), out / "best.pt")
+                torch.save(kept.state_dict(), out / "best.pt")
+    return kept
+
+
+def new_model(settings):
+    return VoiceModel(level=bool(settings["level"]), one_class=bool(settings["oneClass"]), dropout=settings["dropout"])
+
+
+def read_settings(recipe, changes):
+    whole = yaml.safe_load(Path(recipe).read_text())
+    settings = {**whole["train"], "testEngines": whole["parts"]["testEngines"]}
+    for change in changes:
+        name, value = change.split("=")
+        if name not in settings:
+            raise SystemExit(f"the recipe has no setting {name}")
+        settings[name] = yaml.safe_load(value)
+    return settings
 
 
 if __name__ == "__main__":
@@ -160,15 +262,16 @@ if __name__ == "__main__":
     parser.add_argument("--features", required=True, help="has train/ and dev/ with the dumps")
     parser.add_argument("--facts", required=True, help="has train.facts.jsonl and dev.facts.jsonl")
     parser.add_argument("--out", required=True)
-    parser.add_argument("--hours", type=float, default=0.5)
+    parser.add_argument("--steps", type=int, help="in place of the recipe's")
     parser.add_argument("--start", help="a checkpoint to go on from")
     parser.add_argument("--leave-out", nargs="*", default=[], help="engines left out of the training")
+    parser.add_argument("--set", nargs="*", default=[], help="settings of the recipe for this run")
     options = parser.parse_args()
-    recipe = yaml.safe_load(Path(options.recipe).read_text())["train"]
+    chosen = read_settings(options.recipe, options.set)
     destination = Path(options.out)
     destination.mkdir(parents=True, exist_ok=True)
-    parts = {name: Part(Path(options.features) / name, Path(options.facts) / f"{name}.facts.jsonl")
+    parts = {name: Part(options.features, options.facts, name)
              for name in ("train", "dev")}
     print({name: len(part.calls) for name, part in parts.items()}, flush=True)
-    source = Batches(parts["train"], recipe, recipe["seed"], set(options.leave_out))
-    train(recipe, source, parts["dev"], destination, options.hours, options.start)
+    source = Batches(parts["train"], chosen, chosen["seed"], set(options.leave_out))
+    train(chosen, source, parts["dev"], destination, options.steps or chosen["steps"], options.start)

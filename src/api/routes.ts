@@ -22,6 +22,8 @@ import { eventSocket, notifyRoutes } from './notify-routes.ts'
 import { openApiDocument } from './openapi.ts'
 import { type Page, pagePaths } from './page.ts'
 import { json } from './problem.ts'
+import { recordingRoutes } from './recording-routes.ts'
+import type { RecordingsResource } from './recordings.ts'
 import { referencePage } from './reference-page.ts'
 import { type ApiRoute, type ApiSocket, open, route, socket } from './route-table.ts'
 import { type SessionResource, signInBody } from './session.ts'
@@ -44,6 +46,7 @@ export interface ApiParts extends GateOptions {
   readonly voiceScores: VoiceScores
   readonly session: SessionResource
   readonly page: Page
+  readonly recordings: RecordingsResource
   readonly analytics: Analytics
   readonly keys: KeysResource
   readonly auditLog: AuditLog
@@ -73,6 +76,7 @@ export function apiRoutes(parts: ApiParts): { readonly routes: Route[]; readonly
     ...fraudRoutes(parts.fraud),
     ...voiceScoreRoutes(parts.voiceScores),
     ...notifyRoutes(parts.notifications),
+    ...recordingRoutes(parts.recordings),
     ...sqlRoutes(parts.sql),
     ...adminRoutes(parts),
   ]

@@ -16,10 +16,12 @@ import { projectRoot } from '../core/project.ts'
 import { flashCallRule } from '../decisions/flash-call-rule.ts'
 import { featureNames } from '../features/call-features.ts'
 import { FlashCallModel } from '../inference/flash-call-model.ts'
+import type { JudgedWindows } from '../storage/judged-windows.ts'
 import { runProgram } from './child-program.ts'
-import { type FlashCallRecipe, makeRuns, readRecipe } from './flash-call-runs.ts'
+import { type FlashCallRecipe, type LabelledRun, makeRuns, readRecipe } from './flash-call-runs.ts'
 import { heldOutSets, judgeHeldOut } from './held-out-runs.ts'
 import { brief, limitsOf } from './held-out-words.ts'
+import { writeJudged } from './judged-part.ts'
 import { type ExitCode, progressText, type Terminal } from './terminal.ts'
 
 export interface TrainFlashCallOptions {
@@ -28,6 +30,8 @@ export interface TrainFlashCallOptions {
   readonly python: string
   /** Also judge it on held-out traffic. */
   readonly heldOut: boolean
+  /** Windows with people's verdicts besides the simulated ones; null: none. */
+  readonly judged: (() => Promise<JudgedWindows>) | null
   readonly cdr: CdrConfig
   readonly clock: Clock
   readonly terminal: Terminal
@@ -42,8 +46,10 @@ const reportSchema = z.looseObject({
   parameters: z.number(),
   threshold: z.number(),
   calibration: z.looseObject({}),
+  reference: z.record(z.string(), z.array(z.number())),
   data: z.looseObject({}),
   dev: z.looseObject({}),
+  labelled: z.looseObject({}).optional(),
 })
 
 export async function trainFlashCall(options: TrainFlashCallOptions): Promise<ExitCode> {
@@ -56,8 +62,10 @@ export async function trainFlashCall(options: TrainFlashCallOptions): Promise<Ex
   }
   const work = join(out, 'work')
   const startMs = clock.steadyMs()
+  const labelled = await labelledRuns(options, work)
+  if (labelled === null) return 1
   terminal.remark('1 of 3: traffic and features')
-  await makeRuns(recipe, options.cdr, work, (done, all) => {
+  await makeRuns(recipe, options.cdr, work, labelled, (done, all) => {
     terminal.progress(progressText(done, all, clock.steadyMs() - startMs))
   })
   terminal.progress('')
@@ -69,6 +77,20 @@ export async function trainFlashCall(options: TrainFlashCallOptions): Promise<Ex
   const dir = await writeVersion(options, recipe, work)
   terminal.print(`${dir}: put the folder into models/flash_call/ and its version into models/registry.json`)
   return 0
+}
+
+/** Null: they were asked for, and there are none to learn from. */
+async function labelledRuns({ judged, terminal }: TrainFlashCallOptions, work: string): Promise<LabelledRun[] | null> {
+  if (judged === null) return []
+  const { windows, without } = await judged()
+  const confirmed = windows.filter(({ isCampaign }) => isCampaign).length
+  terminal.remark(
+    `${windows.length} windows with a verdict: ${confirmed} confirmed, ${windows.length - confirmed} dismissed; ` +
+      `${without} judged cases have no stored window of these features`,
+  )
+  if (windows.length > 0) return [writeJudged(windows, work)]
+  terminal.remark('nothing to learn from: confirm or dismiss flash-call cases first, or train without --from')
+  return null
 }
 
 /** What keeps Python from training, in words; null: nothing. */
@@ -103,6 +125,7 @@ async function writeVersion(options: TrainFlashCallOptions, recipe: FlashCallRec
     features: featureNames,
     thresholds: { flashCall: report.threshold },
     calibration: report.calibration,
+    reference: report.reference,
     training: {
       recipe: 'training/flash_call/recipe.yaml',
       seed: recipe.seed,
@@ -114,6 +137,7 @@ async function writeVersion(options: TrainFlashCallOptions, recipe: FlashCallRec
         },
       ],
       heldOut: 'number plan test, configs/simulation/heldout.yaml, seeds of their own',
+      ...(report.labelled === undefined ? {} : { labelled: report.labelled }),
     },
     metrics: { dev: report.dev, heldOut: {} as Record<string, unknown> },
     limits: [] as string[],

@@ -1,6 +1,6 @@
 /** The `evaluate` and `train` commands with their options; what they do is loaded only when one runs. */
 import { join } from 'node:path'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
@@ -118,6 +118,7 @@ interface TrainFlags extends CommonOptions {
   readonly recipe?: string
   readonly python: string
   readonly heldOut: boolean
+  readonly from?: string
 }
 
 function trainFlashCallCommand(train: Command, line: TrainingCommandLine): void {
@@ -126,10 +127,17 @@ function trainFlashCallCommand(train: Command, line: TrainingCommandLine): void 
     .requiredOption('--out <folder>', 'where the version and the work files go')
     .option('--recipe <file>', 'default: training/flash_call/recipe.yaml')
     .option('--python <command>', 'a Python 3 with torch, numpy, onnx, onnxruntime and yaml', 'python3')
+    .addOption(
+      new Option('--from <store>', 'learn also from cases that people confirmed or dismissed').choices(['clickhouse']),
+    )
     .option('--no-held-out', 'do not judge it, which takes longest; the manifest then lacks these figures')
     .action(async (options: TrainFlags) => {
       const { shippedRecipe, trainFlashCall } = await import('./train-flash-call.ts')
-      const { recipe = shippedRecipe, out, python, heldOut } = options
-      exit(await trainFlashCall({ out, recipe, python, heldOut, cdr: configOf(options).cdr, clock, terminal }))
+      const { recipe = shippedRecipe, out, python, heldOut, from } = options
+      const config = configOf(options)
+      const { readJudged } = await import('./judged-part.ts')
+      const judged = from === undefined ? null : () => readJudged(config)
+      const { cdr } = config
+      exit(await trainFlashCall({ out, recipe, python, heldOut, judged, cdr, clock, terminal }))
     })
 }

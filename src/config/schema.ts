@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { actionsSchema } from './actions-schema.ts'
+import { audioSchema } from './audio-schema.ts'
 import { notifySchema } from './notify-schema.ts'
 import { opinionsSchema } from './opinions-schema.ts'
 
@@ -57,11 +58,18 @@ const jwt = z.strictObject({
   ageMaxS: z.number().int().min(1).max(31_536_000).default(86_400),
 })
 
+const failures = z.strictObject({
+  burst: z.number().int().min(1).max(10_000),
+  refillMs: z.number().int().min(1).max(3_600_000),
+  addressesMax: count,
+})
+
 const auth = z.strictObject({
   sessionTtlMs: ms,
   sessionsMax: count,
   metricsPublic: z.boolean(),
   jwt: jwt.nullable(),
+  failures,
   limits: z.strictObject({
     perKey: limit,
     perIngestKey: limit,
@@ -269,6 +277,7 @@ export const configSchema = z.strictObject({
   detection: z.strictObject({ voice }),
   actions: actionsSchema,
   privacy,
+  audio: audioSchema,
   cdr,
   notify: notifySchema,
   opinions: opinionsSchema,

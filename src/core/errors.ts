@@ -24,6 +24,8 @@ export const errorCodes = {
   not_found: { status: 404, domain: 'peer', retryable: false },
   method_not_allowed: { status: 405, domain: 'peer', retryable: false },
   conflict: { status: 409, domain: 'peer', retryable: false },
+  /** Sealed by another key, or changed since. */
+  recording_unreadable: { status: 409, domain: 'config', retryable: false },
   body_too_slow: { status: 408, domain: 'peer', retryable: true },
   body_too_large: { status: 413, domain: 'peer', retryable: false },
   media_type_unsupported: { status: 415, domain: 'peer', retryable: false },

@@ -27,6 +27,7 @@ const vaultNumbers = 'Numbers of the vault by fate'
 const cdrRecords = 'Call records by fate'
 const callActions = 'Redirects and hang-ups by outcome'
 const opinions = 'Second opinions of other detectors, by fate'
+const recordings = 'Tracks kept as audio, by fate'
 const noticeDeliveries = 'Tries to hand a notice to one receiver, by fate'
 const twilioRequests = 'Requests to Twilio by outcome, after the last try'
 const fraudWorkerLost = 'Fraud workers replaced'
@@ -158,6 +159,13 @@ export const counterTable = {
   opinionsAbstained: counter('opinions', opinions, { fate: 'abstained' }),
   opinionsFailed: counter('opinions', opinions, { fate: 'failed' }),
   opinionsRefused: counter('opinions', opinions, { fate: 'refused' }),
+  recordingsKept: counter('recordings', recordings, { fate: 'kept' }),
+  recordingsTooLong: counter('recordings', recordings, { fate: 'cut_at_length' }),
+  recordingsFull: counter('recordings', recordings, { fate: 'disk_budget_full' }),
+  recordingsFailed: counter('recordings', recordings, { fate: 'disk_failed_or_slow' }),
+  recordingsRefused: counter('recordings', recordings, { fate: 'call_opted_out' }),
+  recordingsErased: counter('recordings', recordings, { fate: 'erased' }),
+  recordingsExpired: counter('recordings', recordings, { fate: 'expired' }),
   audioTapsThrew: counter('audio_taps_threw', 'Listeners on a track that threw and were removed'),
   noticesQueued: counter('notices', 'Notices for receivers, by fate', { fate: 'queued' }),
   noticesRefused: counter('notices', 'Notices for receivers, by fate', { fate: 'refused' }),
@@ -171,6 +179,7 @@ export const counterTable = {
   authLimited: counter('auth_limited', 'Requests answered 429: more than auth.limits allows'),
   socketsRefusedOrigin: counter('sockets_refused', socketsRefused, { reason: 'origin' }),
   socketsRefusedLimit: counter('sockets_refused', socketsRefused, { reason: 'per_key' }),
+  socketsClosedRevoked: counter('sockets_revoked', 'Sockets and streams ended because their credential was'),
   tlsReloads: counter('tls_reloads', 'Certificates taken over while running'),
   auditRefused: counter('audit_rows_refused', 'Audit rows that could not be taken: disk or audit log full'),
   sqlQueries: counter('sql_queries', 'Queries answered at the SQL door'),

@@ -11,6 +11,7 @@ import assert from 'node:assert/strict'
 import type { CallEvent } from '../features/call-event.ts'
 import { keyKinds } from '../features/call-windows.ts'
 import { breadth, broaderSubjects, type Subject, subjectKey, subjectOf } from './case-subjects.ts'
+import { movedCode } from './flash-influence.ts'
 import { type CaseKind, caseKinds, type Reason, type Signal } from './fraud-signal.ts'
 
 export const caseStates = ['open', 'cooled', 'closed', 'merged'] as const
@@ -39,6 +40,8 @@ export interface FraudCase {
   absorbed: number
   /** What a person said of it. */
   verdict: Verdict | null
+  /** What a trained model saw when the case opened, in the order of `featureNames`. */
+  features?: readonly number[]
 }
 
 /** A case as it stood at one moment, with what is needed to go on from there in another run. */
@@ -274,6 +277,7 @@ export class Cases {
       mergedInto: null,
       absorbed: narrower.length,
       verdict: null,
+      ...(signal.features === undefined ? {} : { features: signal.features }),
     }
     const { calls } = signal
     const asOfMs = Number.NEGATIVE_INFINITY
@@ -325,7 +329,8 @@ export class Cases {
     it.lastSeenMs = Math.max(it.lastSeenMs, event.timeMs)
     held.signalCalls = Math.max(signal.calls, held.signalCalls * 0.9)
     if (signal.kind === it.kind && signal.score >= it.score * 0.98 && signal.calls >= held.reasonCalls) {
-      it.reasons = signal.reasons
+      // What moved the model is known of the window that opened the case.
+      it.reasons = [...signal.reasons, ...it.reasons.filter(({ code }) => code === movedCode)]
       held.reasonCalls = signal.calls
     }
     it.score = Math.max(it.score, signal.kind === it.kind ? signal.score : 0)

@@ -11,7 +11,11 @@ import { type FeatureName, feature, featureCount } from '../features/call-featur
 /** Judges windows of keys in batches; the rule below, or a trained model. */
 export interface FlashCallScorer {
   /** Set by a trained model: what it calls a flash call, instead of the configured `scoreMin` of the rule. */
-  readonly trained?: { readonly scoreMin: number }
+  readonly trained?: {
+    readonly scoreMin: number
+    /** By kind of key, what a clean window is like: to say what moved a probability. */
+    readonly reference?: ReadonlyMap<number, readonly number[]>
+  }
   /** `features`: `count` rows of `featureCount` floats. Answers a probability per row, in order. */
   scores(features: Float32Array, count: number): Promise<Float32Array>
 }

@@ -29,6 +29,8 @@ export interface Signal {
   /** Which recent calls are evidence: bits of `callMarks`, 0: all. */
   readonly marks: number
   readonly reasons: readonly Reason[]
+  /** Of the window that a trained model judged. */
+  readonly features?: readonly number[]
 }
 
 /** A flash call by all that rules can say; the scorer has the last word. */

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiKeys } from '../access/api-keys.ts'
 import { Authenticator } from '../access/authenticate.ts'
-import { FailureThrottle, failureThrottleDefaults } from '../access/failure-throttle.ts'
+import { FailureThrottle } from '../access/failure-throttle.ts'
 import { JwtVerifier } from '../access/jwt.ts'
 import { Origins } from '../access/origins.ts'
 import { RateLimits } from '../access/rate-limits.ts'
@@ -19,6 +19,7 @@ import { Health } from '../api/health.ts'
 import { KeysResource } from '../api/keys.ts'
 import { Notifications } from '../api/notifications.ts'
 import { Page } from '../api/page.ts'
+import { RecordingsResource } from '../api/recordings.ts'
 import type { apiRoutes } from '../api/routes.ts'
 import { SessionResource } from '../api/session.ts'
 import { SqlResource } from '../api/sql.ts'
@@ -50,6 +51,7 @@ import type { VoicePool } from '../worker/pool.ts'
 import type { Control } from './detections.ts'
 import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
 import { random } from './options.ts'
+import type { KeptAudio } from './recordings.ts'
 import type { Storage } from './storage.ts'
 import type { VoiceScoring } from './voice-scoring.ts'
 
@@ -73,6 +75,7 @@ export interface ApiRooms {
   readonly server: HttpServer
   readonly notifier: Notifier
   readonly control: Control
+  readonly audio: KeptAudio
 }
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
@@ -129,6 +132,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     notifications: new Notifications({ view: rooms.notifier, audit }),
+    recordings: new RecordingsResource({ ...rooms.audio, audit }),
     analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), selfCheck, clock }),
     fraud: fraudParts(rooms, audit),
     voiceScores: rooms.scoring.parts,
@@ -158,14 +162,14 @@ function openAccess({ config, clock, keys, metrics, storage }: ApiRooms) {
     secure: config.server.tls !== null || isSecureBehindProxy(config),
     clock,
     random,
-    keyStands: (id) => keys.stands(id),
+    keyStands: (id) => id.startsWith('jwt:') || keys.stands(id),
     counters,
   })
   const { publicUrl, browserOrigins } = config.server
   const origins = new Origins({ publicUrl, browserOrigins })
   const authenticator = new Authenticator({
-    ...{ keys, sessions, origins, counters },
-    throttle: new FailureThrottle({ clock, ...failureThrottleDefaults }),
+    ...{ keys, sessions, origins, clock, counters },
+    throttle: new FailureThrottle({ clock, ...config.auth.failures }),
     limits: new RateLimits({ limits: config.auth.limits, counters }),
     jwt: config.auth.jwt === null ? null : new JwtVerifier(config.auth.jwt, clock),
   })

@@ -68,6 +68,7 @@ export function openFraud({ config, log, clock, metrics, bus, storage, faults }:
   })
   const feed: FraudFeed = new FraudFeed({
     cdr,
+    placeKey: storage.privacy.vault?.placeKey ?? null,
     rows: records.intake.rows,
     book,
     storeScores: (chunks, rows) => records.storeScores(chunks, rows),

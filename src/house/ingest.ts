@@ -8,7 +8,7 @@ import { CallTable } from '../ingest/call-table.ts'
 import type { CdrIntake } from '../ingest/cdr-intake.ts'
 import { MediaSockets, mediaUrl } from '../ingest/media-socket.ts'
 import { StreamTokens } from '../ingest/stream-tokens.ts'
-import type { TrackSink } from '../ingest/track.ts'
+import type { CallListener, TrackSink } from '../ingest/track.ts'
 import { streamStatusUrl, voiceWebhookRoutes } from '../ingest/voice-webhook.ts'
 import type { TrackWatch } from '../watch/track-watch.ts'
 import { type Control, toAll } from './detections.ts'
@@ -38,6 +38,8 @@ export interface IngestRooms {
   readonly control: Control
   /** The name of a party of a call. */
   readonly party: (raw: string) => string
+  /** Told of tracks beside the watch. */
+  readonly also: CallListener
 }
 
 /** Twilio's doors: webhooks, media sockets, the call table, and the timer that moves them on. */
@@ -50,7 +52,7 @@ export function openIngest(rooms: IngestRooms): Ingest {
   const tokens = new StreamTokens({ clock, tokenTtlMs, tokensMax, random, counters })
   const { reconnectGraceMs, idleTimeoutMs } = config.detection.voice
   const { detections } = control
-  const listener = toAll(watch, detections)
+  const listener = toAll(watch, detections, rooms.also)
   const table = new CallTable({ sink, listener, clock, counters, track, reconnectGraceMs, idleTimeoutMs })
   const shared = { publicUrl: () => publicUrl, tokens, counters, log }
   const callEnded = (callSid: string, accountSid: string): void => {

@@ -160,7 +160,8 @@ export class MediaSockets {
       return
     }
     this.#waiting.delete(state)
-    state.stream = table.start(bound, streamSid, tracks)
+    const call = message.keepsNoAudio ? { ...bound, keepsNoAudio: true } : bound
+    state.stream = table.start(call, streamSid, tracks)
   }
 }
 

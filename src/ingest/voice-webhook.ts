@@ -54,14 +54,15 @@ interface StreamStatus {
 
 /** The routes; main.ts adds them to the server. */
 export function voiceWebhookRoutes(options: VoiceWebhookOptions): Route[] {
-  const route = (pattern: string, answer: (fields: SignedFields) => HttpAnswer | Promise<HttpAnswer>): Route => ({
+  type Answer = (fields: SignedFields, query: string) => HttpAnswer | Promise<HttpAnswer>
+  const route = (pattern: string, answer: Answer): Route => ({
     method: 'POST',
     pattern,
     bodyBytesMax,
-    answer: (request) => answer(signedFields(options, request)),
+    answer: (request) => answer(signedFields(options, request), request.query),
   })
   return [
-    route('/twilio/voice', (fields) => voiceAnswer(options, fields)),
+    route('/twilio/voice', (fields, query) => voiceAnswer(options, fields, query)),
     route('/twilio/stream-status', (fields) => streamStatus(options, fields)),
     route('/twilio/call-status', (fields) => callStatus(options, fields)),
   ]
@@ -87,7 +88,8 @@ async function callStatus(options: VoiceWebhookOptions, fields: SignedFields): P
   return { status: 204 }
 }
 
-function voiceAnswer(options: VoiceWebhookOptions, fields: SignedFields): HttpAnswer {
+/** `?audio=none` on the webhook's URL, which Twilio's signature covers: no audio of such calls is kept. */
+function voiceAnswer(options: VoiceWebhookOptions, fields: SignedFields, query: string): HttpAnswer {
   const callSid = fields.get('CallSid')
   if (!/^CA[0-9a-fA-F]{32}$/.test(callSid)) throw new OperatingError('bad_request', 'CallSid is not a call SID')
   const { party = (raw: string) => raw } = options
@@ -98,6 +100,7 @@ function voiceAnswer(options: VoiceWebhookOptions, fields: SignedFields): HttpAn
     to: party(fields.get('To')),
     direction: fields.get('Direction'),
     stirVerstat: fields.get('StirVerstat'),
+    ...(new URLSearchParams(query).get('audio') === 'none' ? { keepsNoAudio: true } : {}),
   }
   const { continuation, track } = options.twilio
   if (options.listensTo?.(facts) === false) return twimlAnswer(plainTwiml(continuation))

@@ -76,7 +76,8 @@ export function hidingDoors(names: HidingNames): NumberDoors {
 }
 
 function withoutNumbers(text: string): string {
-  return text.replace(digitRun, hiddenRun)
+  // Most texts of records are shorter than any number.
+  return text.length < tailDigits ? text : text.replace(digitRun, hiddenRun)
 }
 
 function named(raw: string, nameOf: (number: string) => string): string {

@@ -4,10 +4,11 @@
  * are one transaction. Forgetting a number takes its key and ciphertext away: the token stays, a name for nobody. Main
  * thread.
  *
- *   value: version u8 | master id 4 | nonce 12 | wrapped key 32 | tag 16 | ciphertext n | tag 16
+ *   value: version u8 | master id 4 | wrapped key 32 | ciphertext n | tag 16
  *
- * Both are AES-256-GCM with the token as associated data, so that entries cannot be exchanged. The inner nonce is zero:
- * its key encrypts once.
+ * The number is sealed by AES-256-GCM with the token as associated data, so that entries cannot be exchanged; the nonce
+ * is zero, because its key encrypts once. That key, 32 random bytes, is wrapped by AES-256 block by block: nothing about
+ * random bytes can be told from that, and a wrong or damaged key fails at the seal.
  */
 import { createCipheriv, createDecipheriv, createHmac, type KeyObject, randomFillSync } from 'node:crypto'
 import { OperatingError } from '../core/errors.ts'
@@ -79,7 +80,7 @@ const cipherName = 'aes-256-gcm'
 const noNonce = Buffer.alloc(12)
 const tagBytes = 16
 const headBytes = 5
-const wrapEnd = headBytes + 12 + 32 + tagBytes
+const wrapEnd = headBytes + 32
 const version = 1
 const sealMark = Buffer.from('vf-sealed-1\0')
 
@@ -105,6 +106,11 @@ export class NumberVault implements NumberNames {
     }
     if (known === undefined) this.#unsaved.set(markKey, mark)
     this.#size = options.table.count() - (known === undefined ? 0 : 1)
+  }
+
+  /** For the fraud worker: tells neighbours by their tokens. */
+  get placeKey(): Uint8Array {
+    return this.#maker.placeKey
   }
 
   /** Numbers that can be revealed. */
@@ -210,9 +216,8 @@ export class NumberVault implements NumberNames {
     for (const token of tokens) {
       const entry = token === markKey ? null : this.#entry(token)
       if (entry === null || masterOf(entry) === this.#keys.newest.id) continue
-      const key = unwrapped(entry, token, this.#keys)
-      if (key !== null)
-        this.#unsaved.set(token, Buffer.concat([wrapped(key, token, this.#keys), entry.subarray(wrapEnd)]))
+      const key = unwrapped(entry, this.#keys)
+      if (key !== null) this.#unsaved.set(token, Buffer.concat([wrapped(key, this.#keys), entry.subarray(wrapEnd)]))
     }
     await this.flush()
     return tokens.length < entriesMax ? null : (tokens.at(-1) ?? null)
@@ -237,7 +242,7 @@ export class NumberVault implements NumberNames {
     const key = random(32)
     const cipher = createCipheriv(cipherName, key, noNonce).setAAD(Buffer.from(token))
     const text = [cipher.update(number, 'utf8'), cipher.final()]
-    this.#unsaved.set(token, Buffer.concat([wrapped(key, token, this.#keys), ...text, cipher.getAuthTag()]))
+    this.#unsaved.set(token, Buffer.concat([wrapped(key, this.#keys), ...text, cipher.getAuthTag()]))
     this.#size += 1
     this.#options.counters.vaultNumbersStored += 1
   }
@@ -253,24 +258,20 @@ export function isMark(key: string): boolean {
   return key === markKey
 }
 
-function wrapped(key: Buffer, token: string, keys: VaultKeys): Buffer {
-  const { id, key: master } = keys.newest
-  const nonce = random(12)
-  const cipher = createCipheriv(cipherName, master, nonce).setAAD(Buffer.from(token))
-  const head = Buffer.from([version, ...Buffer.from(id, 'hex')])
-  return Buffer.concat([head, nonce, cipher.update(key), cipher.final(), cipher.getAuthTag()])
+function wrapped(key: Buffer, keys: VaultKeys): Buffer {
+  const { newest } = keys
+  const head = Buffer.from([version, ...Buffer.from(newest.id, 'hex')])
+  return Buffer.concat([head, newest.wrap(key)])
 }
 
-/** The number's own key; null when its master is gone or the entry is damaged. */
-function unwrapped(entry: Uint8Array, token: string, keys: VaultKeys): Buffer | null {
-  const master = keys.master(masterOf(entry))
-  if (master === undefined || entry[0] !== version) return null
-  const nonce = entry.subarray(headBytes, headBytes + 12)
-  return decrypted(entry.subarray(headBytes + 12, wrapEnd), master.key, nonce, token)
+/** The number's own key; null when its master is gone. */
+function unwrapped(entry: Uint8Array, keys: VaultKeys): Buffer | null {
+  if (entry[0] !== version || entry.length < wrapEnd) return null
+  return keys.master(masterOf(entry))?.unwrap(entry.subarray(headBytes, wrapEnd)) ?? null
 }
 
 function opened(entry: Uint8Array, token: string, keys: VaultKeys): string | null {
-  const key = unwrapped(entry, token, keys)
+  const key = unwrapped(entry, keys)
   return key === null ? null : (decrypted(entry.subarray(wrapEnd), key, noNonce, token)?.toString('utf8') ?? null)
 }
 

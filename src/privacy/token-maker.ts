@@ -2,22 +2,29 @@
  * Numbers -> tokens: a keyed hash, so that the same number has the same name everywhere and who has no key can neither
  * make nor undo one. What is a number that a person can be found by: every text of 8 digits or more, and shorter ones
  * of 6 or 7 that are a subscriber's number in E.164 (small countries); other short ones are extensions and short codes
- * and stay as they are. A token shows all but the last 4 digits of an E.164 number, and of what is none at most 7, so
- * that digits dialled behind a whole number do not show it. Remembers what it made, bounded. Main thread.
+ * and stay as they are. A token shows all but the last 4 digits; where a whole number stands in front of digits dialled
+ * behind it, of that number; and of what is no number at all (16 digits and more, `*`, `#`) at most 7. Remembers what
+ * it made, bounded. Main thread.
  */
 import { createHmac, type KeyObject } from 'node:crypto'
+import { noPlace, PlacePads, placeChars, tokenLetters } from '../wire/number-places.ts'
 import { hiddenDigits, isToken, tokenMark } from '../wire/number-token.ts'
 import { isE164 } from '../wire/numbers.ts'
 
 const hiddenLengthMin = 8
 const subscriberLengthMin = 6
 const shownUnknownMax = 7
+/** Digits that a number may have in E.164. */
+const digitsMax = 15
 const groupsMax = 65_536
 
-const hashLetters = 'abcdefghijklmnopqrstuvwxyz234567'
+const hashChars = 12
 const groupDigits = '0123456789*#'
 
 export class TokenMaker {
+  /** Opens the places of tokens, nothing else. */
+  readonly placeKey: Uint8Array
+  readonly #pads: PlacePads
   readonly #key: KeyObject
   readonly #namesMax: number
   /** Two generations: what is asked for again outlives the turn, what is not leaves with the old one. */
@@ -28,6 +35,8 @@ export class TokenMaker {
   /** @param namesMax numbers remembered */
   constructor(key: KeyObject, namesMax: number) {
     this.#key = key
+    this.placeKey = new Uint8Array(createHmac('sha256', key).update('place').digest())
+    this.#pads = new PlacePads(this.placeKey)
     this.#namesMax = Math.max(1, namesMax >> 1)
   }
 
@@ -58,10 +67,13 @@ export class TokenMaker {
     if (number.length < subscriberLengthMin || isToken(number)) return number
     const valid = isE164(number)
     if (number.length < hiddenLengthMin && !valid) return number
-    const hidden = number.length - hiddenDigits
-    const shown = number.slice(0, valid ? hidden : Math.min(hidden, shownUnknownMax))
+    const shown = number.slice(0, valid ? number.length - hiddenDigits : shownOfOther(number))
     const bytes = createHmac('sha256', this.#key).update(`number:${number}`).digest()
-    return shown + tokenMark + this.#group(shown, number.charAt(shown.length)) + letters(bytes)
+    const hash = letters(bytes)
+    const tail = number.slice(-hiddenDigits)
+    const place = (/^\d+$/.test(tail) ? Number(tail) : noPlace) ^ this.#pads.of(shown, hash)
+    const group = this.#group(shown, number.charAt(shown.length))
+    return shown + tokenMark + group + placeLetters(place) + hash
   }
 
   /** What the token of every number in this range of a thousand (its digits but the last 3) begins with. */
@@ -81,19 +93,34 @@ export class TokenMaker {
   }
 }
 
-/** 15 characters, 75 bits. */
+/** How many characters of what is no number of E.164 may be shown. */
+function shownOfOther(number: string): number {
+  if (number.length > digitsMax || !/^\d+$/.test(number)) return Math.min(number.length - hiddenDigits, shownUnknownMax)
+  for (let length = subscriberLengthMin; length < number.length; length += 1) {
+    if (isE164(number.slice(0, length))) return length - hiddenDigits
+  }
+  return number.length - hiddenDigits
+}
+
+function placeLetters(place: number): string {
+  let out = ''
+  for (let at = placeChars - 1; at >= 0; at -= 1) out += tokenLetters[(place >> (at * 5)) & 31]
+  return out
+}
+
+/** 12 characters, 60 bits: no two numbers that show the same digits have the same. */
 function letters(bytes: Buffer): string {
   let out = ''
   let bits = 0
   let held = 0
-  for (let at = 0; out.length < 15; ) {
+  for (let at = 0; out.length < hashChars; ) {
     if (held < 5) {
       bits = ((bits << 8) | bytes[at]!) & 0xfff
       at += 1
       held += 8
     }
     held -= 5
-    out += hashLetters[(bits >> held) & 31]
+    out += tokenLetters[(bits >> held) & 31]
   }
   return out
 }

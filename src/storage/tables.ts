@@ -119,6 +119,7 @@ export const tables = {
     decided_at: 'Time',
     note: 'String',
     version: 'UInt64',
+    features_json: 'String',
   },
   source_quality: {
     hour: 'Time',

@@ -22,6 +22,8 @@ import { FraudThread } from './fraud-thread.ts'
 
 export interface FraudFeedOptions {
   readonly cdr: CdrConfig
+  /** Tells neighbours where numbers have tokens; default: they are in clear. */
+  readonly placeKey?: Uint8Array | null
   readonly rows: DurableLog
   readonly book: Pick<CaseBook, 'apply' | 'write' | 'seeds' | 'quiet'>
   /** Resolves once the rows are on disk. */
@@ -152,9 +154,10 @@ export class FraudFeed {
 
   #spawn(): void {
     if (this.#stopped) return
-    const { cdr, faults } = this.#options
+    const { cdr, placeKey = null, faults } = this.#options
     this.#thread = new FraudThread({
       cdr,
+      placeKey,
       faults,
       hungMs: this.#hungMs,
       ready: (thread, scorer) => this.#begin(thread, scorer),

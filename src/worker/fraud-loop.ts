@@ -13,6 +13,7 @@ import { kindOf, WindowView } from '../features/call-windows.ts'
 import { packChunk, unpackChunk } from '../log/row-chunks.ts'
 import { cdrColumnNames, decodeCdrRow } from '../wire/cdr-row.ts'
 import { cdrScoreColumnNames, encodeCdrScore } from '../wire/cdr-score-row.ts'
+import type { NumberPlaces } from '../wire/number-places.ts'
 import type { CaseTold, FraudCounts, FraudDone, FraudRows, NumberWindows, Quiet, ToFraud } from './fraud-protocol.ts'
 
 /** A strengthened case is told at most so often. */
@@ -22,6 +23,7 @@ const chunkBytesMax = 131_072
 export interface FraudLoopOptions {
   readonly cdr: CdrConfig
   readonly scorer: FlashCallScorer
+  readonly places?: NumberPlaces | undefined
   readonly newCaseId: () => string
   readonly wallMs: () => number
   readonly steadyMs: () => number
@@ -62,12 +64,13 @@ export class FraudLoop {
   #sent = { calls: 0, late: 0, ahead: 0, unreadable: 0, keysEvicted: 0, casesRefused: 0 }
 
   constructor(options: FraudLoopOptions) {
-    const { cdr, scorer, newCaseId } = options
+    const { cdr, scorer, places, newCaseId } = options
     this.#options = options
     this.#policy = new FraudPolicy(cdr.policy)
     this.#detector = new FraudDetector({
       config: cdr,
       scorer,
+      places,
       newCaseId,
       onCase: (change, it) => this.#onCase(change, it),
       onCall: (event, cases) => this.#onCall(event, cases),

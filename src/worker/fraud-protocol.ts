@@ -11,6 +11,8 @@ import type { CaseChange, CaseSeed, Verdict } from '../decisions/cases.ts'
 /** `workerData` of the fraud worker. */
 export interface FraudStart {
   readonly cdr: CdrConfig
+  /** Tells neighbours where numbers have tokens; null: they are in clear. */
+  readonly placeKey: Uint8Array | null
   /** One word; the worker counts it up while it is alive. */
   readonly beat: SharedArrayBuffer
   /** Accept `fault` messages: for tests of what happens then. */

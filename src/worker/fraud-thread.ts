@@ -10,6 +10,7 @@ import type { FraudDone, FraudQuestion, FraudStart, FromFraud, ToFraud } from '.
 
 export interface FraudThreadOptions {
   readonly cdr: CdrConfig
+  readonly placeKey?: Uint8Array | null
   readonly faults: boolean
   /** A worker that runs must give a life sign within it. It beats every 100 ms. */
   readonly hungMs: number
@@ -46,7 +47,12 @@ export class FraudThread {
     this.#options = options
     const beat = new SharedArrayBuffer(4)
     this.#beats = new Int32Array(beat)
-    const workerData: FraudStart = { cdr: options.cdr, beat, faults: options.faults }
+    const workerData: FraudStart = {
+      cdr: options.cdr,
+      placeKey: options.placeKey ?? null,
+      beat,
+      faults: options.faults,
+    }
     this.#worker = new Worker(entry, { workerData })
     this.#worker.on('message', (message: FromFraud) => this.#receive(message))
     this.#worker.on('error', (thrown: unknown) => this.#lose('threw', messageOf(thrown)))

@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
+import { NumberPlaces } from '../wire/number-places.ts'
 import { loadFlashCallScorer } from './flash-call-scorer.ts'
 import { FraudLoop } from './fraud-loop.ts'
 import type { FraudQuestion, FraudStart, FromFraud, ToFraud } from './fraud-protocol.ts'
@@ -22,9 +23,11 @@ const beat = (): void => void Atomics.add(beats, 0, 1)
 setInterval(beat, beatMs)
 
 const { name, scorer } = await loadFlashCallScorer()
+const places = new NumberPlaces(start.placeKey)
 const loop = new FraudLoop({
   cdr: start.cdr,
   scorer,
+  places,
   newCaseId: randomUUID,
   wallMs: () => systemClock.wallMs(),
   steadyMs: () => systemClock.steadyMs(),
@@ -67,7 +70,7 @@ async function answer(id: number, question: FraudQuestion): Promise<void> {
     const value =
       question.of === 'number'
         ? loop.number(question.digits)
-        : await scoreRecords(question.body, question.format, start.cdr, scorer)
+        : await scoreRecords(question.body, question.format, start.cdr, scorer, places)
     send({ kind: 'answer', id, value, problem: null })
   } catch (thrown) {
     send({ kind: 'answer', id, value: null, problem: messageOf(thrown) })

@@ -68,6 +68,52 @@ describe('the gate', () => {
     for (const socket of open) socket.terminate()
   })
 
+  it('counts streams of events like sockets, refuses many who come at once, and has refusals on record', async () => {
+    const api = fakeApi()
+    const { port } = await startServer([...api.routes], api.sockets as never)
+    const url = `http://127.0.0.1:${port}/v1/events`
+    const open: WebSocket[] = []
+    const keep = (socket: WebSocket): void => void open.push(socket)
+    const stream = await fetch(url, { headers: api.header })
+    assert.equal(stream.status, 200)
+    const asked = await Promise.all(Array.from({ length: 6 }, () => knock(url, { header: api.header, keep })))
+    assert.deepEqual(asked.map(({ status }) => status).sort(), [101, 101, 429, 429, 429, 429])
+    assert.equal((await fetch(url, { headers: api.header })).status, 429)
+    const refused = api.rows.filter(({ result }) => result === 'too_many_requests')
+    assert.deepEqual(
+      refused.map(({ subject, role }) => [subject, role]),
+      [
+        ['WS /v1/events', 'viewer'],
+        ['GET /v1/events', 'viewer'],
+      ],
+    )
+    await stream.body?.cancel()
+    await until(() => api.subscribers.size === 2)
+    const again = await fetch(url, { headers: api.header })
+    assert.equal(again.status, 200)
+    await again.body?.cancel()
+    for (const socket of open) socket.terminate()
+  })
+
+  it('ends what a revoked key has open', async () => {
+    const api = fakeApi()
+    const { port } = await startServer([...api.routes], api.sockets as never)
+    const url = `http://127.0.0.1:${port}/v1/events`
+    const { id, key } = api.keys.create('viewer', 'leaver')
+    const codes: number[] = []
+    const keep = (socket: WebSocket): void => void socket.on('close', (code) => codes.push(code))
+    assert.equal((await knock(url, { header: bearer(key), keep })).status, 101)
+    const stream = await fetch(url, { headers: bearer(key) })
+    const staying = await fetch(url, { headers: api.header })
+    api.keys.revoke(id)
+    await stream.text()
+    await until(() => codes.length === 1)
+    assert.deepEqual(codes, [1008])
+    assert.equal(api.counters.socketsClosedRevoked, 2)
+    assert.equal(api.subscribers.size, 1)
+    await staying.body?.cancel()
+  })
+
   it('gives a socket to the role it is for, and to no page of another site', async () => {
     const api = fakeApi()
     const { port } = await startServer([], api.sockets as never)

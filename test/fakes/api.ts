@@ -11,6 +11,7 @@ import { type Check, Health } from '../../src/api/health.ts'
 import { KeysResource } from '../../src/api/keys.ts'
 import { Notifications, type NotificationsView } from '../../src/api/notifications.ts'
 import { Page } from '../../src/api/page.ts'
+import { RecordingsResource, type RecordingsResourceOptions } from '../../src/api/recordings.ts'
 import { apiRoutes } from '../../src/api/routes.ts'
 import { SessionResource } from '../../src/api/session.ts'
 import type { VoiceScores } from '../../src/api/voice-scores.ts'
@@ -35,6 +36,7 @@ export interface ApiOptions {
   /** Mode `tokens`. */
   readonly reveal?: (text: string) => string
   readonly detections?: Omit<DetectionResourceOptions, 'audit'>
+  readonly recordings?: RecordingsResourceOptions['recordings']
 }
 
 const nothing = (): never => {
@@ -51,6 +53,15 @@ const noDetections: Omit<DetectionResourceOptions, 'audit'> = {
   },
   overrides: { state: { revision: 0, changedAt: null, changedBy: null, rules: [] }, replace: nothing },
   configured: { default: true, timeZone: 'UTC', rules: [] },
+}
+
+const noRecordings: RecordingsResourceOptions['recordings'] = {
+  isOn: false,
+  list: async () => [],
+  read: async () => nothing(),
+  erase: async () => 0,
+  optIn: () => {},
+  optOut: async () => 0,
 }
 
 const noNotifications: NotificationsView = {
@@ -124,6 +135,7 @@ export function fakeApi(options: ApiOptions = {}) {
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     notifications: new Notifications({ view: options.notifications ?? noNotifications, audit }),
+    recordings: new RecordingsResource({ recordings: options.recordings ?? noRecordings, startCall: () => {}, audit }),
     analytics: new Analytics({
       clock,
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },

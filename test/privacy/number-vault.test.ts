@@ -11,7 +11,8 @@ import { ByteBudget } from '../../src/log/durable-log.ts'
 import { LogEnvironment } from '../../src/log/log-environment.ts'
 import { clearNumbers, NumberVault, type VaultTable } from '../../src/privacy/number-vault.ts'
 import { VaultKeys } from '../../src/privacy/vault-keys.ts'
-import { digitCount, isToken, positionOf, rangeChars } from '../../src/wire/number-token.ts'
+import { NumberPlaces } from '../../src/wire/number-places.ts'
+import { digitCount, isToken, rangeChars } from '../../src/wire/number-token.ts'
 import { scratchDirectory } from '../fakes/scratch.ts'
 
 const nowMs = Date.UTC(2026, 0, 1)
@@ -86,13 +87,15 @@ describe('the name of a number', () => {
     assert.match(vault.token('6834002'), /^683~/)
   })
 
-  it('shows at most seven digits of what is no number, so that digits behind a whole one do not tell it', (t) => {
+  it('does not show a whole number that digits were dialled behind, nor much of what is none', (t) => {
     const { vault } = open(t)
-    for (const odd of ['120255501239999', '12025550123#', '*6712025550123', '00000000000000000000']) {
-      const token = vault.token(odd)
-      assert.match(token, /^[0-9*]{7}~/)
-      assert.ok(isToken(token))
-    }
+    const shown = (number: string): string => vault.token(number).split('~')[0] ?? ''
+    assert.deepEqual(['120255501239999', '1202555012377'].map(shown), ['1202555', '1202555'])
+    assert.deepEqual(['12025550123#', '*6712025550123', '00000000000000000000'].map(shown), [
+      ...['1202555', '*671202', '0000000'],
+    ])
+    // No number is hidden in this one: a range that cannot exist is seen as far as one that can.
+    assert.equal(shown('999912345678'), '99991234')
   })
 
   it('tells numbers of one thousand from others, and no more', (t) => {
@@ -108,8 +111,20 @@ describe('the name of a number', () => {
     assert.equal(new Set(groups).size, 10)
     assert.equal(vault.rangeName('442079463'), groups[3000])
     assert.equal(digitCount(names[0] ?? ''), 12)
-    const [low, high] = [positionOf(names[3000] ?? ''), positionOf(names[3999] ?? '')]
-    assert.ok(Math.abs(low - high) <= 999)
+  })
+
+  it('tells where a number stands to who has the key for places, and to nobody else', (t) => {
+    const { vault } = open(t)
+    const [places, blind] = [new NumberPlaces(vault.placeKey), new NumberPlaces(null)]
+    for (const number of ['12025550123', '442079460123', '4915112345678', '6834002']) {
+      const token = vault.nameOf(number)
+      assert.equal(places.position(token), Number(number))
+      assert.equal(places.lastDigit(token), Number(number.slice(-1)))
+      assert.equal(blind.position(token), Number.NaN)
+      assert.equal(places.position(number), Number(number))
+    }
+    assert.equal(places.lastDigit(vault.nameOf('12025550123#')), -1)
+    assert.ok(!vault.nameOf('12025550123').includes(vault.nameOf('12025550124').slice(9)))
   })
 
   it('is a name for a token too: what is named already keeps its name', (t) => {
