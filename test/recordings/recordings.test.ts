@@ -73,7 +73,10 @@ it('what a track said is read again, and on disk it is noise under keys of mode 
   const modes = [fileOf(directory), join(directory, callSid, 'key'), join(root, 'audio.key')]
   for (const file of modes) assert.equal(statSync(file).mode & 0o777, 0o600, file)
   assert.equal(counters.recordingsKept, 2)
-  assert.equal(recordings.bytes, (await recordings.list()).reduce((sum, track) => sum + track.bytes, 0))
+  assert.equal(
+    recordings.bytes,
+    (await recordings.list()).reduce((sum, track) => sum + track.bytes, 0),
+  )
 })
 
 it('nothing is kept unless configured, nor of a call that opted out, and no key is made', async (t) => {
