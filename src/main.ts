@@ -14,7 +14,7 @@ import { keepCertificate } from './house/certificate.ts'
 import { type Control, openControl } from './house/detections.ts'
 import { type Fraud, openFraud } from './house/fraud.ts'
 import { registerGauges } from './house/gauges.ts'
-import { type Ingest, openIngest } from './house/ingest.ts'
+import { type Ingest, type IngestRooms, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
 import { type Models, openModels } from './house/models.ts'
 import { openNotify } from './house/notify.ts'
@@ -83,12 +83,14 @@ export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
   const { party } = privacy.doors
   const audio = openRecordings({ config, log, clock, metrics, live, bus, taps })
-  const below = { sink: taps, watch, also: audio.listener, server, intake, control, party }
+  // Nobody is refused before the doors are open.
+  const refused: IngestRooms['refused'] = (request, code) => api.audit.refusedAtTwilio(request, code)
+  const below = { sink: taps, watch, also: audio.listener, server, intake, control, party, refused }
   const ingest = openIngest({ config, log, clock, metrics, ...below })
   const common = { config, log, clock, keys, metrics, live, bus, models, policy }
   const scoring = openVoiceScoring({ config, metrics, active: () => models.judgement() })
   const rooms: ApiRooms = { ...common, storage, fraud, scoring, server, control, notifier, audio }
-  const api = openApi(rooms)
+  const api: ReturnType<typeof openApi> = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)
   for (const route of routes) server.route(route)
   for (const socket of sockets) server.socket(socket)

@@ -9,6 +9,7 @@ import type { KnownCase } from '../decisions/call-risk.ts'
 import type { LiveTrack } from '../decisions/live-calls.ts'
 import type { VerdictSettings } from '../decisions/voice-verdict.ts'
 import { ByteBudget } from '../log/durable-log.ts'
+import { MarkFile } from '../log/mark-file.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import { CallerHistories } from '../storage/caller-history.ts'
 import { PastActions } from '../storage/past-actions.ts'
@@ -49,6 +50,7 @@ export function openActions(rooms: ActionRooms): PolicyWatch {
     actions,
     memories: new CallMemories({
       log: storage.logs.log('call-decisions', new ByteBudget(journalBytesMax)),
+      marks: new MarkFile(`${storage.logs.directory}/actions-sent.ndjson`),
       callsMax: config.actions.callsRememberedMax,
       clock,
     }),

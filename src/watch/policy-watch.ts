@@ -67,8 +67,6 @@ export interface PolicyWatchOptions {
   readonly latency: { observe(seconds: number): void }
 }
 
-/** So long a redirect waits for the disk to know of it; a slow disk does not hold it up any longer. */
-const journalWaitMs = 50
 /** A hang-up that a former run asked for is asked for again if it was decided so lately. */
 const askAgainMsMax = 60_000
 
@@ -232,17 +230,16 @@ export class PolicyWatch {
     read = (outcome: ActionOutcome): ActionOutcome => outcome,
   ): void {
     const { id, accountSid, callSid } = record
-    const beforeSend = (): Promise<void> => this.#noteSent(memory, record)
+    const beforeSend = (): void => this.#noteSent(memory, record)
     const order = { id, accountSid, callSid, change, verdictAtMs, beforeSend }
     void this.#options.actions.take(order).then((outcome) => this.#came(record, memory, read(outcome)))
   }
 
-  /** Of a redirect the disk knows before it goes out; a hang-up changes nothing twice and does not wait. */
-  async #noteSent(memory: CallMemory, record: ActionRecord): Promise<void> {
+  /** A redirect is marked before it goes out; a hang-up changes nothing twice. */
+  #noteSent(memory: CallMemory, record: ActionRecord): void {
     if (memory.pending?.record !== record) return
     memory.pending.phase = 'sent'
-    const written = this.#saveSoon(memory)
-    if (record.action !== 'hangup') await Promise.race([written, sleep(journalWaitMs, undefined, { ref: false })])
+    void this.#saveSoon(memory, record.action !== 'hangup')
   }
 
   /** What the last run did not see answered. */
@@ -323,15 +320,18 @@ export class PolicyWatch {
   }
 
   /** Where nobody waits for the disk: a full one stops no action; a restart may then act once more. Never rejects. */
-  #saveSoon(memory: CallMemory): Promise<void> {
-    return this.#options.memories.save(memory).catch((thrown: unknown): void => {
+  async #saveSoon(memory: CallMemory, marked = false): Promise<void> {
+    const { memories } = this.#options
+    try {
+      await (marked ? memories.mark(memory) : memories.save(memory))
+    } catch (thrown) {
       this.#options.counters.actionsUnwritten += 1
       const { callSid } = memory.call
       this.#options.log.warn('what was decided about a call is not in the journal', {
         callSid,
         reason: messageOf(thrown),
       })
-    })
+    }
   }
 
   #riskOf(memory: CallMemory, score: number | null): CallRisk {
@@ -376,7 +376,7 @@ export class PolicyWatch {
   }
 }
 
-/** Of a hang-up that is asked for again: the first request may have done it. No latency: the verdict was another run's. */
+/** Of a hang-up that is asked for again: the first request may have done it. The verdict was another run's. */
 function isOverMeansDone({ state, result }: ActionOutcome): ActionOutcome {
   const isDone = state === 'done' || result?.code === 'call_over'
   return { state: isDone ? 'done' : state, latencyMs: null, result: isDone ? null : result }
