@@ -4,6 +4,7 @@
  * a door cannot fill the disk. Main thread.
  */
 import type { Clock } from '../core/clock.ts'
+import type { ErrorCode } from '../core/errors.ts'
 import type { AuditEntry } from '../storage/audit-chain.ts'
 
 export type AuditRow = AuditEntry
@@ -71,6 +72,15 @@ export class Audit {
     if (this.#repeats.size >= repeatersMax) return
     this.#repeats.set(key, { row, untilMs: this.#clock.steadyMs() + repeatMs, count: 0 })
     this.#timer ??= setInterval(() => this.sweep(), repeatMs).unref()
+  }
+
+  /** At Twilio's doors, whose tokens stand in the path: they are not told. */
+  refusedAtTwilio(request: AuditedRequest, code: ErrorCode): void {
+    const action = ['bad_request', 'body_too_large', 'body_too_slow'].includes(code)
+      ? 'request.refused'
+      : 'access.denied'
+    const path = request.path.replace(/^(\/twilio\/media\/).*/, '$1***')
+    this.noteOften({ ...request, path }, null, { action, result: code })
   }
 
   /** Tells the repeats whose minute is over; all of them with `final`. */

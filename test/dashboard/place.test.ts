@@ -11,6 +11,7 @@ describe('the address', () => {
     assert.deepEqual(placeOf(`#/numbers/${encodeURIComponent(token)}`), { page: 'number', id: token })
     assert.deepEqual(placeOf('#/calls/CA5f0c'), { page: 'call', id: 'CA5f0c' })
     assert.deepEqual(placeOf('#/traffic?span=7d'), { page: 'traffic' })
+    assert.deepEqual(placeOf('#/models'), { page: 'models' })
   })
 
   it('that nobody knows is the list of calls', () => {
