@@ -162,7 +162,7 @@ const groupOf =
   ({ groups }: JudgedCall): string =>
     groups[column] ?? ''
 
-/** Calls by a column's value. A column that people and systems never share, a family say, is held against all people. */
+/** Calls by a column's value. A column that people and systems never share, like family, is held against all people. */
 function groupsOf(
   calls: readonly JudgedCall[],
   humans: readonly JudgedCall[],
