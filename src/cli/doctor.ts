@@ -60,9 +60,10 @@ export async function doctor(context: DoctorContext): Promise<ExitCode> {
   for (const problem of problems) tell('config', fail(problem, 'mend it; the other checks use the defaults'))
   tell('data directory', dataDirectory(config.dataDir))
   tell('disk', disk(config))
-  const model = modelFiles(context.modelsDir)
+  const modelsDir = context.modelsDir ?? config.models.directory ?? undefined
+  const model = modelFiles(modelsDir)
   tell('models', model.finding)
-  tell('onnxruntime', await inference(model.dir, context.modelsDir))
+  tell('onnxruntime', await inference(model.dir, modelsDir))
   for (const [name, finding] of await storage(config, context.clock)) tell(name, finding)
   tell('port', await port(config))
   const records = await callRecords(config)

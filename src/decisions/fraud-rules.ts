@@ -25,7 +25,7 @@ export type CandidateListener = (view: WindowView, level: number, features: Floa
 
 export interface RuleOptions {
   /** A trained model scores flash calls: it is asked about more than the rules would, and they hold back. */
-  readonly trained: boolean
+  readonly trained: () => boolean
   readonly onCandidate?: CandidateListener | undefined
 }
 
@@ -81,7 +81,7 @@ export class FraudRules {
   /** A candidate goes before what else is a flash call; if the scorer refuses it, that one stands. */
   #flash(candidates: FlashCandidate[]): Signal | null {
     const c = this.#context
-    if (this.#options.trained) {
+    if (this.#options.trained()) {
       const look = modelAsks(c)
       if (look !== null) candidates.push(modelCandidate(c, look))
       return null

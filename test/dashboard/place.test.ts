@@ -9,6 +9,7 @@ describe('the address', () => {
     assert.deepEqual(placeOf('#/numbers/+12025550123'), { page: 'number', id: '+12025550123' })
     assert.deepEqual(placeOf('#/calls/CA5f0c'), { page: 'call', id: 'CA5f0c' })
     assert.deepEqual(placeOf('#/traffic?span=7d'), { page: 'traffic' })
+    assert.deepEqual(placeOf('#/models'), { page: 'models' })
   })
 
   it('that nobody knows is the list of calls', () => {
