@@ -9,6 +9,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { scopes } from './access/roles.ts'
 import { addKeeping } from './cli/keeping-commands.ts'
 import type { KeyContext, NewKeyFlags } from './cli/key.ts'
+import { addModelsCommands, type CommonOptions } from './cli/models-commands.ts'
 import type { SimulateCdrOptions } from './cli/simulate-cdr.ts'
 import type { SimulateTwilioOptions } from './cli/simulate-twilio.ts'
 import { type ExitCode, processTerminal, type Terminal } from './cli/terminal.ts'
@@ -24,8 +25,6 @@ import { cdrEncodings } from './simulator/cdr-receipt.ts'
 const terminal: Terminal = processTerminal()
 const clock = systemClock
 let exitCode: ExitCode = 0
-
-type CommonOptions = { readonly config?: string }
 
 function configOf(options: CommonOptions): Config {
   return loadConfig({ file: options.config, env: process.env })
@@ -98,7 +97,9 @@ function build(): Command {
   const exit = (code: ExitCode): void => {
     exitCode = code
   }
-  addTrainingCommands(program, { leaf, configOf, clock, terminal, exit })
+  const line = { leaf, configOf, clock, terminal, exit }
+  addTrainingCommands(program, line)
+  addModelsCommands(program, line)
   addDoctor(program)
   addKey(program)
   addAudit(program)
@@ -207,7 +208,7 @@ function addSimulate(program: Command): void {
     .requiredOption('--seconds <s>', 'length of each call', wholeNumber(1, 86_400))
     .option('--faults', 'bursts, losses, duplicates, reconnects, second streams, malformed texts, calls that vanish')
     .addOption(new Option('--seed <k>', 'seed of the faults').argParser(wholeNumber(0, 1_000_000)).default(1))
-    .option('--account-sid <sid>', 'Twilio account; default: the configured one, else that of the running demo')
+    .option('--account-sid <sid>', 'Twilio account; default: the configured one unless it is real, else the demo')
     .option('--auth-token <secret>', 'its token, as env:NAME or file:PATH', secret)
     .option('--public-url <url>', 'base URL that signatures are made over; default: as the configured server does')
     .option('--audio <folder>', 'recordings to play; default: fixtures/calls')
@@ -234,7 +235,7 @@ function addSimulateTwilio(simulate: Command): void {
     .option('--calls <n>', 'calls to place', wholeNumber(0, 5000), 1)
     .option('--seconds <s>', 'how long they go on unless the server ends them', wholeNumber(1, 86_400), 60)
     .option('--no-webhook', 'calls are live without asking the webhook; listen by POST /v1/detections')
-    .option('--account-sid <sid>', 'Twilio account; default: the configured one, else that of the running demo')
+    .option('--account-sid <sid>', 'Twilio account; default: the configured one unless it is real, else the demo')
     .option('--auth-token <secret>', 'its token, as env:NAME or file:PATH', secret)
     .option('--public-url <url>', "the server's publicUrl; default: as configured, else its address")
     .option('--audio <folder>', 'recordings to play; default: those of the package')

@@ -14,15 +14,15 @@ import { keepCertificate } from './house/certificate.ts'
 import { type Control, openControl } from './house/detections.ts'
 import { type Fraud, openFraud } from './house/fraud.ts'
 import { registerGauges } from './house/gauges.ts'
-import { type Ingest, openIngest } from './house/ingest.ts'
+import { type Ingest, type IngestRooms, openIngest } from './house/ingest.ts'
 import { type Keeping, openKeeping } from './house/keeping.ts'
 import { openKeys } from './house/keys.ts'
+import { type Models, openModels } from './house/models.ts'
 import { openNotify } from './house/notify.ts'
 import { openOpinions } from './house/opinions.ts'
 import type { FirewallOptions } from './house/options.ts'
 import { type KeptAudio, openRecordings } from './house/recordings.ts'
 import { openStorage, type Storage } from './house/storage.ts'
-import { loadVoiceJudgement } from './house/voice-model.ts'
 import { openVoiceScoring, type VoiceScoring } from './house/voice-scoring.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
 import { AudioTaps } from './ingest/audio-tap.ts'
@@ -31,12 +31,12 @@ import type { Notifier } from './notify/notifier.ts'
 import type { SecondOpinions } from './opinions/second-opinions.ts'
 import type { PolicyWatch, Signals } from './watch/policy-watch.ts'
 import { TrackWatch } from './watch/track-watch.ts'
-import { VoicePool } from './worker/pool.ts'
+import type { VoiceGenerations } from './worker/voice-generations.ts'
 
 export interface Firewall {
   readonly url: string
   readonly port: number
-  readonly pool: VoicePool
+  readonly pool: VoiceGenerations
   /** Every route and socket: `GET /healthz`, `WS /v1/cdr`. */
   patterns(): string[]
   /** Takes over a new certificate. */
@@ -54,7 +54,6 @@ export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
   const keys = openKeys(given)
   const metrics = createMetrics()
   const { counters } = metrics
-  const { model, secondStage, settings } = loadVoiceJudgement(given.config)
   const storage = openStorage(given, metrics)
   const { writer, runId, privacy } = storage
   // From here on numbers in lists are what numbers of calls will be.
@@ -63,37 +62,38 @@ export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
   const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
   const notifier = await openNotify({ config, log, clock, metrics, bus, logs: storage.logs })
   const faults = given.faults ?? false
-  const [pool] = await Promise.all([
-    VoicePool.start({ config: config.detection.voice, model, secondStage, counters, clock, log, faults }),
-    storage.upkeep.started,
-  ])
-
   const live = new LiveCalls()
+  const opened = openModels({ config, log, clock, metrics, live, bus, writer, faults })
+  const [models] = await Promise.all([opened, storage.upkeep.started])
+  const { generations: pool, settingsOf } = models
+
   const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
-  const { sha256: modelSha256 } = model.manifest
   const control = openControl(options, { metrics, logs: storage.logs, live, doors: privacy.doors })
   const { rest } = control
-  const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults })
+  const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults, models })
+  models.begin(fraud.feed)
   const caseFor: Signals['caseFor'] = (from, to, route) => fraud.decisions.casesOf({ from, to, route })
   // Asked for only by verdicts, which come later.
   const secondOpinion = (track: LiveTrack): boolean => opinions.ask(track)
-  const actions = { config, log, clock, metrics, storage, bus, settings, modelSha256, rest, caseFor, secondOpinion }
+  const actions = { config, log, clock, metrics, storage, bus, settingsOf, rest, caseFor, secondOpinion }
   const policy = openActions(actions)
-  const watch = new TrackWatch({ live, pool, writer, bus, settings, policy, runId, clock, counters, latency })
+  const watch = new TrackWatch({ live, pool: models.voice, writer, bus, policy, runId, clock, counters, latency })
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
   const { intake } = storage.records
   const taps = new AudioTaps(pool, counters)
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
   const { party } = privacy.doors
   const audio = openRecordings({ config, log, clock, metrics, live, bus, taps })
-  const below = { sink: taps, watch, also: audio.listener, server, intake, control, party }
+  // Nobody is refused before the doors are open.
+  const refused: IngestRooms['refused'] = (request, code) => api.audit.refusedAtTwilio(request, code)
+  const below = { sink: taps, watch, also: audio.listener, server, intake, control, party, refused }
   const ingest = openIngest({ config, log, clock, metrics, ...below })
-  const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
-  const scoring = openVoiceScoring({ config, metrics, active: () => ({ model, secondStage }) })
+  const common = { config, log, clock, keys, metrics, live, bus, models, policy }
+  const scoring = openVoiceScoring({ config, metrics, active: () => models.judgement() })
   const inMemory = { fraud, live, policy, control, ingest, bus, notifier, audio }
   const keeping = openKeeping({ config, log, clock, storage, live: inMemory })
   const rooms: ApiRooms = { ...common, storage, fraud, scoring, server, control, notifier, audio, keeping }
-  const api = openApi(rooms)
+  const api: ReturnType<typeof openApi> = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)
   for (const route of routes) server.route(route)
   for (const socket of sockets) server.socket(socket)
@@ -105,8 +105,8 @@ export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
   control.detections.begin()
   policy.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
-  log.info('listening', { url, model: settings.model, runId })
-  const house: House = { ...rooms, ingest, watch, opinions, audit: api.audit }
+  log.info('listening', { url, model: settingsOf().model, runId })
+  const house: House = { ...rooms, pool, ingest, watch, opinions, audit: api.audit }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
     async close() {
@@ -121,7 +121,8 @@ const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2
 interface House {
   readonly server: HttpServer
   readonly ingest: Ingest
-  readonly pool: VoicePool
+  readonly pool: VoiceGenerations
+  readonly models: Models
   readonly watch: TrackWatch
   readonly policy: PolicyWatch
   readonly storage: Storage
@@ -137,8 +138,8 @@ interface House {
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, policy, storage, fraud, scoring, control, notifier, opinions } = house
-  const { audio, audit, keys, keeping } = house
+  const { server, ingest, pool, models, watch, policy, storage, fraud, scoring, control } = house
+  const { notifier, opinions, audio, audit, keys, keeping } = house
   const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -149,6 +150,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   }
   ingest.table.endAll('interrupted')
   opinions.close()
+  await models.close()
   await scoring.stop()
   await audio.close()
   await pool.drain()

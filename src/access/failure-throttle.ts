@@ -1,8 +1,8 @@
 /**
- * How often one address (IPv6: /64) may present a wrong credential: a token bucket per address, at most so many of them
- * (the one unseen for longest leaves). Only failures cost anything, so a neighbour behind the same proxy with a good key is
- * never locked out; guessing 32 random bytes is hopeless anyway, the throttle keeps guessers out of the logs. Main
- * thread.
+ * How often one address (IPv6: /64) may present a wrong credential: a token bucket per address, at most so many of
+ * them (the one unseen for longest leaves). Only failures cost anything, so a neighbour behind the same proxy with a
+ * good key is never locked out; guessing 32 random bytes is hopeless anyway, the throttle keeps guessers out of the
+ * logs. Main thread.
  */
 import type { Clock } from '../core/clock.ts'
 import { subscriberOf } from './rate-limits.ts'

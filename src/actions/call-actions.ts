@@ -26,8 +26,8 @@ export interface ActionOrder {
   readonly change: CallChange
   /** The clock's `steadyMs` when the verdict fell, or a person asked. */
   readonly verdictAtMs: number
-  /** Waited for when its turn has come, before the request goes out; must not reject. */
-  readonly beforeSend?: () => Promise<void>
+  /** Called when its turn has come, just before the request goes out. */
+  readonly beforeSend?: () => void
 }
 
 export interface ActionOutcome {
@@ -96,11 +96,11 @@ export class CallActions {
     const { clock, rest, timeLimitMs } = this.#options
     const { accountSid, callSid, change, verdictAtMs, beforeSend } = order
     let latencyMs: number | null = null
-    const begun = async (): Promise<void> => {
+    const begun = (): void => {
       if (waiting.cancelled) throw new OperatingError('conflict', 'it was taken back before it went out')
       if (waiting.begun) return
       waiting.begun = true
-      await beforeSend?.()
+      beforeSend?.()
       latencyMs = clock.steadyMs() - verdictAtMs
     }
     try {

@@ -51,8 +51,8 @@ export interface CallNow {
 export interface RequestChoices {
   /** Of all its tries, ms; default: the configured one. */
   readonly totalMs?: number
-  /** Waited for when a try's turn has come, just before it goes out; an OperatingError thrown here ends the request. */
-  readonly begun?: () => Promise<void>
+  /** Called when a try's turn has come, just before it goes out; an OperatingError thrown here ends the request. */
+  readonly begun?: () => void
 }
 
 /** What can be done to a live call. */
@@ -182,13 +182,13 @@ export class TwilioRest {
     account: Account,
     deadlineMs: number,
     send: (client: twilio.Twilio) => Promise<T>,
-    begun?: () => Promise<void>,
+    begun?: () => void,
   ): Promise<T> {
     if (this.#stopping.signal.aborted || this.#options.clock.steadyMs() > deadlineMs) {
       throw new TwilioError('twilio_unavailable', 'the request waited too long for its turn')
     }
     const { clients, current } = account
-    await begun?.()
+    begun?.()
     try {
       return await send(clients[current]!)
     } catch (thrown) {

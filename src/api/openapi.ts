@@ -130,7 +130,7 @@ function eitherOf(plain: Operation, special: Operation, parameter: string): Oper
     ...plain,
     description: `${plain.description} With \`${parameter}\`: ${special.summary}. ${special.description}`,
     parameters: special.parameters ?? [],
-    responses: { ...special.responses, ...plain.responses },
+    responses: merged({ ...special.responses }, { ...plain.responses }),
     'x-only-with': parameter,
   }
 }

@@ -19,6 +19,8 @@ import { type FraudParts, fraudRoutes } from './fraud-routes.ts'
 import { Gate, type GateOptions } from './gate.ts'
 import type { Health } from './health.ts'
 import { type KeysResource, keyListShape, keysQuery, newKeyBody, newKeyShape } from './keys.ts'
+import { modelRoutes } from './model-routes.ts'
+import type { ModelsResource } from './models.ts'
 import type { Notifications } from './notifications.ts'
 import { eventSocket, notifyRoutes } from './notify-routes.ts'
 import { openApiDocument } from './openapi.ts'
@@ -44,6 +46,7 @@ export interface ApiParts extends GateOptions {
   /** Of `WS /v1/events`, and of the stream. */
   readonly subscribers: EventSubscribers
   readonly notifications: Notifications
+  readonly models: ModelsResource
   readonly fraud: FraudParts
   readonly voiceScores: VoiceScores
   readonly session: SessionResource
@@ -80,6 +83,7 @@ export function apiRoutes(parts: ApiParts): { readonly routes: Route[]; readonly
     ...fraudRoutes(parts.fraud),
     ...voiceScoreRoutes(parts.voiceScores),
     ...notifyRoutes(parts.notifications),
+    ...modelRoutes(parts.models),
     ...recordingRoutes(parts.recordings),
     ...sqlRoutes(parts.sql),
     ...adminRoutes(parts),

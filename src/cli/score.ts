@@ -32,9 +32,10 @@ export async function score(
   options: { json: boolean },
 ): Promise<ExitCode> {
   const { files, failed } = filesOf(paths, terminal)
-  const model = loadVoiceModel(activeModelDir('voice', modelsDir))
+  const directory = modelsDir ?? config.models.directory ?? undefined
+  const model = loadVoiceModel(activeModelDir('voice', directory))
   const { voice } = config.detection
-  const secondStage = secondStageOf(voice, model.manifest, modelsDir)
+  const secondStage = secondStageOf(voice, model.manifest, directory)
   const scorer = await RecordingScorer.create({ model, secondStage, voice })
   const results: RecordingResult[] = []
   let bad = failed

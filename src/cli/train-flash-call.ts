@@ -19,7 +19,7 @@ import { FlashCallModel } from '../inference/flash-call-model.ts'
 import type { JudgedWindows } from '../storage/judged-windows.ts'
 import { runProgram } from './child-program.ts'
 import { type FlashCallRecipe, type LabelledRun, makeRuns, readRecipe } from './flash-call-runs.ts'
-import { heldOutSets, judgeHeldOut } from './held-out-runs.ts'
+import { heldOutSets, judgeHeldOut, secondSets } from './held-out-runs.ts'
 import { brief, limitsOf } from './held-out-words.ts'
 import { writeJudged } from './judged-part.ts'
 import { type ExitCode, progressText, type Terminal } from './terminal.ts'
@@ -136,7 +136,7 @@ async function writeVersion(options: TrainFlashCallOptions, recipe: FlashCallRec
           parts: report.data,
         },
       ],
-      heldOut: 'number plan test, configs/simulation/heldout.yaml, seeds of their own',
+      heldOut: 'number plan test, configs/simulation/heldout.yaml and heldout-2.yaml, seeds of their own',
       ...(report.labelled === undefined ? {} : { labelled: report.labelled }),
     },
     metrics: { dev: report.dev, heldOut: {} as Record<string, unknown> },
@@ -146,7 +146,7 @@ async function writeVersion(options: TrainFlashCallOptions, recipe: FlashCallRec
   write()
   const model = await FlashCallModel.load(dir)
   const scorers = { model, rule: flashCallRule }
-  for (const set of options.heldOut ? heldOutSets : []) {
+  for (const set of options.heldOut ? [...secondSets, ...heldOutSets] : []) {
     const startMs = clock.steadyMs()
     const reports = await judgeHeldOut(set, scorers, options.cdr, (done, all) => {
       if (done % 20_000 === 0) terminal.progress(progressText(done, all, clock.steadyMs() - startMs))

@@ -260,6 +260,16 @@ const cdr = z.strictObject({
   }),
 })
 
+const models = z.strictObject({
+  directory: z.string().min(1).nullable(),
+  watchMs: z.number().int().min(100).max(600_000),
+  shadow: z.strictObject({ cpuShareMax: z.number().min(0).max(4), callsMax: count }),
+  drift: z.strictObject({
+    referenceDays: z.number().int().min(1).max(90),
+    daysKept: z.number().int().min(2).max(366),
+  }),
+})
+
 const privacy = z.strictObject({
   numbers: z.enum(['clear', 'tokens']),
   keyFile: z.string().min(1).nullable(),
@@ -275,6 +285,7 @@ export const configSchema = z.strictObject({
   sql,
   twilio,
   detection: z.strictObject({ voice }),
+  models,
   actions: actionsSchema,
   privacy,
   audio: audioSchema,
@@ -290,6 +301,7 @@ export const configSchema = z.strictObject({
     trafficDays: days,
     casesDays: days,
     cdrScoresDays: days,
+    shadowScoresDays: days,
     qualityDays: days,
     actionsDays: days,
     deadLettersDays: days,
@@ -298,6 +310,7 @@ export const configSchema = z.strictObject({
 })
 
 export type Config = z.infer<typeof configSchema>
+export type ModelsConfig = Config['models']
 export type VoiceConfig = Config['detection']['voice']
 export type DetectionRule = z.infer<typeof detectionRule>
 export type TwilioConfig = Config['twilio']

@@ -37,6 +37,7 @@ export const errorCodes = {
   outward_failed: { status: 503, domain: 'dependency', retryable: true },
   storage_rejected: { status: 500, domain: 'internal', retryable: false },
   model_invalid: { status: 500, domain: 'config', retryable: false },
+  model_refused: { status: 409, domain: 'config', retryable: false },
   config_invalid: { status: 500, domain: 'config', retryable: false },
   audio_unreadable: { status: 400, domain: 'peer', retryable: false },
   worker_lost: { status: 500, domain: 'internal', retryable: true },

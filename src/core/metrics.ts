@@ -29,6 +29,7 @@ const callActions = 'Redirects and hang-ups by outcome'
 const opinions = 'Second opinions of other detectors, by fate'
 const recordings = 'Tracks kept as audio, by fate'
 const noticeDeliveries = 'Tries to hand a notice to one receiver, by fate'
+const modelSwaps = 'Times another version of a model was to take over'
 const twilioRequests = 'Requests to Twilio by outcome, after the last try'
 const fraudWorkerLost = 'Fraud workers replaced'
 const cdrNotInWindows = 'Calls whose time did not fit the windows'
@@ -100,6 +101,9 @@ export const counterTable = {
   ),
   policyThrew: counter('policy_threw', 'Looks of the policy that ended in a bug; the verdict stands, nothing was done'),
   callersUnknown: counter('caller_look_ups_given_up', "Look-ups of a caller's records that failed or were too many"),
+  modelSwaps: counter('model_swaps', modelSwaps, { outcome: 'done' }),
+  modelSwapsRefused: counter('model_swaps', modelSwaps, { outcome: 'refused' }),
+  shadowScores: counter('model_shadow_scores', 'Inputs that a candidate and the active model both judged'),
   workerThrew: counter('workers_replaced', workerLost, { reason: 'threw' }),
   workerHung: counter('workers_replaced', workerLost, { reason: 'hung' }),
   twilioDone: counter('twilio_requests', twilioRequests, { outcome: 'done' }),
@@ -195,10 +199,17 @@ export function zeroCounters(): Counters {
   return Object.fromEntries(Object.keys(counterTable).map((key) => [key, 0])) as Counters
 }
 
+export interface LabelledValue {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
 export interface Metrics {
   readonly counters: Counters
   /** A value read at scrape time. */
   gauge(name: string, help: string, read: () => number): void
+  /** The same with labels: one value for each set of them, as they are at scrape time. */
+  gauges(name: string, help: string, labels: readonly string[], read: () => readonly LabelledValue[]): void
   /** A distribution; `observe` may be called on warm paths (per window, per insert), not per frame. */
   histogram(name: string, help: string, buckets: readonly number[]): { observe(value: number): void }
   /** Prometheus exposition text. */
@@ -219,6 +230,18 @@ export function createMetrics(options: { processMetrics: boolean } = { processMe
         registers: [registry],
         collect() {
           this.set(read())
+        },
+      })
+    },
+    gauges(name, help, labelNames, read) {
+      new Gauge({
+        name: `voicefw_${name}`,
+        help,
+        labelNames: [...labelNames],
+        registers: [registry],
+        collect() {
+          this.reset()
+          for (const { labels, value } of read()) this.set(labels, value)
         },
       })
     },

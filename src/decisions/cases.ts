@@ -25,6 +25,8 @@ export interface FraudCase {
   state: CaseState
   /** The highest score so far, and of the signal last. */
   score: number
+  /** Who gave that score, when it was a scorer. */
+  model?: string
   /** Calls of the kind: those of the window that opened it, and since. */
   calls: number
   reasons: readonly Reason[]
@@ -268,6 +270,7 @@ export class Cases {
       subject,
       state: 'open',
       score: signal.score,
+      ...(signal.model === undefined ? {} : { model: signal.model }),
       calls: signal.calls,
       reasons: signal.reasons,
       evidence: [],
@@ -285,6 +288,7 @@ export class Cases {
     for (const each of narrower) {
       it.firstSeenMs = Math.min(it.firstSeenMs, each.it.firstSeenMs)
       it.openedMs = Math.min(it.openedMs, each.it.openedMs)
+      if (each.it.score > it.score && each.it.model !== undefined) it.model = each.it.model
       it.score = Math.max(it.score, each.it.score)
       this.#addEvidence(it, each.it.evidence)
       each.it.mergedInto = it.id
@@ -333,7 +337,10 @@ export class Cases {
       it.reasons = [...signal.reasons, ...it.reasons.filter(({ code }) => code === movedCode)]
       held.reasonCalls = signal.calls
     }
-    it.score = Math.max(it.score, signal.kind === it.kind ? signal.score : 0)
+    if (signal.kind === it.kind && signal.score > it.score) {
+      it.score = signal.score
+      if (signal.model !== undefined) it.model = signal.model
+    }
     this.#addEvidence(it, evidence)
     if (it.state === 'cooled') it.state = 'open'
     this.#listener('strengthened', it)

@@ -26,14 +26,15 @@ export interface WaitingLook {
 const rowsMax = 4096
 
 export class FlashQueue {
-  readonly #scoreMin: number
+  readonly #scoreMinOfRule: number
   readonly #scorer: FlashCallScorer
   #looks: WaitingLook[] = []
   #rows = 0
 
-  constructor(scorer: FlashCallScorer, scoreMin: number) {
+  /** @param scoreMinOfRule what counts while no trained model says otherwise */
+  constructor(scorer: FlashCallScorer, scoreMinOfRule: number) {
     this.#scorer = scorer
-    this.#scoreMin = scoreMin
+    this.#scoreMinOfRule = scoreMinOfRule
   }
 
   get isEmpty(): boolean {
@@ -59,6 +60,9 @@ export class FlashQueue {
     }
     this.#looks = []
     this.#rows = 0
+    // The scorer may be replaced while it computes.
+    const { name, trained } = this.#scorer
+    const scoreMin = trained?.scoreMin ?? this.#scoreMinOfRule
     const scores = await this.#scorer.scores(features, row)
     row = 0
     for (const { key, candidates, otherwise } of looks) {
@@ -66,8 +70,9 @@ export class FlashQueue {
       let isOpen = true
       for (const { sighting, features: seen } of candidates) {
         const score = scores[row++] ?? 0
-        if (!isOpen || !(score >= this.#scoreMin)) continue
-        chosen = { ...sighting, signal: { ...sighting.signal, score, features: Array.from(seen) } }
+        if (!isOpen || !(score >= scoreMin)) continue
+        const model = name === undefined ? {} : { model: name }
+        chosen = { ...sighting, signal: { ...sighting.signal, score, features: Array.from(seen), ...model } }
         isOpen = false
       }
       if (chosen === null) continue
@@ -75,7 +80,7 @@ export class FlashQueue {
       const seen = chosen.signal.features
       // It has just opened on this window: why?
       if (found === null || seen === undefined || found.features !== seen) continue
-      found.reasons = [...found.reasons, ...(await movedBy(this.#scorer, seen))]
+      found.reasons = [...found.reasons, ...(await movedBy(this.#scorer.unwatched?.() ?? this.#scorer, seen))]
     }
   }
 }

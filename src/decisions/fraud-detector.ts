@@ -78,10 +78,10 @@ export class FraudDetector {
     this.windows = new CallWindows({ ...config.keys, recentCallsMax: config.windows.recentCallsMax }, options.places)
     this.cases = new Cases(config.cases, config.keys.destinationDigits, newCaseId, onCase)
     this.#rules = new FraudRules(this.windows, config.rules, {
-      trained: scorer.trained !== undefined,
+      trained: () => scorer.trained !== undefined,
       onCandidate: options.onCandidate,
     })
-    this.#flash = new FlashQueue(scorer, scorer.trained?.scoreMin ?? config.rules.flashCall.scoreMin)
+    this.#flash = new FlashQueue(scorer, config.rules.flashCall.scoreMin)
     this.#onCall = options.onCall ?? (() => undefined)
     this.#reorder = new ReorderBuffer(
       options.reorder ?? config.windows,

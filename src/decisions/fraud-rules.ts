@@ -1,7 +1,7 @@
 /**
- * The rules, one function a kind (flash-rules, bulk-rules, spoof-rules, toll-rules, route-rules): from a key's windows to
- * a signal with reasons, or nothing. Thresholds come from `cdr.rules`; what else a rule asks stands beside it with its
- * source.
+ * The rules, one function a kind (flash-rules, bulk-rules, spoof-rules, toll-rules, route-rules): from a key's windows
+ * to a signal with reasons, or nothing. Thresholds come from `cdr.rules`; what else a rule asks stands beside it with
+ * its source.
  * Sources: [S] Sinch flash-call SDK parameters, [W] Wangiri detection patterns (ieeexplore 9772071), [N] NDSS 2021
  * Sahin & Francillon, [U] USENIX 2020 robocall storms, [D] 47 CFR 64.1200(a)(6) and Ofcom's statement on persistent
  * misuse (2010): diallers let it ring for a set time, 15 s or more, [T] TransNexus notes on toll fraud, [O] observed in
@@ -25,7 +25,7 @@ export type CandidateListener = (view: WindowView, level: number, features: Floa
 
 export interface RuleOptions {
   /** A trained model scores flash calls: it is asked about more than the rules would, and they hold back. */
-  readonly trained: boolean
+  readonly trained: () => boolean
   readonly onCandidate?: CandidateListener | undefined
 }
 
@@ -81,7 +81,7 @@ export class FraudRules {
   /** A candidate goes before what else is a flash call; if the scorer refuses it, that one stands. */
   #flash(candidates: FlashCandidate[]): Signal | null {
     const c = this.#context
-    if (this.#options.trained) {
+    if (this.#options.trained()) {
       const look = modelAsks(c)
       if (look !== null) candidates.push(modelCandidate(c, look))
       return null

@@ -29,6 +29,8 @@ export interface Signal {
   /** Which recent calls are evidence: bits of `callMarks`, 0: all. */
   readonly marks: number
   readonly reasons: readonly Reason[]
+  /** Who gave the score, when it was a scorer: label of a model, or `rule`. */
+  readonly model?: string
   /** Of the window that a trained model judged. */
   readonly features?: readonly number[]
 }

@@ -19,6 +19,7 @@ import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
 import { KeysResource } from '../api/keys.ts'
+import { ModelsResource } from '../api/models.ts'
 import { Notifications } from '../api/notifications.ts'
 import { Page } from '../api/page.ts'
 import { RecordingsResource } from '../api/recordings.ts'
@@ -33,7 +34,6 @@ import type { Log } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { projectRoot, version } from '../core/project.ts'
 import type { LiveCalls } from '../decisions/live-calls.ts'
-import type { VerdictSettings } from '../decisions/voice-verdict.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
@@ -49,10 +49,10 @@ import type { RowWriter } from '../storage/row-writer.ts'
 import { SqlDoor } from '../storage/sql-door.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
 import type { PolicyWatch } from '../watch/policy-watch.ts'
-import type { VoicePool } from '../worker/pool.ts'
 import type { Control } from './detections.ts'
 import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
 import type { Keeping } from './keeping.ts'
+import type { Models } from './models.ts'
 import { random } from './options.ts'
 import type { KeptAudio } from './recordings.ts'
 import type { Storage } from './storage.ts'
@@ -69,8 +69,7 @@ export interface ApiRooms {
   readonly metrics: Metrics
   readonly live: LiveCalls
   readonly bus: EventBus
-  readonly pool: VoicePool
-  readonly settings: VerdictSettings
+  readonly models: Models
   readonly policy: PolicyWatch
   readonly storage: Storage
   readonly fraud: Fraud
@@ -83,14 +82,13 @@ export interface ApiRooms {
 }
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
-  const { config, clock, keys, metrics, live, bus, pool, settings, policy } = rooms
+  const { config, clock, keys, metrics, live, bus, models, policy } = rooms
   const { store, writer, upkeep, trail, privacy } = rooms.storage
   const { doors, reveal } = privacy
   const { intake } = rooms.storage.records
   const { counters } = metrics
   const { authenticator, audit, origins, sessions } = openAccess(rooms)
   const selfCheck = new CdrSelfCheck({ store, waitingEntries: () => rooms.storage.records.drain.waiting })
-  const { synthetic, human } = settings
   const cdr = new CdrDoor({
     intake,
     limits: config.cdr.doors,
@@ -105,31 +103,28 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   const health = new Health({
     version,
     clock,
-    facts: () => ({ model: settings.model, thresholds: { synthetic, human } }),
+    facts: () => {
+      const { model, synthetic, human } = models.settingsOf()
+      return { model, thresholds: { synthetic, human } }
+    },
     checks: {
-      models: () => ({ state: 'ok', detail: settings.model }),
+      models: () => models.watch.check(),
       workers: () =>
-        pool.ready() ? { state: 'ok' } : { state: 'degraded', detail: 'a voice worker is being replaced' },
+        models.generations.ready()
+          ? { state: 'ok' }
+          : { state: 'degraded', detail: 'a voice worker is being replaced' },
       storage: () => storageCheck(writer, upkeep),
       records: () => intake.check(),
       fraud: () => fraudCheck(rooms.fraud),
     },
     metricsText: () => metrics.text(),
   })
-  const head = async (): Promise<ChainHead> => {
-    const late = sleep(auditWaitMs, 'late', { ref: false })
-    const stored = trail.stored().then(() => 'stored')
-    if ((await Promise.race([stored, late])) === 'late') {
-      throw new OperatingError('storage_unavailable', 'the newest audit rows wait for ClickHouse')
-    }
-    return trail.head()
-  }
   return {
     ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health, reveal },
     keys: new KeysResource({ keys, audit, audited: () => trail.durable() }),
     erasures: new ErasureResource({ erasures: rooms.keeping.erasures, audit, audited: () => trail.durable() }),
     backups: new BackupResource({ backups: rooms.keeping.backups, audit, audited: () => trail.durable() }),
-    auditLog: new AuditLog({ rows: new AuditRows(store), head, audit, clock }),
+    auditLog: new AuditLog({ rows: new AuditRows(store), head: () => auditHead(trail), audit, clock }),
     calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy, searched: doors.searched }),
     actions: new CallActionsResource({ policy, audit, clock }),
     events: new Events(subscribers),
@@ -138,6 +133,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     notifications: new Notifications({ view: rooms.notifier, audit }),
+    models: new ModelsResource({ models: models.watch, audit, audited: () => trail.durable() }),
     recordings: new RecordingsResource({ ...rooms.audio, audit }),
     analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), selfCheck, clock }),
     fraud: fraudParts(rooms, audit),
@@ -150,6 +146,16 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     sql: config.sql.enabled ? openSql(rooms, audit) : null,
     metricsPublic: config.auth.metricsPublic,
   }
+}
+
+/** The newest row of the audit, once ClickHouse has it. @throws OperatingError storage_unavailable */
+async function auditHead(trail: Storage['trail']): Promise<ChainHead> {
+  const late = sleep(auditWaitMs, 'late', { ref: false })
+  const stored = trail.stored().then(() => 'stored')
+  if ((await Promise.race([stored, late])) === 'late') {
+    throw new OperatingError('storage_unavailable', 'the newest audit rows wait for ClickHouse')
+  }
+  return trail.head()
 }
 
 function openSql({ config, metrics, storage }: ApiRooms, audit: Audit): Parameters<typeof apiRoutes>[0]['sql'] {

@@ -23,6 +23,7 @@ import { FraudReports } from '../storage/fraud-reports.ts'
 import { PastCases } from '../storage/past-cases.ts'
 import { FraudFeed } from '../worker/fraud-feed.ts'
 import type { ScoredCdrs } from '../worker/fraud-score.ts'
+import type { Models } from './models.ts'
 import type { Storage } from './storage.ts'
 
 /** States of cases on disk; live ones and the newest that are over, a few times. */
@@ -45,9 +46,10 @@ export interface FraudRooms {
   readonly bus: EventBus
   readonly storage: Storage
   readonly faults: boolean
+  readonly models: Pick<Models, 'folders' | 'flashCall'>
 }
 
-export function openFraud({ config, log, clock, metrics, bus, storage, faults }: FraudRooms): Fraud {
+export function openFraud({ config, log, clock, metrics, bus, storage, faults, models }: FraudRooms): Fraud {
   const { counters } = metrics
   const { records, logs, writer } = storage
   const { cdr } = config
@@ -68,6 +70,9 @@ export function openFraud({ config, log, clock, metrics, bus, storage, faults }:
   })
   const feed: FraudFeed = new FraudFeed({
     cdr,
+    flashCall: models.folders,
+    flashCallScored: (scored) => models.flashCall.scored(scored),
+    candidateLost: (why) => models.flashCall.lost(why),
     placeKey: storage.privacy.vault?.placeKey ?? null,
     rows: records.intake.rows,
     book,

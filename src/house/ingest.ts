@@ -1,8 +1,10 @@
 /** Twilio's doors: webhooks, media sockets, the call table, and the timers that move them on. Main thread. */
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
+import type { ErrorCode } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { HttpRequest, UpgradeRequest } from '../http/exchange.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CallTable } from '../ingest/call-table.ts'
 import type { CdrIntake } from '../ingest/cdr-intake.ts'
@@ -43,6 +45,8 @@ export interface IngestRooms {
   readonly party: (raw: string) => string
   /** Told of tracks beside the watch. */
   readonly also: CallListener
+  /** Told of what is not let in at Twilio's doors. */
+  readonly refused: (request: HttpRequest | UpgradeRequest, code: ErrorCode) => void
 }
 
 /** Twilio's doors: webhooks, media sockets, the call table, and the timer that moves them on. */
@@ -57,7 +61,7 @@ export function openIngest(rooms: IngestRooms): Ingest {
   const { detections } = control
   const listener = toAll(watch, detections, rooms.also)
   const table = new CallTable({ sink, listener, clock, counters, track, reconnectGraceMs, idleTimeoutMs })
-  const shared = { publicUrl: () => publicUrl, tokens, counters, log }
+  const shared = { publicUrl: () => publicUrl, refused: rooms.refused, tokens, counters, log }
   const callEnded = (callSid: string, accountSid: string): void => {
     table.callEnded(callSid, accountSid)
     detections.callEnded(callSid, accountSid)

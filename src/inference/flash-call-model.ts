@@ -10,7 +10,7 @@ import assert from 'node:assert/strict'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { featureCount, featureNames } from '../features/call-features.ts'
-import { folder, story } from './manifest-keys.ts'
+import { distributionCounts, folder, story } from './manifest-keys.ts'
 import { invalid, readJson, readVouched } from './model-file.ts'
 import { BatchSession } from './session.ts'
 
@@ -29,6 +29,7 @@ const manifestSchema = z.strictObject({
   reference: z.record(z.string(), z.array(z.number())).optional(),
   training: story,
   metrics: story,
+  distributions: distributionCounts.optional(),
   limits: z.unknown(),
 })
 export type FlashCallManifest = z.infer<typeof manifestSchema>

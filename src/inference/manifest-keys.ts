@@ -10,6 +10,9 @@ export const story = z.looseObject({})
 export const sampleRateHz = z.union([z.literal(8000), z.literal(16000)])
 export const decisionThresholds = z.strictObject({ synthetic: share, human: share })
 
+/** How scores and inputs were distributed when the version was made: counts by name, in the bins of drift-watch. */
+export const distributionCounts = z.record(z.string(), z.array(z.number().int().min(0)).max(256))
+
 /** Keys that both kinds of features have. */
 const bandKeys = {
   scale: z.enum(['linear', 'mel']),

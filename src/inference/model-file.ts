@@ -4,7 +4,7 @@
  * manifest's; otherwise `model_invalid` names file, key and what was got. Main thread, at start; workers get the
  * bytes.
  *
- *     models/registry.json            {"voice": {"active": "1", "previous": null}}
+ *     models/registry.json            {"voice": {"active": "1", "previous": null, "candidate": null}}
  *     models/voice/1/manifest.json    {"name": "voice", "version": "1", "kind": "voice", "file": "model.onnx", ...}
  *     models/voice/1/model.onnx
  */
@@ -19,7 +19,10 @@ import { type WindowManifest, windowDisagreements, windowManifestSchema } from '
 
 const { folder, size, story } = keys
 
-const registrySchema = z.record(folder, z.strictObject({ active: folder, previous: folder.nullable() }))
+const registrySchema = z.record(
+  folder,
+  z.strictObject({ active: folder, previous: folder.nullable(), candidate: folder.nullable().default(null) }),
+)
 
 const streamManifestSchema = z.strictObject({
   name: folder,
@@ -37,12 +40,13 @@ const streamManifestSchema = z.strictObject({
   calibration: story,
   training: story,
   metrics: story,
+  distributions: keys.distributionCounts.optional(),
   limits: z.unknown(),
 })
 
 const voiceManifestSchema = z.discriminatedUnion('kind', [streamManifestSchema, windowManifestSchema])
 
-type Registry = z.infer<typeof registrySchema>
+export type Registry = z.infer<typeof registrySchema>
 /** A model of ours: each hop is encoded once, its embedding serves the windows to come. */
 export type StreamManifest = z.infer<typeof streamManifestSchema>
 export type VoiceManifest = StreamManifest | WindowManifest

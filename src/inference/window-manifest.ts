@@ -71,6 +71,7 @@ export const windowManifestSchema = z.strictObject({
   thresholds: keys.decisionThresholds,
   training: keys.story,
   metrics: keys.story,
+  distributions: keys.distributionCounts.optional(),
   limits: z.unknown(),
 })
 

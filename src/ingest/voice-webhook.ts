@@ -4,7 +4,7 @@
  * configured public URL and never over the Host header, by an account of ours. Main thread.
  */
 import type { TwilioConfig } from '../config/schema.ts'
-import { OperatingError } from '../core/errors.ts'
+import { type ErrorCode, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { HttpAnswer, HttpRequest, Route } from '../http/exchange.ts'
@@ -36,6 +36,8 @@ export interface VoiceWebhookOptions {
   readonly streamStatus?: (status: StreamStatus) => void
   /** A status callback as a call record; resolves once it is durable. */
   readonly callStatus?: (fields: Readonly<Record<string, string>>) => Promise<void>
+  /** Told of requests that are not let in. */
+  readonly refused?: (request: HttpRequest, code: ErrorCode) => void
   /** The name of a party of a call; default: the number itself. */
   readonly party?: (raw: string) => string
   readonly random: (bytes: number) => Uint8Array
@@ -60,6 +62,7 @@ export function voiceWebhookRoutes(options: VoiceWebhookOptions): Route[] {
     pattern,
     bodyBytesMax,
     answer: (request) => answer(signedFields(options, request), request.query),
+    ...(options.refused === undefined ? {} : { refused: options.refused }),
   })
   return [
     route('/twilio/voice', (fields, query) => voiceAnswer(options, fields, query)),
@@ -164,6 +167,7 @@ function signedFields(options: VoiceWebhookOptions, request: HttpRequest): Signe
     return new SignedFields(fields, verdict.unsigned)
   } catch (thrown) {
     counters.webhookRefused += 1
+    if (thrown instanceof OperatingError) options.refused?.(request, thrown.code)
     throw thrown
   }
 }

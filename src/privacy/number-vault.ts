@@ -7,8 +7,8 @@
  *   value: version u8 | master id 4 | wrapped key 32 | ciphertext n | tag 16
  *
  * The number is sealed by AES-256-GCM with the token as associated data, so that entries cannot be exchanged; the nonce
- * is zero, because its key encrypts once. That key, 32 random bytes, is wrapped by AES-256 block by block: nothing about
- * random bytes can be told from that, and a wrong or damaged key fails at the seal.
+ * is zero, because its key encrypts once. That key, 32 random bytes, is wrapped by AES-256 block by block: nothing can
+ * be told of random bytes from that, and a wrong or damaged key fails at the seal.
  */
 import { createCipheriv, createDecipheriv, createHmac, type KeyObject, randomFillSync } from 'node:crypto'
 import { OperatingError } from '../core/errors.ts'
@@ -205,6 +205,10 @@ export class NumberVault implements NumberNames {
       throw new OperatingError('config_invalid', 'privacy.keyFile: not the key file that the numbers were stored with')
     }
     this.#keys = keys
+    // What waits for the disk is not in the table that `rewrap` goes through.
+    for (const [token, entry] of this.#unsaved) {
+      if (entry !== null && token !== markKey) this.#wrapAnew(token, entry)
+    }
   }
 
   /**
@@ -215,12 +219,16 @@ export class NumberVault implements NumberNames {
     const tokens = this.#options.table.keys(after, entriesMax)
     for (const token of tokens) {
       const entry = token === markKey ? null : this.#entry(token)
-      if (entry === null || masterOf(entry) === this.#keys.newest.id) continue
-      const key = unwrapped(entry, this.#keys)
-      if (key !== null) this.#unsaved.set(token, Buffer.concat([wrapped(key, this.#keys), entry.subarray(wrapEnd)]))
+      if (entry !== null) this.#wrapAnew(token, entry)
     }
     await this.flush()
     return tokens.length < entriesMax ? null : (tokens.at(-1) ?? null)
+  }
+
+  #wrapAnew(token: string, entry: Uint8Array): void {
+    if (masterOf(entry) === this.#keys.newest.id) return
+    const key = unwrapped(entry, this.#keys)
+    if (key !== null) this.#unsaved.set(token, Buffer.concat([wrapped(key, this.#keys), entry.subarray(wrapEnd)]))
   }
 
   #holds(token: string): boolean {

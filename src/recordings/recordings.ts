@@ -5,6 +5,7 @@
  */
 import { open, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AudioConfig } from '../config/audio-schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
@@ -18,6 +19,7 @@ import { type RecorderEnd, recordingId, TrackRecorder } from './track-recorder.t
 
 /** Calls under way that opted out by request are remembered so far. */
 const optedOutMax = 100_000
+const closeWaitMs = 3000
 /** Enough of a file to hold its facts. */
 const factsBytes = 4096
 const idShape = /^(inbound|outbound)-(\d{10,16})$/
@@ -201,10 +203,12 @@ export class Recordings {
     }
   }
 
+  /** A disk that hangs is not waited for longer than a moment. */
   async close(): Promise<void> {
     const running = [...this.#live.values()].map(({ recorder }) => recorder)
     for (const recorder of running) recorder.finish('ended')
-    await Promise.all(running.map((recorder) => recorder.done))
+    const written = Promise.all(running.map((recorder) => recorder.done))
+    await Promise.race([written, sleep(closeWaitMs, undefined, { ref: false })])
   }
 
   #take(bytes: number): boolean {

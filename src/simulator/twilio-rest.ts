@@ -30,7 +30,7 @@ export interface Trouble {
   /** Part of `METHOD path`, like `POST` or `/Streams.json`; default: every request. */
   readonly match?: string
   readonly times: number
-  /** `silence`: no answer; `unanswered`: done, no answer; `reset`: the connection breaks; `lost`: done, and it breaks. */
+  /** `silence`: no answer; `unanswered`: done, no answer; `reset`: the connection breaks; `lost`: done, it breaks. */
   readonly kind: 'answer' | 'silence' | 'unanswered' | 'reset' | 'garbage' | 'lost'
   readonly status?: number
   readonly code?: number

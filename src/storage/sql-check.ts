@@ -7,7 +7,7 @@ import { OperatingError } from '../core/errors.ts'
 
 /** What may be asked. Not the audit, which is for admins, nor the ledger of migrations. */
 const tablesOpen: ReadonlySet<string> = new Set([
-  ...['calls', 'voice_windows', 'cdrs', 'cdr_scores', 'cases', 'actions'],
+  ...['calls', 'voice_windows', 'cdrs', 'cdr_scores', 'cases', 'actions', 'shadow_scores'],
   ...['traffic_minutes', 'source_quality', 'source_quality_examples'],
 ])
 /**

@@ -16,6 +16,7 @@ import { Climb } from '../decisions/voice-policy.ts'
 import type { CallFacts, TrackName } from '../ingest/track.ts'
 import type { DurableLog } from '../log/durable-log.ts'
 import { KeyedJournal } from '../log/keyed-journal.ts'
+import type { MarkFile } from '../log/mark-file.ts'
 
 /** Twilio ends a call after 24 h at the latest. */
 const callMsMax = 86_400_000
@@ -69,6 +70,8 @@ const entryShape = z.object({
 
 export interface CallMemoriesOptions {
   readonly log: DurableLog
+  /** For what is known before a request leaves that must not be made twice. */
+  readonly marks: Pick<MarkFile, 'read' | 'put' | 'clear'>
   readonly callsMax: number
   readonly clock: Clock
 }
@@ -89,6 +92,7 @@ export class CallMemories {
       fromEntry,
     })
     for (const memory of this.#journal.read()) this.#add(memory)
+    this.#readMarks()
   }
 
   get size(): number {
@@ -123,6 +127,36 @@ export class CallMemories {
   save(memory: CallMemory): Promise<void> {
     memory.changedAtMs = this.#options.clock.wallMs()
     return this.#journal.write(memory)
+  }
+
+  /**
+   * The same, and when it returns a kill of this process cannot undo it; only a crash of the machine before the promise
+   * resolves can. @throws Error of the disk
+   */
+  mark(memory: CallMemory): Promise<void> {
+    const kept = this.save(memory)
+    kept.catch(() => {})
+    this.#options.marks.put(Buffer.from(toEntry(memory)).toString('utf8'), kept)
+    return kept
+  }
+
+  /** What was marked and did not reach the journal. */
+  #readMarks(): void {
+    const { marks } = this.#options
+    const lost = marks.read().flatMap((line) => fromEntry(Buffer.from(line)) ?? [])
+    const newer = lost.filter(({ call, changedAtMs }) => {
+      return changedAtMs > (this.#calls.get(call.callSid)?.changedAtMs ?? 0)
+    })
+    for (const memory of newer) {
+      this.#calls.delete(memory.call.callSid)
+      this.#add(memory)
+    }
+    const writing = newer.map((memory) => this.#journal.write(memory))
+    // A journal that refuses leaves them here for the next start.
+    void Promise.all(writing).then(
+      () => marks.clear(),
+      () => {},
+    )
   }
 
   #add(memory: CallMemory): void {

@@ -50,8 +50,8 @@ export interface Signals {
 
 export interface PolicyWatchOptions {
   readonly config: ActionsConfig
-  readonly settings: VerdictSettings
-  readonly modelSha256: string
+  /** What a track that begins is held to: of the model that judges it. */
+  readonly settingsOf: (trackId: number) => VerdictSettings
   readonly signals: Signals
   readonly actions: Pick<CallActions, 'take' | 'cancel' | 'open'>
   readonly memories: CallMemories
@@ -69,15 +69,12 @@ export interface PolicyWatchOptions {
   readonly latency: { observe(seconds: number): void }
 }
 
-/** So long a redirect waits for the disk to know of it; a slow disk does not hold it up any longer. */
-const journalWaitMs = 50
 /** A hang-up that a former run asked for is asked for again if it was decided so lately. */
 const askAgainMsMax = 60_000
 
 export class PolicyWatch {
   readonly #options: PolicyWatchOptions
   readonly #policy: VoicePolicy
-  readonly #thresholds: Readonly<Record<string, number>>
   readonly #decisions: CallDecisions
   #version = 0
 
@@ -85,8 +82,6 @@ export class PolicyWatch {
     this.#options = options
     this.#policy = new VoicePolicy(options.config)
     this.#decisions = new CallDecisions(options)
-    const { model: _, benign: __, ...thresholds } = options.settings
-    this.#thresholds = thresholds
   }
 
   /** Calls that are remembered. */
@@ -107,8 +102,9 @@ export class PolicyWatch {
   }
 
   /** A track begins: the settings of its verdict, with the exception that it falls under. */
-  opened({ call, track }: TrackFacts): VerdictSettings {
-    const { settings, clock } = this.#options
+  opened({ call, track, trackId }: TrackFacts): VerdictSettings {
+    const { settingsOf, clock } = this.#options
+    const settings = settingsOf(trackId)
     this.#remember(call)
     const exception = this.#policy.exceptionFor(call, track, clock.wallMs())
     if (exception === null) return settings
@@ -194,9 +190,10 @@ export class PolicyWatch {
   }
 
   #decide({ memory, track, firing, risk, verdictAtMs }: Decision): void {
-    const { config, modelSha256, clock, counters, random } = this.#options
+    const { config, clock, counters, random } = this.#options
     const { do: what } = firing.rule
     const verdict = track.verdict.snapshot(config.windowsMax)
+    const { model: _, benign: __, modelSha256 = '', ...thresholds } = track.verdict.settings
     const back = twimlOf(what, 'back')
     const record: ActionRecord = {
       id: `act_${Buffer.from(random(9)).toString('hex')}`,
@@ -209,7 +206,7 @@ export class PolicyWatch {
       shadow: config.shadow || firing.rule.shadow,
       // A millisecond apart at least: the order of a call's decisions is told by their times.
       decidedAtMs: Math.max(clock.wallMs(), (memory.records.at(-1)?.decidedAtMs ?? 0) + 1),
-      evidence: evidenceOf({ firing, verdict, modelSha256, thresholds: this.#thresholds, risk }),
+      evidence: evidenceOf({ firing, verdict, modelSha256, thresholds, risk }),
       hasWayBack: back !== null,
       state: 'done',
       latencyMs: null,
@@ -240,17 +237,16 @@ export class PolicyWatch {
     read = (outcome: ActionOutcome): ActionOutcome => outcome,
   ): void {
     const { id, accountSid, callSid } = record
-    const beforeSend = (): Promise<void> => this.#noteSent(memory, record)
+    const beforeSend = (): void => this.#noteSent(memory, record)
     const order = { id, accountSid, callSid, change, verdictAtMs, beforeSend }
     void this.#options.actions.take(order).then((outcome) => this.#came(record, memory, read(outcome)))
   }
 
-  /** Of a redirect the disk knows before it goes out; a hang-up changes nothing twice and does not wait. */
-  async #noteSent(memory: CallMemory, record: ActionRecord): Promise<void> {
+  /** A redirect is marked before it goes out; a hang-up changes nothing twice. */
+  #noteSent(memory: CallMemory, record: ActionRecord): void {
     if (memory.pending?.record !== record) return
     memory.pending.phase = 'sent'
-    const written = this.#saveSoon(memory)
-    if (record.action !== 'hangup') await Promise.race([written, sleep(journalWaitMs, undefined, { ref: false })])
+    void this.#saveSoon(memory, record.action !== 'hangup')
   }
 
   /** What the last run did not see answered. */
@@ -331,15 +327,18 @@ export class PolicyWatch {
   }
 
   /** Where nobody waits for the disk: a full one stops no action; a restart may then act once more. Never rejects. */
-  #saveSoon(memory: CallMemory): Promise<void> {
-    return this.#options.memories.save(memory).catch((thrown: unknown): void => {
+  async #saveSoon(memory: CallMemory, marked = false): Promise<void> {
+    const { memories } = this.#options
+    try {
+      await (marked ? memories.mark(memory) : memories.save(memory))
+    } catch (thrown) {
       this.#options.counters.actionsUnwritten += 1
       const { callSid } = memory.call
       this.#options.log.warn('what was decided about a call is not in the journal', {
         callSid,
         reason: messageOf(thrown),
       })
-    })
+    }
   }
 
   #riskOf(memory: CallMemory, score: number | null): CallRisk {
@@ -384,7 +383,7 @@ export class PolicyWatch {
   }
 }
 
-/** Of a hang-up that is asked for again: the first request may have done it. No latency: the verdict was another run's. */
+/** Of a hang-up that is asked for again: the first request may have done it. The verdict was another run's. */
 function isOverMeansDone({ state, result }: ActionOutcome): ActionOutcome {
   const isDone = state === 'done' || result?.code === 'call_over'
   return { state: isDone ? 'done' : state, latencyMs: null, result: isDone ? null : result }

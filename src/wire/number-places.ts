@@ -1,7 +1,7 @@
 /**
  * Where numbers stand among their neighbours: calls in number order, and the last digits of a range, are signs of
- * fraud. A number in clear says so itself. Of a token only the place is opened, under a key that the fraud worker has in
- * memory, and never the number's text is made of it. Places opened are remembered, bounded. Any thread, one owner.
+ * fraud. A number in clear says so itself. Of a token only the place is opened, under a key that the fraud worker has
+ * in memory, and the number's text is never made of it. Places opened are remembered, bounded. Any thread, one owner.
  */
 import { createCipheriv } from 'node:crypto'
 import { hiddenDigits, tokenMark } from './number-token.ts'

@@ -56,11 +56,11 @@ export interface Judged {
 }
 
 /** Floats of one hop in `Judged.rows`. */
-export const hopStride = 12
+export const hopStride = 14
 
 /**
  * Row `n` of `rows`: trackId, windowStartMs, hopStartMs, hopEndMs, hopSpeechMs, windowSpeechMs, llr (NaN: not scored),
- * flags, filledMs, lostMs, duplicates, enteredMs.
+ * flags, filledMs, lostMs, duplicates, enteredMs, lowFeatures, highFeatures (NaN: no speech).
  */
 export function writeHop(rows: Float64Array, n: number, hop: ScoredHop): void {
   const at = n * hopStride
@@ -76,6 +76,8 @@ export function writeHop(rows: Float64Array, n: number, hop: ScoredHop): void {
   rows[at + 9] = hop.lostMs
   rows[at + 10] = hop.duplicates
   rows[at + 11] = hop.enteredMs
+  rows[at + 12] = hop.lowFeatures ?? Number.NaN
+  rows[at + 13] = hop.highFeatures ?? Number.NaN
 }
 
 export function readHop(rows: Float64Array, n: number): ScoredHop {
@@ -93,5 +95,7 @@ export function readHop(rows: Float64Array, n: number): ScoredHop {
     lostMs: rows[at + 9]!,
     duplicates: rows[at + 10]!,
     enteredMs: rows[at + 11]!,
+    lowFeatures: rows[at + 12]!,
+    highFeatures: rows[at + 13]!,
   }
 }

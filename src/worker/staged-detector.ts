@@ -10,6 +10,7 @@ import { projectRoot } from '../core/project.ts'
 import { audioSamplesOf, type HopSpec } from '../features/hop.ts'
 import type { HopDetector } from '../inference/hop-detector.ts'
 import { hopMsOf, hopSpecOf, loadDetector } from '../inference/load-detector.ts'
+import { judgeMadeUpSpeech } from '../inference/model-check.ts'
 import { loadVoiceModel, modelLabel, type VoiceManifest, type VoiceModel } from '../inference/model-file.ts'
 import { WindowInput } from '../inference/window-input.ts'
 import type { WindowManifest } from '../inference/window-manifest.ts'
@@ -80,19 +81,26 @@ export interface StagedOptions {
   readonly clock?: Clock
 }
 
+/** Loaded, and it answers numbers. */
+async function soundDetector(model: VoiceModel, batchMax: number): Promise<HopDetector> {
+  const detector = await loadDetector(model, { batchMax })
+  await judgeMadeUpSpeech(detector, modelLabel(model.manifest))
+  return detector
+}
+
 /** @throws OperatingError `model_invalid` */
 export async function openDetector(options: StagedOptions): Promise<StagedDetector> {
   const { model, secondStage, batchMax, counters, waits, clock = systemClock } = options
   const { manifest } = model
   const hopMs = hopMsOf(manifest)
   if (secondStage === null) {
-    return { detector: await loadDetector(model, { batchMax }), spec: hopSpecOf(manifest), hopMs }
+    return { detector: await soundDetector(model, batchMax), spec: hopSpecOf(manifest), hopMs }
   }
   const { scoreMin, cpuShareMax } = secondStage
   const second = secondStage.model.manifest
   const spec = cascadeSpec(manifest, second)
   const [first, judge] = await Promise.all([
-    loadDetector(model, { batchMax }),
+    soundDetector(model, batchMax),
     JudgeThread.start({ model: secondStage.model, hopMs }),
   ])
   const detector = new SecondStage({

@@ -17,6 +17,7 @@ import { type Hop, hopFlag } from '../features/hop.ts'
 import type { VoiceFrontEnd } from '../features/voice-front-end.ts'
 import type { HopDetector } from '../inference/hop-detector.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
+import { type FrameLayout, speechMeans } from './feature-means.ts'
 import { HopHistory } from './hop-history.ts'
 import { MediaClock, placement } from './media-clock.ts'
 import { secondStageCounterNames } from './second-stage.ts'
@@ -56,6 +57,8 @@ export interface VoicePipelineOptions {
   readonly detector: Detector
   /** The manifest's hop.ms. */
   readonly hopMs: number
+  /** How a hop's features lie; left out: their means are not told. */
+  readonly frame?: FrameLayout
   readonly gapFillMsMax: number
   readonly tracksMax: number
   readonly counters: PipelineCounters
@@ -321,6 +324,7 @@ export class VoicePipeline {
       lostMs: due.lostMs,
       duplicates: due.duplicates,
       enteredMs: due.enteredMs,
+      ...speechMeans(due.features, due.speech, this.#options.frame),
     }
   }
 

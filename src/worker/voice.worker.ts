@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
+import { featureWidth } from '../features/hop.ts'
 import { VoiceFrontEnd } from '../features/voice-front-end.ts'
 import type { HopDetector } from '../inference/hop-detector.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
@@ -68,6 +69,7 @@ class VoiceLoop {
       frontEnd: VoiceFrontEnd.create(spec, tracksMax),
       detector,
       hopMs,
+      frame: { width: featureWidth(spec.features), contextFrames: spec.contextFrames },
       gapFillMsMax,
       tracksMax,
       counters: this.#counters,

@@ -323,3 +323,35 @@ describe('a server that keeps data', () => {
     assert.equal(await attemptsOf(neighbour), 0)
   })
 })
+
+describe('a number that is known by its token', () => {
+  it('is forgotten as token and original, and stays so when an older backup comes back', async () => {
+    await server.end('SIGTERM')
+    server = await startServer({ config: { ...config, privacy: { numbers: 'tokens' } } })
+    const { dataDir } = server
+    ingest = makeKey(server, 'ingest')
+    await send([call('t-1', { from: erased }), call('t-2', { from: neighbour })])
+    const tokenOf = async (id: string): Promise<string> =>
+      eventually(
+        `record ${id}`,
+        async () => new RegExp(`"id":"${id}".*?"from_number":"([^"]+)"`).exec(await rows())?.[1],
+      )
+    const [token, other] = [await tokenOf('t-1'), await tokenOf('t-2')]
+    assert.match(token, /^1500555~/)
+    const directory = join(root, 'tokens')
+    assert.equal((await cli(dataDir, 'backup', directory, '--url', server.url)).code, 0)
+    const gone = await cli(dataDir, 'erase', '--number', erased, '--url', server.url)
+    assert.equal(gone.code, 0, gone.out)
+    const holding = (): string[] => {
+      const files = readdirSync(dataDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+      return files.map((entry) => join(entry.parentPath, entry.name)).filter((path) => contentOf(path).includes(token))
+    }
+    assert.deepEqual([(await rows()).includes(token), (await rows()).includes(other), holding()], [false, true, []])
+    await server.end('SIGTERM')
+    const back = await cli(dataDir, 'restore', directory, '--replace')
+    assert.deepEqual([back.code, /1 number\(s\) erased since/.test(back.out)], [0, true], back.out)
+    assert.deepEqual(holding(), [])
+    server = await startServer({ dataDir, config: { ...config, privacy: { numbers: 'tokens' } } })
+    assert.deepEqual([(await rows()).includes(token), (await rows()).includes(other)], [false, true])
+  })
+})

@@ -159,7 +159,8 @@ describe("Grafana's ClickHouse data source", () => {
     const tables = (await asGrafana('', 'SELECT database, name FROM system.tables ORDER BY database, name')).toString()
     assert.ok(tables.includes('traffic_minutes') && !tables.includes('audit') && !tables.includes('system'))
     const columns =
-      "SELECT database, table, name, type, comment FROM system.columns WHERE (database, table) IN (('voicefw', 'calls')) " +
+      'SELECT database, table, name, type, comment FROM system.columns ' +
+      "WHERE (database, table) IN (('voicefw', 'calls')) " +
       "OR (database = currentDatabase() AND table IN ('cdrs')) ORDER BY database, table, position"
     assert.ok((await asGrafana('', columns)).toString().includes('call_sid'))
     assert.ok((await asGrafana('', 'SHOW TABLES FROM voicefw')).toString().includes('voice_windows'))

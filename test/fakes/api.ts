@@ -11,6 +11,7 @@ import { EventSubscribers } from '../../src/api/event-subscribers.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
 import { KeysResource } from '../../src/api/keys.ts'
+import { ModelsResource, type ModelsShown } from '../../src/api/models.ts'
 import { Notifications, type NotificationsView } from '../../src/api/notifications.ts'
 import { Page } from '../../src/api/page.ts'
 import { RecordingsResource, type RecordingsResourceOptions } from '../../src/api/recordings.ts'
@@ -38,11 +39,12 @@ export interface ApiOptions {
   /** Mode `tokens`. */
   readonly reveal?: (text: string) => string
   readonly detections?: Omit<DetectionResourceOptions, 'audit'>
+  readonly models?: ModelsShown
   readonly recordings?: RecordingsResourceOptions['recordings']
 }
 
 const nothing = (): never => {
-  throw new OperatingError('not_found', 'no detections here')
+  throw new OperatingError('not_found', 'nothing of the kind here')
 }
 
 const noDetections: Omit<DetectionResourceOptions, 'audit'> = {
@@ -64,6 +66,13 @@ const noBackups: BackupResourceOptions['backups'] = {
   state: { state: 'none', directory: null, ...noBackup },
   checked: nothing,
   begin: nothing,
+}
+
+const noModels: ModelsShown = {
+  views: () => [],
+  activate: async () => nothing(),
+  rollback: async () => nothing(),
+  setCandidate: async () => nothing(),
 }
 
 const noRecordings: RecordingsResourceOptions['recordings'] = {
@@ -148,6 +157,7 @@ export function fakeApi(options: ApiOptions = {}) {
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     notifications: new Notifications({ view: options.notifications ?? noNotifications, audit }),
+    models: new ModelsResource({ models: options.models ?? noModels, audit, audited: async () => {} }),
     recordings: new RecordingsResource({ recordings: options.recordings ?? noRecordings, startCall: () => {}, audit }),
     analytics: new Analytics({
       clock,

@@ -40,13 +40,15 @@ interface Choices {
   readonly past?: readonly ActionRecord[]
   readonly secondOpinion?: (track: LiveTrack) => boolean
   /** What the process before left: it was killed. */
-  readonly former?: { readonly clock: ManualClock; readonly journal: MemoryLog }
+  readonly former?: { readonly clock: ManualClock; readonly journal: MemoryLog; readonly lines: string[] }
 }
 
 /** The policy over fakes that remember what it asked of them. */
 function watch({ config = {}, cases = [], history, past = [], secondOpinion = () => false, former }: Choices) {
   const clock = former?.clock ?? new ManualClock()
   const journal = former?.journal ?? new MemoryLog()
+  const lines = former?.lines ?? []
+  const marks = { read: () => [...lines], put: (line: string) => void lines.push(line), clear: () => lines.splice(0) }
   const counters = zeroCounters()
   const bus = new EventBus({ keepMax: 1000, firstId: 1, counters })
   const events: Event[] = []
@@ -59,8 +61,7 @@ function watch({ config = {}, cases = [], history, past = [], secondOpinion = ()
   let ids = 0
   const policy = new PolicyWatch({
     config: { ...loadConfig({ env: {} }).actions, shadow: false, ...config },
-    settings,
-    modelSha256: 'ab'.repeat(32),
+    settingsOf: () => ({ ...settings, modelSha256: 'ab'.repeat(32) }),
     signals: { caseFor: () => cases, historyOf: async () => history ?? null, forget: () => {} },
     actions: {
       open: 0,
@@ -73,7 +74,7 @@ function watch({ config = {}, cases = [], history, past = [], secondOpinion = ()
         return true
       },
     },
-    memories: new CallMemories({ log: journal, callsMax: config.callsRememberedMax ?? 100, clock }),
+    memories: new CallMemories({ log: journal, marks, callsMax: config.callsRememberedMax ?? 100, clock }),
     secondOpinion,
     past: { of: async () => [...past] },
     bus,
@@ -92,7 +93,7 @@ function watch({ config = {}, cases = [], history, past = [], secondOpinion = ()
     counters,
     latency: { observe: (seconds) => latencies.push(seconds) },
   })
-  return { policy, clock, journal, counters, bus, events, rows, orders, outcomes, cancelled, latencies }
+  return { policy, clock, journal, lines, counters, bus, events, rows, orders, outcomes, cancelled, latencies }
 }
 
 export function house(choices: Choices = {}) {

@@ -20,6 +20,8 @@ export interface ServerProcess {
   readonly dataDir: string
   readonly child: ChildProcess
   readonly lines: Record<string, unknown>[]
+  /** All that it wrote to stdout and stderr. */
+  readonly output: string[]
   /** GET with the admin key. */
   get(path: string): Promise<unknown>
   key(): string
@@ -32,6 +34,8 @@ export interface ServerChoices {
   readonly dataDir?: string
   /** More configuration, laid over the test's. */
   readonly config?: Record<string, unknown>
+  /** A script that serves instead of the command line; its argument is the configuration. */
+  readonly program?: string
 }
 
 export async function startServer(choices: ServerChoices = {}): Promise<ServerProcess> {
@@ -47,11 +51,19 @@ export async function startServer(choices: ServerChoices = {}): Promise<ServerPr
   }
   writeFileSync(file, JSON.stringify(merge(base, choices.config ?? {})))
   const flags = process.argv[1]?.endsWith('.long.js') ? [] : [quickWasmFlag]
-  const command = [join(projectRoot, 'dist/src/cli.js'), 'serve', '--config', file]
+  const { program } = choices
+  const [script = '', ...args] =
+    program === undefined ? ['dist/src/cli.js', 'serve', '--config', file] : [program, file]
+  const command = [join(projectRoot, script), ...args]
   const child = spawn(process.execPath, [...flags, ...command], { stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: Record<string, unknown>[] = []
   const stderr: string[] = []
-  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk.toString()))
+  const output: string[] = []
+  child.stdout.on('data', (chunk: Buffer) => output.push(chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => {
+    output.push(chunk.toString())
+    stderr.push(chunk.toString())
+  })
   const url = await new Promise<string>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`the server left with ${code}: ${stderr.join('')}`)))
     createInterface({ input: child.stdout }).on('line', (text) => {
@@ -67,6 +79,7 @@ export async function startServer(choices: ServerChoices = {}): Promise<ServerPr
     dataDir,
     child,
     lines,
+    output,
     key,
     async get(path) {
       const response = await fetch(url + path, { headers: { authorization: `Bearer ${key()}` } })

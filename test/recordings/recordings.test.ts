@@ -38,7 +38,7 @@ function house(t: Ending, over: Partial<AudioConfig> = {}, root = scratchDirecto
   const taps = new AudioTaps(sink, counters)
   const directory = join(root, 'recordings')
   const keys = new RecordingKeys(directory, join(root, 'audio.key'))
-  const limits = { ttlH: 1, bytesMax: 1_000_000, trackSecondsMax: 60, keyFile: null }
+  const limits = { ttlH: 1, bytesMax: 1_000_000, trackSecondsMax: 600, keyFile: null }
   const config: AudioConfig = { keep: 'all', labels: [], ...limits, ...over }
   const recordings = new Recordings({ config, directory, keys, taps, clock, log: silentLog, counters })
   let mediaMs = 0
@@ -208,4 +208,26 @@ it('a number is erased with every call of its own and no other, however it is wr
   const { erased } = await recordings.eraseOf(new Set(['+12025550102', '12025550102']))
   assert.deepEqual(erased, [callSid])
   assert.deepEqual(readdirSync(directory), [other])
+})
+
+it('a disk that is too slow ends the recording; what waits for it is bounded, and nobody waits for it', async (t) => {
+  const { keys, recordings, speak, counters } = house(t)
+  const find = keys.keyFor.bind(keys)
+  let release = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  keys.keyFor = async (sid) => {
+    await held
+    return find(sid)
+  }
+  recordings.start(facts())
+  const sinceMs = performance.now()
+  for (let second = 0; second < 100; second++) speak(1, 8000)
+  assert.ok(performance.now() - sinceMs < 1000)
+  release()
+  await until(() => counters.recordingsFailed === 1)
+  const { mulaw, isComplete } = await recordings.read(callSid, `inbound-${startedAtMs}`)
+  assert.equal(isComplete, false)
+  assert.ok(mulaw.length >= 480_000 && mulaw.length <= 496_000, `${mulaw.length} bytes`)
 })

@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { loadConfig } from '../../src/config/load.ts'
+import type { FlashCallScorer } from '../../src/decisions/flash-call-rule.ts'
 import { feature, featureCount } from '../../src/features/call-features.ts'
 import { packChunk } from '../../src/log/row-chunks.ts'
 import { CallFeatureDump, lookColumns } from '../../src/training/dump-call-features.ts'
 import type { CdrRecord } from '../../src/wire/cdr-record.ts'
 import { cdrColumnNames, encodeCdrRow } from '../../src/wire/cdr-row.ts'
+import { FlashScoring } from '../../src/worker/flash-scoring.ts'
 import { FraudLoop } from '../../src/worker/fraud-loop.ts'
 import { call } from '../fakes/call-events.ts'
 import { playTraffic } from '../fakes/cdr-run.ts'
@@ -58,15 +60,16 @@ describe('the dump of call features', () => {
     await dump.finish()
     const asked: string[] = []
     let nowMs = 1_800_000_000_000
+    const scorer: FlashCallScorer = {
+      trained: { scoreMin: 0.5 },
+      scores: async (rows, count) => {
+        for (let row = 0; row < count; row++) asked.push(bitsOf(rows, row * featureCount))
+        return new Float32Array(count)
+      },
+    }
     const loop = new FraudLoop({
       cdr,
-      scorer: {
-        trained: { scoreMin: 0.5 },
-        scores: async (rows, count) => {
-          for (let row = 0; row < count; row++) asked.push(bitsOf(rows, row * featureCount))
-          return new Float32Array(count)
-        },
-      },
+      scorer: new FlashScoring({ name: 'all', scorer }, { cpuShareMax: 0, steadyMs: () => nowMs }),
       newCaseId: () => 'case',
       wallMs: () => nowMs,
       steadyMs: () => nowMs,

@@ -10,7 +10,7 @@ describe('after the process was killed', () => {
   it('a call that was acted upon is not acted upon again, and its rules do not fire twice', async () => {
     const first = house({ config: { rules: [note, aside] } })
     first.speak(first.open('CA1'), 10)
-    await first.orders[0]?.beforeSend?.()
+    first.orders[0]?.beforeSend?.()
     first.outcomes[0]?.(done)
     await first.settled()
     const second = house({ config: { rules: [note, aside, hangUp] }, former: first })
@@ -39,7 +39,7 @@ describe('after the process was killed', () => {
   it('with a redirect that Twilio had not answered, it is not asked for again', async () => {
     const first = house({ config: { rules: [aside] } })
     first.speak(first.open('CA1'), 10)
-    await first.orders[0]?.beforeSend?.()
+    first.orders[0]?.beforeSend?.()
     const second = house({ config: { rules: [aside, hangUp] }, former: first })
     second.policy.begin()
     second.speak(second.open('CA1'), 20)
@@ -49,6 +49,23 @@ describe('after the process was killed', () => {
     const third = house({ config: { rules: [aside] }, former: second })
     third.policy.begin()
     assert.equal(third.rows.length, 0, 'it is told once')
+  })
+
+  it('a redirect that went out while the disk had nothing is not asked for again', async () => {
+    const first = house({ config: { rules: [aside] } })
+    first.journal.refusal = new Error('a flush that never came')
+    first.speak(first.open('CA1'), 10)
+    first.orders[0]?.beforeSend?.()
+    first.journal.refusal = null
+    const torn = first.lines[0]?.slice(0, 100) ?? ''
+    first.lines.push(torn)
+    const second = house({ config: { rules: [aside] }, former: first })
+    second.policy.begin()
+    second.speak(second.open('CA1'), 10)
+    assert.equal(second.orders.length, 0)
+    assert.equal(second.rows[0]?.['result_code'], 'outcome_unknown')
+    await second.settled()
+    assert.deepEqual(second.lines, [], 'the journal has it now')
   })
 
   it('an outcome whose row may not be on disk yet is written again', async () => {
@@ -70,7 +87,7 @@ describe('after the process was killed', () => {
   it('with a hang-up that Twilio had not answered, it is asked for once more', async () => {
     const first = house({ config: { rules: [hangUp] } })
     first.speak(first.open('CA1'), 10)
-    await first.orders[0]?.beforeSend?.()
+    first.orders[0]?.beforeSend?.()
     const soon = house({ config: { rules: [hangUp] }, former: first })
     soon.policy.begin()
     assert.deepEqual(
@@ -85,7 +102,7 @@ describe('after the process was killed', () => {
   it('with a hang-up that is a minute old, it is not asked for again', async () => {
     const first = house({ config: { rules: [hangUp] } })
     first.speak(first.open('CA1'), 10)
-    await first.orders[0]?.beforeSend?.()
+    first.orders[0]?.beforeSend?.()
     first.clock.advance(60_000)
     const late = house({ config: { rules: [hangUp] }, former: first })
     late.policy.begin()
@@ -133,7 +150,7 @@ describe('a disk that refuses', () => {
     const { open, speak, journal, orders, counters, settled } = house({ config: { rules: [aside] } })
     journal.refusal = new Error('no space left')
     speak(open('CA1'), 10)
-    await orders[0]?.beforeSend?.()
+    orders[0]?.beforeSend?.()
     await settled()
     assert.equal(counters.actionsUnwritten, 2)
   })
