@@ -10,6 +10,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { promisify } from 'node:util'
 import { projectRoot } from '../../src/core/project.ts'
 import type { CaseView } from '../../src/decisions/case-view.ts'
 import { call, post } from '../fakes/cdr-doors.ts'
@@ -44,18 +45,22 @@ let ingest = ''
 const root = mkdtempSync(join(tmpdir(), 'voicefw-keeping-'))
 const callSid = randomSid('CA')
 
+const run = promisify(execFile)
+
 interface Ended {
   readonly code: number
   readonly out: string
 }
 
-function cli(dataDir: string, ...args: string[]): Promise<Ended> {
+async function cli(dataDir: string, ...args: string[]): Promise<Ended> {
   const all = [join(projectRoot, 'dist/src/cli.js'), ...args, '--config', join(dataDir, 'test.yaml')]
-  return new Promise((done) => {
-    execFile(process.execPath, all, (error, stdout, stderr) => {
-      done({ code: error === null ? 0 : Number(error.code), out: stdout + stderr })
-    })
-  })
+  try {
+    const { stdout, stderr } = await run(process.execPath, all)
+    return { code: 0, out: stdout + stderr }
+  } catch (thrown) {
+    const { code, stdout = '', stderr = '' } = thrown as { code: number; stdout?: string; stderr?: string }
+    return { code, out: stdout + stderr }
+  }
 }
 
 function campaign(from: string, name: string): Record<string, unknown>[] {
