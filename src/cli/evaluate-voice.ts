@@ -136,7 +136,9 @@ function writePage(out: string, report: VoiceReport, { label, model, bad, manife
 }
 
 function interval(it: Interval | Measured | null, format: (value: number) => string): string {
-  return it === null ? '-' : `${format(it.value)} [${format(it.low)}, ${format(it.high)}]`
+  if (it === null) return '-'
+  const { value, low, high } = it
+  return low === null || high === null ? format(value) : `${format(value)} [${format(low)}, ${format(high)}]`
 }
 
 const percent = (value: number): string => (value * 100).toFixed(1)

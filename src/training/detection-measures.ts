@@ -10,8 +10,9 @@
 
 export interface Interval {
   readonly value: number
-  readonly low: number
-  readonly high: number
+  /** Null: one call of a class tells nothing of how certain that is. */
+  readonly low: number | null
+  readonly high: number | null
 }
 
 /** One call (or stretch of it) as far as figures care. */
@@ -257,7 +258,8 @@ export function bootstrap(
   const count = (places: readonly number[]): void => {
     for (const place of places) weights[place]! += 1
   }
-  for (let round = 0; round < rounds && values.some(Number.isFinite); round += 1) {
+  const canDraw = humans.length !== 1 && spoofs.flat().length !== 1 && values.some(Number.isFinite)
+  for (let round = 0; round < rounds && canDraw; round += 1) {
     weights.fill(0)
     for (let i = 0; i < humans.length; i += 1) count(pick(humans))
     for (let i = 0; i < spoofs.length; i += 1) {
@@ -272,8 +274,7 @@ export function bootstrap(
 function intervalOf(value: number, drawn: readonly number[]): Interval | null {
   if (!Number.isFinite(value)) return null
   const sorted = drawn.filter(Number.isFinite).sort((a, b) => a - b)
-  const at = (share: number): number => quantile(sorted, share) ?? value
-  return { value, low: at(0.025), high: at(0.975) }
+  return { value, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) }
 }
 
 /** Of ascending values, on the line between neighbours; null of nothing. */

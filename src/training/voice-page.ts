@@ -42,7 +42,9 @@ const plain = (value: number): string => value.toFixed(3)
 
 function withInterval(it: Interval | Measured | null, format: (value: number) => string): string {
   if (it === null) return '–'
-  return `${format(it.value)} <span class="i">${format(it.low)} – ${format(it.high)}</span>`
+  const { value, low, high } = it
+  if (low === null || high === null) return format(value)
+  return `${format(value)} <span class="i">${format(low)} – ${format(high)}</span>`
 }
 
 function tableOf(head: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -98,10 +100,10 @@ function engineTables(engine: VoiceReport['engine']): string {
     `${calls}`,
     ...[right, wrong, inconclusive, insufficient].map((share) => withInterval(share, percent)),
   ])
-  const times = all.map(([name, { firstLabel, firstRightLabel, changesPerCall, turned }]) => [
+  const times = all.map(([name, { calls, firstLabel, firstRightLabel, changesPerCall, turned }]) => [
     escaped(name),
     seconds(firstLabel),
-    `${seconds(firstRightLabel)} <span class="i">${firstRightLabel.calls} calls</span>`,
+    `${seconds(firstRightLabel)} <span class="i">(${firstRightLabel.calls} of ${calls})</span>`,
     changesPerCall.toFixed(2),
     withInterval(turned, percent),
   ])

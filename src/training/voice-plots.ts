@@ -9,7 +9,7 @@ const side = 420
 const margin = { left: 56, top: 16, right: 16, bottom: 48 }
 const full = side + margin.left + margin.right
 const tall = side + margin.top + margin.bottom
-const colours = ['#1b6ac9', '#c2410c', '#15803d', '#7c3aed', '#b45309', '#0e7490', '#be185d', '#4d7c0f']
+const colours = ['#1b6ac9', '#c2410c', '#15803d', '#7c3aed', '#0e7490', '#be185d', '#4d7c0f', '#b45309']
 
 /** Errors shown, from and to. */
 const errorMin = 0.002

@@ -127,12 +127,7 @@ export function voiceReport(calls: readonly JudgedCall[], options: ReportOptions
     overall: figures(calls, end),
     bySystem: bySystem(end),
     by: table(groupedBy, (column) =>
-      table(valuesOf(calls, groupOf(column)), (value) =>
-        figures(
-          calls.filter((call) => groupOf(column)(call) === value),
-          end,
-        ),
-      ),
+      Object.fromEntries(groupsOf(calls, humans, column).map(([value, group]) => [value, figures(group, end)])),
     ),
     bySpeechLength: Object.fromEntries(
       lengths.map(([name, llrOf]) => [name, { all: figures(calls, llrOf), ...bySystem(llrOf) }]),
@@ -166,6 +161,22 @@ const groupOf =
   (column: string) =>
   ({ groups }: JudgedCall): string =>
     groups[column] ?? ''
+
+/** Calls by a column's value. A column that people and systems never share, like family, is held against all people. */
+function groupsOf(
+  calls: readonly JudgedCall[],
+  humans: readonly JudgedCall[],
+  column: string,
+): [string, JudgedCall[]][] {
+  const values = valuesOf(calls, groupOf(column))
+  const groups = values.map((value): [string, JudgedCall[]] => [
+    value,
+    calls.filter((call) => groupOf(column)(call) === value),
+  ])
+  const isShared = groups.some(([, of]) => of.some(({ isSpoof }) => isSpoof) && of.some(({ isSpoof }) => !isSpoof))
+  if (isShared) return groups
+  return groups.filter(([, of]) => of[0]?.isSpoof).map(([value, of]) => [value, [...humans, ...of]])
+}
 
 function hoursOf(calls: readonly JudgedCall[]): number {
   return calls.reduce((total, { facts }) => total + facts.netSpeechMs, 0) / 3_600_000

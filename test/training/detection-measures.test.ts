@@ -115,7 +115,7 @@ describe('intervals', () => {
       const { intervals, over } = measures.bootstrap(trials, [measures.areaUnderCurve], draws)
       assert.deepEqual(over, { human: 'speakers', spoof: 'systems' })
       const [auc] = intervals
-      assert.ok(auc && auc.low <= auc.value && auc.value <= auc.high)
+      assert.ok(auc && auc.low !== null && auc.high !== null && auc.low <= auc.value && auc.value <= auc.high)
       return auc.high - auc.low
     }
     const few = width(calls(5, 80))
@@ -140,6 +140,15 @@ describe('intervals', () => {
     const two = [trial(true, 1, { speaker: 'a' }), trial(true, 1, { speaker: 'b' }), trial(false, 0), trial(false, 0)]
     assert.deepEqual(overOf(two), { human: 'calls', spoof: 'speakers' })
     assert.deepEqual(overOf([trial(true, 1), trial(true, 2), trial(false, 0)]), { human: 'calls', spoof: 'calls' })
+  })
+
+  it('have no ends where a class is one call', () => {
+    const { intervals } = measures.bootstrap(
+      [trial(true, 1), trial(false, 0), trial(false, 2)],
+      [measures.equalErrorRate],
+      draws,
+    )
+    assert.deepEqual(intervals, [{ value: 0.5, low: null, high: null }])
   })
 
   it('are missing where a class is', () => {

@@ -125,6 +125,12 @@ describe('the report', () => {
     // -4 lies under all people.
     assert.equal(report.bySystem['vits']?.auc?.value, 0)
     assert.deepEqual([report.by['language']?.['nl']?.human, report.by['language']?.['nl']?.eer], [2, null])
+    const families = calls.map(
+      (each): JudgedCall => ({ ...each, groups: { family: each.system === 'vits' ? 'vae' : each.system } }),
+    )
+    const by = voiceReport(families, { ...options, groupedBy: ['family'] }).by['family'] ?? {}
+    assert.deepEqual(Object.keys(by), ['hts', 'vae'])
+    assert.deepEqual([by['vae']?.human, by['vae']?.spoof], [3, 1])
     const after = report.bySpeechLength['8 s']?.['all']
     assert.deepEqual([after?.human, after?.spoof], [3, 3], 'a call of one second has no evidence after eight')
   })
