@@ -20,6 +20,7 @@ import { createHttpServer, type HttpServer } from '../src/http/server.ts'
 import { CdrDoor } from '../src/ingest/cdr-door.ts'
 import { CdrIntake } from '../src/ingest/cdr-intake.ts'
 import { LogEnvironment } from '../src/log/log-environment.ts'
+import { openDoors } from '../src/privacy/number-doors.ts'
 import { EmbeddedStore } from '../src/storage/embedded-store.ts'
 import { migrate } from '../src/storage/migrations.ts'
 import { RowQuarantine } from '../src/storage/row-quarantine.ts'
@@ -103,6 +104,7 @@ async function openHouse(directory: string, store: EmbeddedStore): Promise<House
     config: config.cdr.doors,
     sourceDirectories: [],
     logs,
+    doors: openDoors,
     clock: systemClock,
     counters,
     log,

@@ -2,8 +2,10 @@
  * What a second of live speech costs in the shipped voice model, by how many calls are judged in one run; beside the
  * same model run for one call at a time. CPU of this process, one thread.
  */
+
+import type { HopDetector } from '../src/inference/hop-detector.ts'
+import { hopMsOf, loadDetector } from '../src/inference/load-detector.ts'
 import { activeModelDir, loadVoiceModel } from '../src/inference/model-file.ts'
-import { VoiceDetector } from '../src/inference/voice-detector.ts'
 import { medianCpuMs, rounded } from './cpu-time.ts'
 import type { BenchmarkRow } from './row.ts'
 
@@ -13,9 +15,9 @@ const poolBatch = 32
 
 export async function run(): Promise<BenchmarkRow[]> {
   const model = loadVoiceModel(activeModelDir('voice'))
-  const detector = await VoiceDetector.load(model, { batchMax: 128 })
+  const detector = await loadDetector(model, { batchMax: 128 })
   fillWithNoise(detector)
-  const hopsPerSecond = 1000 / model.manifest.hop.ms
+  const hopsPerSecond = 1000 / hopMsOf(model.manifest)
   // Long enough that V8 has put its optimising compiler through onnxruntime before anything is counted.
   await medianCpuMs(() => detector.run(32), 1, 60)
   const perSecond = async (batch: number, rounds: number): Promise<number> => {
@@ -39,7 +41,7 @@ export async function run(): Promise<BenchmarkRow[]> {
 }
 
 /** Values like those of log bands; what they say does not change what they cost. */
-function fillWithNoise({ inputs }: VoiceDetector): void {
+function fillWithNoise({ inputs }: HopDetector): void {
   let state = 1
   for (const input of Object.values(inputs) as Float32Array[]) {
     for (let i = 0; i < input.length; i += 1) {

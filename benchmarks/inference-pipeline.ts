@@ -5,8 +5,9 @@
  */
 import { zeroCounters } from '../src/core/metrics.ts'
 import { VoiceFrontEnd } from '../src/features/voice-front-end.ts'
+import type { HopDetector } from '../src/inference/hop-detector.ts'
+import { hopMsOf, hopSpecOf, loadDetector } from '../src/inference/load-detector.ts'
 import { activeModelDir, loadVoiceModel, type VoiceModel } from '../src/inference/model-file.ts'
-import { hopSpecOf, VoiceDetector } from '../src/inference/voice-detector.ts'
 import { VoicePipeline } from '../src/worker/voice-pipeline.ts'
 import { voiceLike } from '../test/fakes/voice-like.ts'
 import { medianCpuMs, rounded } from './cpu-time.ts'
@@ -23,7 +24,7 @@ const payloads = Array.from({ length: 150 }, (_, n) => Buffer.from(voiceLike(n *
 
 export async function run(): Promise<BenchmarkRow[]> {
   const model = loadVoiceModel(activeModelDir('voice'))
-  const detector = await VoiceDetector.load(model, { batchMax: 32 })
+  const detector = await loadDetector(model, { batchMax: 32 })
   // Compiling goes on in other threads of this process and would be counted: let it end first.
   await medianCpuMs(() => detector.run(32), 1, 60)
   await streamSecondMs(model, detector, tickMs)
@@ -48,14 +49,14 @@ export async function run(): Promise<BenchmarkRow[]> {
   ]
 }
 
-function pipelineOf(model: VoiceModel, detector: VoiceDetector, tracksMax: number): VoicePipeline {
+function pipelineOf(model: VoiceModel, detector: HopDetector, tracksMax: number): VoicePipeline {
   const frontEnd = VoiceFrontEnd.create(hopSpecOf(model.manifest), tracksMax)
   const counters = zeroCounters()
-  return new VoicePipeline({ frontEnd, detector, hopMs: model.manifest.hop.ms, gapFillMsMax, tracksMax, counters })
+  return new VoicePipeline({ frontEnd, detector, hopMs: hopMsOf(model.manifest), gapFillMsMax, tracksMax, counters })
 }
 
 /** CPU of one second of one call. `everyMs` 0: a tick after every frame. */
-async function streamSecondMs(model: VoiceModel, detector: VoiceDetector, everyMs: number): Promise<number> {
+async function streamSecondMs(model: VoiceModel, detector: HopDetector, everyMs: number): Promise<number> {
   const pipeline = pipelineOf(model, detector, tracks)
   for (let id = 0; id < tracks; id += 1) pipeline.open(id)
   let frame = 0
@@ -85,7 +86,7 @@ function push(pipeline: VoicePipeline, id: number, frame: number): void {
 }
 
 /** Resident memory that a thousand calls add, each with a full history. */
-async function memoryPerCall(model: VoiceModel, detector: VoiceDetector): Promise<number> {
+async function memoryPerCall(model: VoiceModel, detector: HopDetector): Promise<number> {
   const before = process.memoryUsage.rss()
   const pipeline = pipelineOf(model, detector, memoryTracks)
   for (let id = 0; id < memoryTracks; id += 1) pipeline.open(id)

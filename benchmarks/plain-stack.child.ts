@@ -9,10 +9,10 @@ import FFT from 'fft.js'
 import waveResampler from 'wave-resampler'
 import { WebSocketServer } from 'ws'
 import { muLawToLinear } from '../src/audio/g711.ts'
+import { loadDetector } from '../src/inference/load-detector.ts'
 import { activeModelDir, loadVoiceModel } from '../src/inference/model-file.ts'
-import { VoiceDetector } from '../src/inference/voice-detector.ts'
 
-const detector = await VoiceDetector.load(loadVoiceModel(activeModelDir('voice')), { batchMax: 1 })
+const detector = await loadDetector(loadVoiceModel(activeModelDir('voice')), { batchMax: 1 })
 const fft = new FFT(512)
 const spectrum = fft.createComplexArray() as number[]
 const hann = Float64Array.from({ length: 400 }, (_, n) => 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / 400))

@@ -8,9 +8,11 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { scopes } from './access/roles.ts'
 import type { KeyContext, NewKeyFlags } from './cli/key.ts'
+import { addModelsCommands, type CommonOptions } from './cli/models-commands.ts'
 import type { SimulateCdrOptions } from './cli/simulate-cdr.ts'
 import type { SimulateTwilioOptions } from './cli/simulate-twilio.ts'
 import { type ExitCode, processTerminal, type Terminal } from './cli/terminal.ts'
+import { addTrainingCommands } from './cli/training-commands.ts'
 import { ConfigProblems, loadConfig } from './config/load.ts'
 import type { Config } from './config/schema.ts'
 import { systemClock } from './core/clock.ts'
@@ -22,11 +24,6 @@ import { cdrEncodings } from './simulator/cdr-receipt.ts'
 const terminal: Terminal = processTerminal()
 const clock = systemClock
 let exitCode: ExitCode = 0
-
-/** Options of every command. */
-interface CommonOptions {
-  readonly config?: string
-}
 
 function configOf(options: CommonOptions): Config {
   return loadConfig({ file: options.config, env: process.env })
@@ -81,10 +78,8 @@ function secret(text: string): string {
 
 /** A leaf command with the options every command has. */
 function leaf(parent: Command, usage: string, description: string): Command {
-  return parent
-    .command(usage)
-    .description(description)
-    .option('--config <file>', 'configuration laid over the defaults')
+  const command = parent.command(usage).description(description)
+  return command.option('--config <file>', 'configuration laid over the defaults')
 }
 
 function build(): Command {
@@ -98,11 +93,16 @@ function build(): Command {
   addMap(program)
   addReplay(program)
   addSimulate(program)
-  addEvaluate(program)
-  addTrain(program)
+  const exit = (code: ExitCode): void => {
+    exitCode = code
+  }
+  const line = { leaf, configOf, clock, terminal, exit }
+  addTrainingCommands(program, line)
+  addModelsCommands(program, line)
   addDoctor(program)
   addKey(program)
   addAudit(program)
+  addVault(program)
   return program
 }
 
@@ -196,7 +196,7 @@ function addSimulate(program: Command): void {
     .requiredOption('--seconds <s>', 'length of each call', wholeNumber(1, 86_400))
     .option('--faults', 'bursts, losses, duplicates, reconnects, second streams, malformed texts, calls that vanish')
     .addOption(new Option('--seed <k>', 'seed of the faults').argParser(wholeNumber(0, 1_000_000)).default(1))
-    .option('--account-sid <sid>', 'Twilio account; default: the configured one, else that of the running demo')
+    .option('--account-sid <sid>', 'Twilio account; default: the configured one unless it is real, else the demo')
     .option('--auth-token <secret>', 'its token, as env:NAME or file:PATH', secret)
     .option('--public-url <url>', 'base URL that signatures are made over; default: as the configured server does')
     .option('--audio <folder>', 'recordings to play; default: fixtures/calls')
@@ -223,7 +223,7 @@ function addSimulateTwilio(simulate: Command): void {
     .option('--calls <n>', 'calls to place', wholeNumber(0, 5000), 1)
     .option('--seconds <s>', 'how long they go on unless the server ends them', wholeNumber(1, 86_400), 60)
     .option('--no-webhook', 'calls are live without asking the webhook; listen by POST /v1/detections')
-    .option('--account-sid <sid>', 'Twilio account; default: the configured one, else that of the running demo')
+    .option('--account-sid <sid>', 'Twilio account; default: the configured one unless it is real, else the demo')
     .option('--auth-token <secret>', 'its token, as env:NAME or file:PATH', secret)
     .option('--public-url <url>', "the server's publicUrl; default: as configured, else its address")
     .option('--audio <folder>', 'recordings to play; default: those of the package')
@@ -269,50 +269,6 @@ function addSimulateCdr(simulate: Command): void {
     })
 }
 
-function addEvaluate(program: Command): void {
-  const evaluate = program.command('evaluate').description('how good detection is, on labelled data')
-  leaf(evaluate, 'flash-call', 'cases of every kind against the labels of their calls')
-    .requiredOption('--data <file>', 'call records, as --source reads them')
-    .requiredOption('--labels <file>', 'CSV with columns id,label,campaign, as `simulate cdr --out` writes it')
-    .option('--source <name>', 'a mapping of configs/sources, or the path of your own', 'canonical')
-    .option('--scorer <what>', 'rule, or the folder of a model version; default: the active model')
-    .option('--json', 'one JSON object')
-    .action(async (options: EvaluateFlags) => {
-      const { evaluateFlashCall } = await import('./cli/evaluate-flash-call.ts')
-      const { json = false, ...rest } = options
-      exitCode = await evaluateFlashCall({ ...rest, json, cdr: configOf(options).cdr, clock, terminal })
-    })
-}
-
-interface EvaluateFlags extends CommonOptions {
-  readonly data: string
-  readonly labels: string
-  readonly source: string
-  readonly scorer?: string
-  readonly json?: boolean
-}
-
-function addTrain(program: Command): void {
-  const train = program.command('train').description('new model versions; needs Python, see training/README.md')
-  leaf(train, 'flash-call', 'simulate, dump features, train, judge on held-out traffic, write the manifest')
-    .requiredOption('--out <folder>', 'where the version and the work files go')
-    .option('--recipe <file>', 'default: training/flash_call/recipe.yaml')
-    .option('--python <command>', 'a Python 3 with torch, numpy, onnx, onnxruntime and yaml', 'python3')
-    .option('--no-held-out', 'do not judge it, which takes longest; the manifest then lacks these figures')
-    .action(async (options: TrainFlags) => {
-      const { shippedRecipe, trainFlashCall } = await import('./cli/train-flash-call.ts')
-      const { recipe = shippedRecipe, out, python, heldOut } = options
-      exitCode = await trainFlashCall({ out, recipe, python, heldOut, cdr: configOf(options).cdr, clock, terminal })
-    })
-}
-
-interface TrainFlags extends CommonOptions {
-  readonly out: string
-  readonly recipe?: string
-  readonly python: string
-  readonly heldOut: boolean
-}
-
 function addDoctor(program: Command): void {
   leaf(program, 'doctor', 'check configuration, data directory, models, storage, ports and the Twilio URL').action(
     async (options: CommonOptions) => {
@@ -344,6 +300,22 @@ function addKey(program: Command): void {
       exitCode = revokeKey(context(options), id)
     },
   )
+}
+
+function addVault(program: Command): void {
+  const vault = program.command('vault').description('phone numbers that are stored as tokens: their keys')
+  leaf(vault, 'status', 'the master keys, and how many numbers each wraps')
+    .option('--json', 'one JSON object')
+    .action(async (options: CommonOptions & { json?: boolean }) => {
+      const context = { config: configOf(options), clock, terminal }
+      exitCode = await (await import('./cli/vault.ts')).vaultStatus(context, options.json === true)
+    })
+  leaf(vault, 'rotate', 'wrap the key of every number anew under a new master, beside a running server or alone')
+    .option('--destroy-old', 'then destroy older masters: older copies of the data give no number away any more')
+    .action(async (options: CommonOptions & { destroyOld?: boolean }) => {
+      const context = { config: configOf(options), clock, terminal }
+      exitCode = await (await import('./cli/vault.ts')).rotateVault(context, options.destroyOld === true)
+    })
 }
 
 function addAudit(program: Command): void {

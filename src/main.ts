@@ -8,33 +8,34 @@ import { apiRoutes } from './api/routes.ts'
 import { makeDataDir } from './config/data-dir.ts'
 import { createMetrics } from './core/metrics.ts'
 import { LiveCalls, type LiveTrack } from './decisions/live-calls.ts'
-import { verdictSettings } from './decisions/voice-verdict.ts'
 import { openActions } from './house/actions.ts'
 import { type ApiRooms, openApi } from './house/api.ts'
 import { keepCertificate } from './house/certificate.ts'
 import { type Control, openControl } from './house/detections.ts'
 import { type Fraud, openFraud } from './house/fraud.ts'
 import { registerGauges } from './house/gauges.ts'
-import { type Ingest, openIngest } from './house/ingest.ts'
+import { type Ingest, type IngestRooms, openIngest } from './house/ingest.ts'
 import { openKeys } from './house/keys.ts'
+import { type Models, openModels } from './house/models.ts'
 import { openNotify } from './house/notify.ts'
 import { openOpinions } from './house/opinions.ts'
 import type { FirewallOptions } from './house/options.ts'
+import { type KeptAudio, openRecordings } from './house/recordings.ts'
 import { openStorage, type Storage } from './house/storage.ts'
+import { openVoiceScoring, type VoiceScoring } from './house/voice-scoring.ts'
 import { createHttpServer, type HttpServer } from './http/server.ts'
-import { activeModelDir, loadVoiceModel, modelLabel } from './inference/model-file.ts'
 import { AudioTaps } from './ingest/audio-tap.ts'
 import { EventBus } from './notify/event-bus.ts'
 import type { Notifier } from './notify/notifier.ts'
 import type { SecondOpinions } from './opinions/second-opinions.ts'
-import type { Signals } from './watch/policy-watch.ts'
+import type { PolicyWatch, Signals } from './watch/policy-watch.ts'
 import { TrackWatch } from './watch/track-watch.ts'
-import { VoicePool } from './worker/pool.ts'
+import type { VoiceGenerations } from './worker/voice-generations.ts'
 
 export interface Firewall {
   readonly url: string
   readonly port: number
-  readonly pool: VoicePool
+  readonly pool: VoiceGenerations
   /** Every route and socket: `GET /healthz`, `WS /v1/cdr`. */
   patterns(): string[]
   /** Takes over a new certificate. */
@@ -46,44 +47,50 @@ export interface Firewall {
 const eventsKeptMax = 20_000
 
 /** @throws OperatingError config_invalid, model_invalid, storage_unavailable (embedded engine) */
-export async function startFirewall(options: FirewallOptions): Promise<Firewall> {
-  const { config, log, clock } = options
-  makeDataDir(config.dataDir)
-  const keys = openKeys(options)
+export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
+  const { log, clock } = given
+  makeDataDir(given.config.dataDir)
+  const keys = openKeys(given)
   const metrics = createMetrics()
   const { counters } = metrics
-  const model = loadVoiceModel(activeModelDir('voice'))
-  const settings = verdictSettings(config.detection.voice, model.manifest, modelLabel(model.manifest))
-  const storage = openStorage(options, counters)
-  const { writer, runId } = storage
+  const storage = openStorage(given, metrics)
+  const { writer, runId, privacy } = storage
+  // From here on numbers in lists are what numbers of calls will be.
+  const { config } = privacy
+  const options = { ...given, config }
   const bus = new EventBus({ keepMax: eventsKeptMax, firstId: clock.wallMs() * 1000, counters })
   const notifier = await openNotify({ config, log, clock, metrics, bus, logs: storage.logs })
-  const faults = options.faults ?? false
-  const [pool] = await Promise.all([
-    VoicePool.start({ config: config.detection.voice, model, counters, clock, log, faults }),
-    storage.upkeep.started,
-  ])
-
+  const faults = given.faults ?? false
   const live = new LiveCalls()
+  const opened = openModels({ config, log, clock, metrics, live, bus, writer, faults })
+  const [models] = await Promise.all([opened, storage.upkeep.started])
+  const { generations: pool, settingsOf } = models
+
   const latency = metrics.histogram('hop_latency_seconds', 'From the frame that closed a hop to its verdict', buckets)
-  const { sha256: modelSha256 } = model.manifest
-  const control = openControl(options, { metrics, logs: storage.logs, live })
+  const control = openControl(options, { metrics, logs: storage.logs, live, doors: privacy.doors })
   const { rest } = control
-  const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults })
+  const fraud = openFraud({ config, log, clock, metrics, bus, storage, faults, models })
+  models.begin(fraud.feed)
   const caseFor: Signals['caseFor'] = (from, to, route) => fraud.decisions.casesOf({ from, to, route })
   // Asked for only by verdicts, which come later.
   const secondOpinion = (track: LiveTrack): boolean => opinions.ask(track)
-  const actions = { config, log, clock, metrics, storage, bus, settings, modelSha256, rest, caseFor, secondOpinion }
+  const actions = { config, log, clock, metrics, storage, bus, settingsOf, rest, caseFor, secondOpinion }
   const policy = openActions(actions)
-  const watch = new TrackWatch({ live, pool, writer, bus, settings, policy, runId, clock, counters, latency })
+  const watch = new TrackWatch({ live, pool: models.voice, writer, bus, policy, runId, clock, counters, latency })
   const server = createHttpServer({ log, counters, clock, limits: config.server, tls: config.server.tls })
   const { intake } = storage.records
   const taps = new AudioTaps(pool, counters)
   const opinions: SecondOpinions = openOpinions({ config, log, clock, metrics, live, bus, taps, watch })
-  const ingest = openIngest({ config, log, clock, metrics, sink: taps, watch, server, intake, control })
-  const common = { config, log, clock, keys, metrics, live, bus, pool, settings, policy }
-  const rooms: ApiRooms = { ...common, storage, fraud, server, control, notifier }
-  const api = openApi(rooms)
+  const { party } = privacy.doors
+  const audio = openRecordings({ config, log, clock, metrics, live, bus, taps })
+  // Nobody is refused before the doors are open.
+  const refused: IngestRooms['refused'] = (request, code) => api.audit.refusedAtTwilio(request, code)
+  const below = { sink: taps, watch, also: audio.listener, server, intake, control, party, refused }
+  const ingest = openIngest({ config, log, clock, metrics, ...below })
+  const common = { config, log, clock, keys, metrics, live, bus, models, policy }
+  const scoring = openVoiceScoring({ config, metrics, active: () => models.judgement() })
+  const rooms: ApiRooms = { ...common, storage, fraud, scoring, server, control, notifier, audio }
+  const api: ReturnType<typeof openApi> = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)
   for (const route of routes) server.route(route)
   for (const socket of sockets) server.socket(socket)
@@ -93,10 +100,11 @@ export async function startFirewall(options: FirewallOptions): Promise<Firewall>
   const port = await server.listen(config.server.host, config.server.port)
   ingest.listening(port)
   control.detections.begin()
+  policy.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
-  log.info('listening', { url, model: settings.model, runId })
-  const { audit } = api
-  const house: House = { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys }
+  log.info('listening', { url, model: settingsOf().model, runId })
+  const floors = { server, ingest, pool, models, watch, policy, storage, fraud, scoring, control }
+  const house: House = { ...floors, notifier, opinions, audio, audit: api.audit, keys }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
     async close() {
@@ -111,19 +119,24 @@ const buckets = [0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.35, 0.5, 1, 2
 interface House {
   readonly server: HttpServer
   readonly ingest: Ingest
-  readonly pool: VoicePool
+  readonly pool: VoiceGenerations
+  readonly models: Models
   readonly watch: TrackWatch
+  readonly policy: PolicyWatch
   readonly storage: Storage
   readonly notifier: Notifier
   readonly control: Control
   readonly opinions: SecondOpinions
+  readonly audio: KeptAudio
   readonly fraud: Fraud
+  readonly scoring: VoiceScoring
   readonly audit: Audit
   readonly keys: ApiKeys
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
-  const { server, ingest, pool, watch, storage, fraud, control, notifier, opinions, audit, keys } = house
+  const { server, ingest, pool, models, watch, policy, storage, fraud, scoring, control } = house
+  const { notifier, opinions, audio, audit, keys } = house
   const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -134,9 +147,13 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   }
   ingest.table.endAll('interrupted')
   opinions.close()
+  await models.close()
+  await scoring.stop()
+  await audio.close()
   await pool.drain()
   watch.endAll()
   ingest.stop()
+  await policy.settled()
   control.rest.close()
   await records.intake.close()
   await fraud.feed.stop()
@@ -146,6 +163,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   audit.sweep(true)
   await trail.close()
   keys.writeUsed()
+  await storage.privacy.stop()
   await Promise.all([records.drain.close(), records.scoresDrain.close()])
   await Promise.all([store.close(), pool.stop()])
   server.close()

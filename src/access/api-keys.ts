@@ -29,6 +29,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
+import { withFileLock } from '../core/file-lock.ts'
 import { type Role, roles, type Scope, scopes } from './roles.ts'
 
 const keyRecord = z.strictObject({
@@ -72,9 +73,6 @@ export interface ApiKeysOptions {
 const keysMax = 10_000
 /** How often a running server looks whether the file changed. */
 const keysStatMs = 1000
-/** A lock older than this was left by a process that died. */
-const lockStaleMs = 10_000
-const lockWaitMs = 3000
 /** How often the times of last use go to disk. */
 const usedWriteMs = 60_000
 
@@ -233,15 +231,11 @@ export class ApiKeys {
 
   #change(edit: (records: KeyRecord[]) => void): void {
     mkdirSync(this.#dataDir, { recursive: true, mode: 0o700 })
-    const lock = `${this.#path}.lock`
-    takeLock(lock, this.#clock)
-    try {
+    withFileLock(this.#path, 'the keys', this.#clock, () => {
       const records = readRecords(this.#path)
       edit(records)
       writeWhole(this.#path, `${JSON.stringify({ version: 1, keys: records }, null, 2)}\n`)
-    } finally {
-      rmSync(lock, { force: true })
-    }
+    })
     this.#refresh(true)
   }
 }
@@ -308,22 +302,4 @@ function readOrMakePepper(dataDir: string, random: (bytes: number) => Buffer): B
   const pepper = Buffer.from(readFileSync(path, 'utf8').trim(), 'hex')
   if (pepper.length !== 32) throw new OperatingError('config_invalid', 'keys.pepper must be 64 hexadecimal digits')
   return pepper
-}
-
-function takeLock(path: string, clock: Clock): void {
-  const sinceMs = clock.steadyMs()
-  const sleeper = new Int32Array(new SharedArrayBuffer(4))
-  for (let tries = 0; tries < lockWaitMs / 20; tries++) {
-    try {
-      closeSync(openSync(path, 'wx', 0o600))
-      return
-    } catch (thrown) {
-      if ((thrown as NodeJS.ErrnoException).code !== 'EEXIST') throw thrown
-    }
-    const stat = statSync(path, { throwIfNoEntry: false })
-    if (stat !== undefined && clock.wallMs() - stat.mtimeMs > lockStaleMs) rmSync(path, { force: true })
-    else Atomics.wait(sleeper, 0, 0, 20)
-    if (clock.steadyMs() - sinceMs > lockWaitMs) break
-  }
-  throw new OperatingError('config_invalid', `another process is changing the keys; if none is, remove ${path}`)
 }

@@ -4,6 +4,8 @@
  * string, which ends in logs. Answers an identity or an expected error; never tells apart an unknown key from a wrong,
  * expired or revoked one. Wrong credentials are throttled per address, good ones limited per key. Main thread.
  */
+
+import type { Clock } from '../core/clock.ts'
 import { type ErrorCode, OperatingError } from '../core/errors.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { ApiKeys } from './api-keys.ts'
@@ -60,6 +62,7 @@ export interface AuthenticatorOptions {
   readonly origins: Origins
   /** Null: API keys only. */
   readonly jwt: JwtVerifier | null
+  readonly clock: Clock
   readonly counters: Pick<Counters, 'authDenied' | 'authThrottled'>
 }
 
@@ -94,6 +97,13 @@ export class Authenticator {
   requireScope(identity: Identity, needed: Scope): void {
     if (holds(identity, needed)) return
     throw this.#denied('forbidden', `this needs scope ${needed}, or role admin`, true)
+  }
+
+  /** Whether a credential that was good still is: its key not revoked, its time not over. */
+  stands({ keyId, expiresAtMs }: Identity): boolean {
+    const { clock, keys } = this.#options
+    if (expiresAtMs !== null && expiresAtMs <= clock.wallMs()) return false
+    return keyId.startsWith('jwt:') || keys.stands(keyId)
   }
 
   /** Checks a key or token, also one handed in a body (sign-in). */

@@ -1,10 +1,11 @@
 /**
- * How often one address may present a wrong credential: a token bucket per address, at most so many addresses (the one
- * unseen for longest leaves). Only failures cost anything, so a neighbour behind the same proxy with a good key is
- * never locked out; guessing 32 random bytes is hopeless anyway, the throttle keeps guessers out of the logs. Main
- * thread.
+ * How often one address (IPv6: /64) may present a wrong credential: a token bucket per address, at most so many of
+ * them (the one unseen for longest leaves). Only failures cost anything, so a neighbour behind the same proxy with a
+ * good key is never locked out; guessing 32 random bytes is hopeless anyway, the throttle keeps guessers out of the
+ * logs. Main thread.
  */
 import type { Clock } from '../core/clock.ts'
+import { subscriberOf } from './rate-limits.ts'
 
 export interface FailureThrottleOptions {
   readonly clock: Clock
@@ -14,8 +15,6 @@ export interface FailureThrottleOptions {
   readonly refillMs: number
   readonly addressesMax: number
 }
-
-export const failureThrottleDefaults = { burst: 10, refillMs: 6000, addressesMax: 10_000 } as const
 
 interface Bucket {
   tokens: number
@@ -31,7 +30,8 @@ export class FailureThrottle {
   }
 
   /** Takes note of a failure. @returns ms until the next one is allowed; 0 when this one was. */
-  fail(address: string): number {
+  fail(remoteAddress: string): number {
+    const address = subscriberOf(remoteAddress)
     const { clock, burst, refillMs, addressesMax } = this.#options
     const nowMs = clock.steadyMs()
     const known = this.#buckets.get(address) ?? { tokens: burst, atMs: nowMs }

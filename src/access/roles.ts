@@ -1,7 +1,8 @@
 /**
  * Roles and what each may do: `viewer < operator < admin`; `ingest` stands apart, it may send records and ask for
  * decisions but sees nothing, and no other role may do its work. A scope is a permission beside the role: `sql` opens
- * the SQL door. Pure. Any thread.
+ * the SQL door, `numbers:clear` shows numbers that are stored as tokens, `audio:read` what is kept of calls as audio.
+ * Pure. Any thread.
  */
 
 export const roles = ['viewer', 'operator', 'admin', 'ingest'] as const
@@ -16,8 +17,11 @@ export function permits(held: Role, needed: Role): boolean {
   return rank[held] >= rank[needed]
 }
 
-/** `sql`: may ask our tables in SQL (`/v1/sql`). */
-export const scopes = ['sql'] as const
+/**
+ * `sql`: may ask our tables in SQL (`/v1/sql`). `numbers:clear`: may read with `?numbers=clear`. `audio:read`: may hear
+ * kept audio.
+ */
+export const scopes = ['sql', 'numbers:clear', 'audio:read'] as const
 
 export type Scope = (typeof scopes)[number]
 

@@ -26,6 +26,8 @@ export interface ActionOrder {
   readonly change: CallChange
   /** The clock's `steadyMs` when the verdict fell, or a person asked. */
   readonly verdictAtMs: number
+  /** Called when its turn has come, just before the request goes out. */
+  readonly beforeSend?: () => void
 }
 
 export interface ActionOutcome {
@@ -92,12 +94,13 @@ export class CallActions {
 
   async #send(order: ActionOrder, waiting: Waiting): Promise<ActionOutcome> {
     const { clock, rest, timeLimitMs } = this.#options
-    const { accountSid, callSid, change, verdictAtMs } = order
+    const { accountSid, callSid, change, verdictAtMs, beforeSend } = order
     let latencyMs: number | null = null
     const begun = (): void => {
       if (waiting.cancelled) throw new OperatingError('conflict', 'it was taken back before it went out')
       if (waiting.begun) return
       waiting.begun = true
+      beforeSend?.()
       latencyMs = clock.steadyMs() - verdictAtMs
     }
     try {

@@ -30,6 +30,8 @@ export interface DetectionStreamsOptions {
   readonly rest: Pick<TwilioRest, 'startStream' | 'stopStream' | 'fetchCall'>
   readonly doors: StreamDoors
   readonly restartStreams: boolean
+  /** The name of a party of a call. */
+  readonly party: (raw: string) => string
   readonly random: (bytes: number) => Uint8Array
   readonly clock: Clock
   readonly counters: Counters
@@ -70,7 +72,8 @@ export class DetectionStreams {
     const { status, from, to, direction } = await this.#options.rest.fetchCall(accountSid, callSid)
     if (comingStatuses.includes(status)) throw new OperatingError('call_not_answered', `the call is ${status}`)
     if (!liveStatuses.includes(status)) throw new OperatingError('call_over', `the call is ${status}`)
-    return { callSid, accountSid, from, to, direction, stirVerstat }
+    const { party } = this.#options
+    return { callSid, accountSid, from: party(from), to: party(to), direction, stirVerstat }
   }
 
   /** One stream for detections of one call. They are in the journal before Twilio knows of it. */

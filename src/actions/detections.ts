@@ -26,6 +26,8 @@ export interface DetectionsOptions {
   /** `twilio.track`: what the webhook's streams carry. */
   readonly watched: TwilioConfig['track']
   readonly restartStreams: boolean
+  /** The name of a party of a call. */
+  readonly party: (raw: string) => string
   /** The verdict that memory holds of a call and track. */
   readonly verdictOf: (callSid: string, track: TrackName) => TrackVerdict | null
   readonly random: (bytes: number) => Uint8Array

@@ -23,15 +23,24 @@ export type RuleOverrideState = Omit<z.infer<typeof fileShape>, 'version'>
 export class RuleOverrides {
   readonly #file: string
   readonly #clock: Clock
+  readonly #named: (rules: DetectionRule[]) => DetectionRule[]
   readonly #changed: (rules: readonly DetectionRule[]) => void
   #state: RuleOverrideState
 
   /** @throws OperatingError config_invalid: the file is there and cannot be read */
-  constructor(options: { file: string; clock: Clock; changed: (rules: readonly DetectionRule[]) => void }) {
+  constructor(options: {
+    file: string
+    clock: Clock
+    /** The rules with numbers as calls have them. */
+    named: (rules: DetectionRule[]) => DetectionRule[]
+    changed: (rules: readonly DetectionRule[]) => void
+  }) {
     this.#file = options.file
     this.#clock = options.clock
+    this.#named = options.named
     this.#changed = options.changed
-    this.#state = readState(options.file)
+    const state = readState(options.file)
+    this.#state = { ...state, rules: options.named(state.rules) }
     this.#changed(this.#state.rules)
   }
 
@@ -40,10 +49,11 @@ export class RuleOverrides {
   }
 
   /** On disk when it returns. @throws OperatingError conflict: not the revision that is in force */
-  replace(rules: DetectionRule[], revision: number, changedBy: string): RuleOverrideState {
+  replace(given: DetectionRule[], revision: number, changedBy: string): RuleOverrideState {
     if (revision !== this.#state.revision) {
       throw new OperatingError('conflict', `revision ${this.#state.revision} is in force, not ${revision}; read again`)
     }
+    const rules = this.#named(given)
     const changedAt = new Date(this.#clock.wallMs()).toISOString()
     const state = { revision: revision + 1, changedAt, changedBy, rules }
     try {

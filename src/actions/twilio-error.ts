@@ -10,16 +10,19 @@ export class TwilioError extends OperatingError {
   readonly twilioCode: number | null
   /** What Retry-After asked for. */
   readonly retryAfterMs: number | null
+  /** The request may have been carried out all the same: it went out, and Twilio itself did not answer. */
+  readonly isUnanswered: boolean
 
   constructor(
     code: ErrorCode,
     detail: string,
-    more: { twilioCode?: number | null; retryAfterMs?: number | null } = {},
+    more: { twilioCode?: number | null; retryAfterMs?: number | null; isUnanswered?: boolean } = {},
   ) {
     super(code, detail)
     this.name = 'TwilioError'
     this.twilioCode = more.twilioCode ?? null
     this.retryAfterMs = more.retryAfterMs ?? null
+    this.isUnanswered = more.isUnanswered ?? false
   }
 }
 
@@ -27,6 +30,10 @@ export class TwilioError extends OperatingError {
 const overCodes: readonly number[] = [20404, 21220]
 /** Twilio documents no code for a fifth track of a call; its words tell. */
 const tooManyStreams = /(?=.*\b(stream|track|fork)s?\b)(?=.*\b(too many|limit|maximum|exceed\w*)\b)/is
+/** Something in between gave up on Twilio. */
+const gatewayStatuses: readonly number[] = [502, 504]
+/** There was no connection, so nothing went out. */
+const neverLeft: readonly unknown[] = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']
 const detailCharsMax = 200
 const retryAfterMsMax = 600_000
 
@@ -44,7 +51,11 @@ export function refusalOf({ status, body, retryAfter, nowMs }: RestAnswer): Twil
   const said = message === '' ? `Twilio answered ${status}` : `Twilio answered ${status}: ${message}`
   const detail = twilioCode === null ? said : `${said} (${twilioCode})`
   const make = (code: ErrorCode): TwilioError =>
-    new TwilioError(code, detail, { twilioCode, retryAfterMs: retryAfterOf(retryAfter, nowMs) })
+    new TwilioError(code, detail, {
+      twilioCode,
+      retryAfterMs: retryAfterOf(retryAfter, nowMs),
+      isUnanswered: gatewayStatuses.includes(status),
+    })
   if (status === 429 || twilioCode === 20429) return make('twilio_busy')
   if (status === 401 || twilioCode === 20003) return make('twilio_unauthenticated')
   if (twilioCode !== null && overCodes.includes(twilioCode)) return make('call_over')
@@ -60,7 +71,10 @@ export function silenceOf(thrown: unknown, timeoutMs: number): TwilioError {
   const code = (thrown as { code?: unknown } | null)?.code
   const timedOut = code === 'ECONNABORTED' || code === 'ETIMEDOUT' || code === 'ERR_CANCELED'
   const why = timedOut ? `no answer within ${timeoutMs} ms` : typeof code === 'string' ? code : messageOf(thrown)
-  return new TwilioError('twilio_unavailable', `Twilio's REST API cannot be reached: ${withoutNumbers(why)}`)
+  const isUnanswered = !neverLeft.includes(code)
+  return new TwilioError('twilio_unavailable', `Twilio's REST API cannot be reached: ${withoutNumbers(why)}`, {
+    isUnanswered,
+  })
 }
 
 function bodyOf(body: unknown): { code: number | null; message: string } {

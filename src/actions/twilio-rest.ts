@@ -1,9 +1,12 @@
 /**
  * Twilio's REST API (the only importer of the `twilio` package): streams of a live call, the call itself. Per account,
  * to its `apiBaseUrl`; every try has a time limit, all tries together have one, few go out at once. Tried again where
- * that helps: 429, 5xx, time-outs, broken connections, with backoff, jitter and Retry-After. A stream that is started
- * twice by such a repetition names the same one-time token, so only one of the two gets in. Main thread.
+ * that helps: 429, 5xx, time-outs, broken connections, with backoff, jitter and Retry-After. What such a repetition may
+ * do twice: a stream that is started twice names the same one-time token, so only one of the two gets in; a call that
+ * is hung up twice is over; a redirect would begin anew, so it is repeated only when it surely was not done. Main
+ * thread.
  */
+import { Agent } from 'node:https'
 import { setTimeout as sleep } from 'node:timers/promises'
 import twilio from 'twilio'
 import type PackageClient from 'twilio/lib/base/RequestClient.js'
@@ -64,7 +67,18 @@ interface Account {
   readonly lane: RequestLane
 }
 
+interface Request<T> {
+  readonly urgent?: boolean
+  /** Doing it twice is worse than not at all: never again after a try that Twilio did not answer. */
+  readonly once?: boolean
+  /** The refusal of a later try that shows that an earlier, unanswered one was done; what it would have answered. */
+  readonly doneWhen?: (refusal: TwilioError) => boolean
+  readonly send: (client: twilio.Twilio) => Promise<T>
+}
+
 const answerBytesMax = 1_048_576
+/** Connections are kept so long without a request, so that most actions find one. */
+const connectionIdleMs = 55_000
 
 export class TwilioRest {
   readonly #options: TwilioRestOptions
@@ -77,6 +91,8 @@ export class TwilioRest {
     for (const { sid, authTokens, apiBaseUrl } of options.accounts) {
       const transport = new Transport({ apiBaseUrl, limits, clock, latency })
       const clients = authTokens.map((token) => twilio(sid, token, { httpClient: transport }))
+      // The package loads its parts when they are first asked for, which costs 50 ms: not when an action is due.
+      for (const client of clients) void client.calls('CA').streams
       this.#accounts.set(sid, { sid, clients, current: 0, lane: new RequestLane(limits) })
     }
   }
@@ -94,28 +110,33 @@ export class TwilioRest {
    * twilio_unavailable, twilio_rejected; so do all the others here
    */
   async startStream(accountSid: string, callSid: string, order: StreamOrder): Promise<{ streamSid: string }> {
-    const { sid } = await this.#ask(accountSid, false, (client) => client.calls(callSid).streams.create(order))
+    const send = (client: twilio.Twilio) => client.calls(callSid).streams.create(order)
+    const { sid } = await this.#ask(accountSid, { send })
     return { streamSid: sid }
   }
 
   /** Ends a stream, also one that TwiML started. `stream`: its SID or its name. */
   async stopStream(accountSid: string, callSid: string, stream: string): Promise<void> {
     const stopped = { status: 'stopped' } as const
-    await this.#ask(accountSid, false, (client) => client.calls(callSid).streams(stream).update(stopped))
+    await this.#ask(accountSid, { send: (client) => client.calls(callSid).streams(stream).update(stopped) })
   }
 
   async fetchCall(accountSid: string, callSid: string): Promise<CallNow> {
-    const call = await this.#ask(accountSid, false, (client) => client.calls(callSid).fetch())
+    const call = await this.#ask(accountSid, { send: (client) => client.calls(callSid).fetch() })
     const { status, from, to, direction } = call
     return { status, from: from ?? '', to: to ?? '', direction: direction ?? '' }
   }
 
   /**
-   * Redirects a live call to other TwiML, or hangs it up. Goes before what is not urgent. Streams of `<Start>` go on
-   * over a redirect. A call that is over already: call_over.
+   * Redirects a live call to other TwiML, or hangs it up. Does not wait for what is not urgent. Streams of `<Start>` go
+   * on over a redirect. A call that was over already: call_over.
    */
   async updateCall(accountSid: string, callSid: string, change: CallChange, more: RequestChoices = {}): Promise<void> {
-    await this.#ask(accountSid, true, (client) => client.calls(callSid).update({ ...change }), more)
+    const once = 'twiml' in change
+    const doneWhen = ({ code }: TwilioError): boolean => !once && code === 'call_over'
+    const send = async (client: twilio.Twilio): Promise<void> =>
+      void (await client.calls(callSid).update({ ...change }))
+    await this.#ask<void>(accountSid, { urgent: true, once, doneWhen, send }, more)
   }
 
   /** Whoever waits is told twilio_unavailable at once; what is under way ends by its own time limit. */
@@ -125,14 +146,14 @@ export class TwilioRest {
 
   async #ask<T>(
     accountSid: string,
-    urgent: boolean,
-    send: (client: twilio.Twilio) => Promise<T>,
+    { urgent = false, once = false, doneWhen, send }: Request<T>,
     { totalMs = this.#options.limits.totalMs, begun }: RequestChoices = {},
   ): Promise<T> {
     const account = this.#accounts.get(accountSid)
     if (account === undefined) throw new OperatingError('account_unknown', 'not an account of this server')
     const { clock, counters, limits } = this.#options
     const deadlineMs = clock.steadyMs() + totalMs
+    let isUnanswered = false
     for (let tries = 1; ; tries += 1) {
       try {
         const answer = await account.lane.run(urgent, () => this.#try(account, deadlineMs, send, begun))
@@ -142,8 +163,11 @@ export class TwilioRest {
         // Not Twilio's doing: whoever asked has thought better of it.
         if (thrown instanceof OperatingError && !(thrown instanceof TwilioError)) throw thrown
         const failure = silenceOf(thrown, limits.timeoutMs)
+        if (isUnanswered && doneWhen?.(failure)) return undefined as T
+        isUnanswered ||= failure.isUnanswered
         const waitMs = this.#backoffMs(tries, failure)
-        const isLast = !failure.retryable || tries >= limits.triesMax || this.#stopping.signal.aborted
+        const isVain = !failure.retryable || (once && failure.isUnanswered)
+        const isLast = isVain || tries >= limits.triesMax || this.#stopping.signal.aborted
         if (isLast || clock.steadyMs() + waitMs >= deadlineMs) {
           counters[countedAs(failure)] += 1
           throw failure
@@ -209,8 +233,12 @@ class Transport extends twilio.RequestClient {
   readonly #options: Pick<TwilioRestOptions, 'limits' | 'clock' | 'latency'>
 
   constructor(options: Pick<TwilioRestOptions, 'limits' | 'clock' | 'latency'> & { apiBaseUrl: string }) {
-    const { timeoutMs, atOnce } = options.limits
-    super({ timeout: timeoutMs, maxSockets: atOnce, maxFreeSockets: atOnce })
+    const { timeoutMs, atOnce, urgentAtOnce } = options.limits
+    const most = atOnce + urgentAtOnce
+    super({ timeout: timeoutMs, maxSockets: most, maxFreeSockets: most, maxTotalSockets: most })
+    // The package drops a connection that was idle for the time limit of a request.
+    const agent: unknown = this.axios.defaults.httpsAgent
+    if (agent instanceof Agent) agent.options.timeout = connectionIdleMs
     this.#base = options.apiBaseUrl.replace(/\/+$/, '')
     this.#options = options
     this.axios.defaults.maxContentLength = answerBytesMax

@@ -14,7 +14,7 @@ import { json } from './problem.ts'
 
 export interface CallPolicy {
   undo(callSid: string, actionId: string, who: string): Promise<ActionRecord>
-  setHandsOff(callSid: string, handsOff: HandsOff | null): void
+  setHandsOff(callSid: string, handsOff: HandsOff | null): Promise<void>
 }
 
 export interface CallActionsResourceOptions {
@@ -41,12 +41,12 @@ export class CallActionsResource {
     return json(200, actionView(record))
   }
 
-  handsOff(request: HttpRequest, identity: Identity): HttpAnswer {
+  async handsOff(request: HttpRequest, identity: Identity): Promise<HttpAnswer> {
     const { policy, audit, clock } = this.#options
     const { on, note = null } = jsonBody(handsOffBody, request)
     const at = new Date(clock.wallMs()).toISOString()
     const handsOff = on ? { by: identity.actor, at, note } : null
-    policy.setHandsOff(request.params['callSid'] ?? '', handsOff)
+    await policy.setHandsOff(request.params['callSid'] ?? '', handsOff)
     audit.note(request, identity, { action: on ? 'call.hands_off' : 'call.hands_on', result: 'ok' })
     return json(200, { handsOff })
   }

@@ -4,6 +4,7 @@
  * a door cannot fill the disk. Main thread.
  */
 import type { Clock } from '../core/clock.ts'
+import type { ErrorCode } from '../core/errors.ts'
 import type { AuditEntry } from '../storage/audit-chain.ts'
 
 export type AuditRow = AuditEntry
@@ -73,6 +74,15 @@ export class Audit {
     this.#timer ??= setInterval(() => this.sweep(), repeatMs).unref()
   }
 
+  /** At Twilio's doors, whose tokens stand in the path: they are not told. */
+  refusedAtTwilio(request: AuditedRequest, code: ErrorCode): void {
+    const action = ['bad_request', 'body_too_large', 'body_too_slow'].includes(code)
+      ? 'request.refused'
+      : 'access.denied'
+    const path = request.path.replace(/^(\/twilio\/media\/).*/, '$1***')
+    this.noteOften({ ...request, path }, null, { action, result: code })
+  }
+
   /** Tells the repeats whose minute is over; all of them with `final`. */
   sweep(final = false): void {
     for (const [key, repeats] of this.#repeats) {
@@ -104,10 +114,16 @@ export class Audit {
   }
 }
 
-/** A path without segments that may be a phone number. */
+/** Ids that we or Twilio make: their digits are no phone number. */
+const idShape = /^(?:[A-Z]{2}[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|det_[0-9a-f]{24}|[0-9a-f]{12})$/i
+
+/** A path without what may be a phone number, whole or with something behind it. */
 function numberless(path: string): string {
   return path
     .split('/')
-    .map((segment) => (/^(\+|%2[bB])?\d{4,}$/.test(segment) ? '***' : segment))
+    .map((segment) => {
+      if (/^(\+|%2[bB])?\d{4,}$/.test(segment)) return '***'
+      return idShape.test(segment) ? segment : segment.replace(/\d{5,}/g, '***')
+    })
     .join('/')
 }

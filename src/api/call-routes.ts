@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { type CallActionsResource, handsOffBody } from './actions.ts'
 import { type Calls, callsQuery } from './calls.ts'
+import { clearNumbersQuery } from './clear-numbers.ts'
 import { type ApiRoute, route } from './route-table.ts'
 import { actionShape, callListShape, callShape, handsOffShape } from './shapes.ts'
 
@@ -12,6 +13,7 @@ export function callRoutes({ calls, actions }: { calls: Calls; actions: CallActi
   return [
     route('GET', '/v1/calls', 'viewer', 'Live and past calls, newest first', {
       showsNumbers: true,
+      reveals: true,
       query: callsQuery,
       answers: { 200: callListShape },
       problems: stored,
@@ -19,6 +21,8 @@ export function callRoutes({ calls, actions }: { calls: Calls; actions: CallActi
     }),
     route('GET', '/v1/calls/:callSid', 'viewer', 'A call with all windows and what the policy did', {
       showsNumbers: true,
+      reveals: true,
+      query: z.strictObject(clearNumbersQuery),
       answers: { 200: callShape },
       problems: stored,
       answer: (request) => calls.get(request),

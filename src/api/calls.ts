@@ -13,6 +13,7 @@ import { OperatingError } from '../core/errors.ts'
 import type { CallDetail, CallPolicyView } from '../decisions/action-record.ts'
 import { type CallState, type CallView, type Label, labels } from '../decisions/verdict-view.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
+import { clearNumbersQuery } from './clear-numbers.ts'
 import { json } from './problem.ts'
 
 export interface LiveCallsView {
@@ -51,6 +52,7 @@ export const callsQuery = z.strictObject({
   q: z.string().max(64).optional(),
   limit: z.coerce.number().int().min(1).max(callsPageMax).default(callsPageDefault),
   cursor: z.string().max(300).optional(),
+  ...clearNumbersQuery,
 })
 
 const cursorShape = z.tuple([z.union([z.literal(0), z.literal(1)]), z.number().int(), z.string().max(64)])
@@ -67,6 +69,8 @@ export interface CallsOptions {
   readonly past: PastCalls
   /** What the policy did, or would have done, to a call. May reject with storage_unavailable. */
   readonly policy: { viewOf(callSid: string): Promise<CallPolicyView> }
+  /** What a search for a number looks for. */
+  readonly searched: (text: string) => string
   /** Calls asked of storage at once. */
   readonly storageBatch?: number
 }
@@ -75,19 +79,21 @@ export class Calls {
   readonly #live: LiveCallsView
   readonly #past: PastCalls
   readonly #policy: CallsOptions['policy']
+  readonly #searched: CallsOptions['searched']
   readonly #storageBatch: number
 
   constructor(options: CallsOptions) {
     this.#live = options.live
     this.#past = options.past
     this.#policy = options.policy
+    this.#searched = options.searched
     this.#storageBatch = options.storageBatch ?? storageBatchDefault
   }
 
   async list(request: HttpRequest): Promise<HttpAnswer> {
     const query = parseQuery(callsQuery, request.query)
     const after = query.cursor === undefined ? null : readCursor(query.cursor)
-    const text = query.q?.trim().replace(/^\+/, '') || null
+    const text = this.#searched(query.q?.trim().replace(/^\+/, '') ?? '') || null
     const known = this.#live.list()
     const fromMemory = known.filter(
       (call) => stateFits(call.state, query.state) && labelFits(call, query.label) && textFits(call, text),

@@ -10,6 +10,7 @@ import type { Counters } from '../core/metrics.ts'
 import type { StreamWriter } from '../http/exchange.ts'
 import { type BusEvent, type EventBus, eventTypes } from '../notify/event-bus.ts'
 import { parseQuery } from './calls.ts'
+import { clearNumbersQuery } from './clear-numbers.ts'
 
 /** A resuming subscriber is sent so much at a time, in characters; well below what it may be behind. */
 const catchUpBytes = 65_536
@@ -25,18 +26,22 @@ export const eventsQuery = z.strictObject({
     .optional(),
   callSid: z.string().max(64).optional(),
   lastEventId: z.string().optional(),
+  ...clearNumbersQuery,
 })
 
 /** What a subscriber asks for. `afterId` null: new events only. */
 export interface Wish {
   readonly wanted: (event: BusEvent) => boolean
   readonly afterId: number | null
+  /** Numbers in clear; the gate has checked that it may be. */
+  readonly clear: boolean
 }
 
 /** @param lastEventId the header of that name, which goes before the query's. @throws OperatingError bad_request */
 export function readWish(query: string, lastEventId: string | undefined): Wish {
   const asked = parseQuery(eventsQuery, query)
-  return { wanted: filterOf(asked), afterId: readLastEventId(lastEventId || asked.lastEventId) }
+  const afterId = readLastEventId(lastEventId || asked.lastEventId)
+  return { wanted: filterOf(asked), afterId, clear: asked.numbers === 'clear' }
 }
 
 /** `events_missed` passes every filter: whoever resumes must know. */
@@ -57,6 +62,8 @@ function readLastEventId(text: string | undefined): number | null {
 export interface SubscribersOptions {
   readonly bus: EventBus
   readonly subscribersMax: number
+  /** The text with the tokens in it in clear. */
+  readonly reveal: (text: string) => string
   readonly counters: Pick<Counters, 'eventSubscribersSlow' | 'eventSubscribersRefused'>
 }
 
@@ -106,8 +113,10 @@ export class EventSubscribers {
 
   /** Starts to write. @returns the way to stop; may be called twice */
   start(wish: Wish, transport: Transport, closed: () => void): () => void {
-    const { bus, counters } = this.#options
-    const subscriber = new Subscriber({ bus, wanted: wish.wanted, ...transport }, (why) => {
+    const { bus, counters, reveal } = this.#options
+    const textOf = (event: BusEvent): string => reveal(transport.textOf(event))
+    const told = wish.clear ? { ...transport, textOf } : transport
+    const subscriber = new Subscriber({ bus, wanted: wish.wanted, ...told }, (why) => {
       if (why === 'slow') counters.eventSubscribersSlow += 1
       closed()
     })

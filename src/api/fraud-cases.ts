@@ -20,6 +20,7 @@ import type { PastCaseFilter, PastCases } from '../storage/past-cases.ts'
 import type { Audit } from './audit.ts'
 import { parseQuery } from './calls.ts'
 import { optionalJsonBody } from './checked-request.ts'
+import { clearNumbersQuery } from './clear-numbers.ts'
 import { json } from './problem.ts'
 
 const pageMax = 500
@@ -32,6 +33,7 @@ export const casesQuery = z.strictObject({
   verdict: z.enum(['confirmed', 'dismissed', 'none']).optional(),
   limit: z.coerce.number().int().min(1).max(pageMax).default(100),
   before: z.string().max(300).optional(),
+  ...clearNumbersQuery,
 })
 
 const position = z.tuple([z.union([z.literal(0), z.literal(1)]), z.number(), z.string().max(64)])

@@ -13,6 +13,7 @@ import type { LiveDecisions } from '../decisions/live-decisions.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 import type { FraudReports } from '../storage/fraud-reports.ts'
 import type { PastCases } from '../storage/past-cases.ts'
+import { digitCount, isToken, tokenMark } from '../wire/number-token.ts'
 import { jsonBody } from './checked-request.ts'
 import { json } from './problem.ts'
 
@@ -34,6 +35,8 @@ export interface FraudQuestionsOptions {
   readonly windowsOf: (digits: string) => Promise<unknown>
   /** @throws OperatingError bad_request */
   readonly score: (body: Uint8Array, format: 'json' | 'ndjson') => Promise<object>
+  /** The name of a number that is asked about; a token is one already. */
+  readonly asked: (number: string) => string
   readonly clock: Clock
 }
 
@@ -45,14 +48,17 @@ export class FraudQuestions {
   }
 
   decide(request: HttpRequest): HttpAnswer {
-    return json(200, this.#options.decisions.decide(jsonBody(callBody, request)))
+    const { decisions, asked } = this.#options
+    const { from, to, ...rest } = jsonBody(callBody, request)
+    return json(200, decisions.decide({ ...rest, from: asked(from), to: asked(to) }))
   }
 
   async number(request: HttpRequest): Promise<HttpAnswer> {
-    const digits = (request.params['e164'] ?? '').replace(/^\+/, '')
-    if (!/^\d{2,20}$/.test(digits))
-      throw new OperatingError('bad_request', 'a number: E.164 digits, + may stand before')
-    const { book, view, windowsOf, reports, clock } = this.#options
+    const { book, view, windowsOf, reports, clock, asked } = this.#options
+    const given = (request.params['e164'] ?? '').replace(/^\+/, '')
+    if (!/^\d{2,20}$/.test(given) && !isToken(given))
+      throw new OperatingError('bad_request', 'a number: E.164 digits, + may stand before; or its token')
+    const digits = asked(given)
     const known = [...book.live(), ...book.over()].filter(({ seed }) => concerns(seed.it.subject, digits)).map(view)
     const [windows, stored] = await Promise.all([
       windowsOf(digits).catch((thrown: unknown) => onlyIf('worker_lost', thrown)),
@@ -81,8 +87,14 @@ export class FraudQuestions {
 
 /** Is the number the subject, or in its range? */
 function concerns({ type, value }: CaseView['subject'], digits: string): boolean {
-  if (type === 'range') return digits.startsWith(value) && digits.length >= value.length + 3
+  // A range of a thousand of tokens has the mark and the group beside its digits.
+  if (type === 'range')
+    return digits.startsWith(value) && (isRangeName(value) || digitCount(digits) >= value.length + 3)
   return (type === 'number' || type === 'called_number') && value === digits
+}
+
+function isRangeName(range: string): boolean {
+  return range.includes(tokenMark)
 }
 
 function onlyIf(code: string, thrown: unknown): null {

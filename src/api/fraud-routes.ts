@@ -4,6 +4,7 @@ import { fraudActions } from '../config/schema.ts'
 import { caseActions } from '../decisions/case-book.ts'
 import { caseStates } from '../decisions/cases.ts'
 import { caseKinds } from '../decisions/fraud-signal.ts'
+import { clearNumbersQuery } from './clear-numbers.ts'
 import { casesQuery, type FraudCases, noteBody } from './fraud-cases.ts'
 import { callBody, type FraudQuestions } from './fraud-questions.ts'
 import { type ApiRoute, route } from './route-table.ts'
@@ -88,6 +89,7 @@ export function fraudRoutes({ cases, questions, scoreBytesMax }: FraudParts): Ap
   return [
     route('GET', '/v1/cases', 'viewer', 'Cases: live ones, worst first; then those that are over', {
       showsNumbers: true,
+      reveals: true,
       query: casesQuery,
       answers: { 200: caseListShape },
       problems: stored,
@@ -95,6 +97,8 @@ export function fraudRoutes({ cases, questions, scoreBytesMax }: FraudParts): Ap
     }),
     route('GET', '/v1/cases/:id', 'viewer', 'A case with its evidence', {
       showsNumbers: true,
+      reveals: true,
+      query: z.strictObject(clearNumbersQuery),
       answers: { 200: caseDetailShape },
       problems: stored,
       answer: (request) => cases.get(request),
@@ -116,6 +120,8 @@ export function fraudRoutes({ cases, questions, scoreBytesMax }: FraudParts): Ap
     }),
     route('GET', '/v1/numbers/:e164', 'viewer', 'What is known of a number', {
       showsNumbers: true,
+      reveals: true,
+      query: z.strictObject(clearNumbersQuery),
       answers: { 200: numberShape },
       problems: [...stored, 'capacity_full'],
       answer: (request) => questions.number(request),

@@ -9,6 +9,7 @@ import type { Counters } from '../core/metrics.ts'
 import type { HttpAnswer, HttpRequest, HttpStream, Route, SocketRoute, UpgradeRequest } from '../http/exchange.ts'
 import type { Audit, AuditedRequest } from './audit.ts'
 import { checkedQuery, jsonBody, optionalJsonBody } from './checked-request.ts'
+import { asksClear } from './clear-numbers.ts'
 import { problemOf } from './problem.ts'
 import type { Answer, ApiRoute, ApiSocket } from './route-table.ts'
 import { SocketSeats } from './socket-seats.ts'
@@ -18,7 +19,9 @@ export interface GateOptions {
   readonly audit: Audit
   readonly origins: Origins
   readonly limits: { readonly socketsPerKey: number; readonly socketsPerAddress: number }
-  readonly counters: Pick<Counters, 'socketsRefusedOrigin' | 'socketsRefusedLimit'>
+  /** The text with the tokens in it in clear; null: there is no vault, numbers are clear as they are. */
+  readonly reveal: ((text: string) => string) | null
+  readonly counters: Pick<Counters, 'socketsRefusedOrigin' | 'socketsRefusedLimit' | 'socketsClosedRevoked'>
 }
 
 /** What a request did wrong by itself; worth a row in the audit like a wrong credential. */
@@ -36,14 +39,31 @@ export class Gate {
 
   constructor(options: GateOptions) {
     this.#options = options
-    this.#seats = new SocketSeats(options.limits, options.counters)
+    const { authenticator, limits, counters } = options
+    this.#seats = new SocketSeats({ limits, counters, stands: (identity) => authenticator.stands(identity) })
+  }
+
+  /** Two routes of one method and pattern become one, told apart by a parameter of the query. */
+  routes(declared: readonly ApiRoute[]): Route[] {
+    const plain = declared.filter(({ onlyWith }) => onlyWith === undefined)
+    return plain.map((each) => {
+      const gated = this.route(each)
+      const special = declared.find(
+        ({ method, onlyWith, pattern }) => onlyWith !== undefined && method === each.method && pattern === each.pattern,
+      )
+      if (special === undefined) return gated
+      const other = this.route(special)
+      const isSpecial = (query: string): boolean => new URLSearchParams(query).has(special.onlyWith ?? '')
+      return { ...gated, answer: (request) => (isSpecial(request.query) ? other : gated).answer(request) }
+    })
   }
 
   route(declared: ApiRoute): Route {
-    const { method, pattern, bodyBytesMax } = declared
+    const { method, pattern, bodyBytesMax, acceptsChunked = false } = declared
     return {
       method,
       pattern,
+      acceptsChunked,
       ...(bodyBytesMax === undefined ? {} : { bodyBytesMax }),
       answer: (request) => this.#answer(declared, request),
       refused: (request, code) => this.#refused(request, null, new OperatingError(code, '')),
@@ -52,7 +72,10 @@ export class Gate {
 
   /** The socket behind the gate. What is declared and what is served are one. */
   socket(declared: ApiSocket): SocketRoute<unknown> {
-    return this.#seats.counted(declared.route, (request) => this.#mayOpen(declared, request))
+    return this.#seats.counted(declared.route, {
+      mayOpen: (request) => this.#mayOpen(declared, request),
+      refused: (request, identity, thrown) => this.#refused(request, identity, thrown),
+    })
   }
 
   async #answer(declared: ApiRoute, request: HttpRequest): Promise<HttpAnswer | HttpStream> {
@@ -67,11 +90,14 @@ export class Gate {
       this.#options.authenticator.require(identity, declared.role)
       if (declared.scope !== undefined) this.#options.authenticator.requireScope(identity, declared.scope)
       checkShape(declared, request)
+      const isClear = declared.reveals === true && this.#readsClear(request, identity)
       const answer: Awaited<Answer> = await declared.answer(request, identity)
       if (declared.showsNumbers) {
         this.#options.audit.noteOften(request, identity, { action: 'numbers.read', result: 'ok' })
       }
-      return answer
+      const shown = isClear ? this.#revealed(answer) : answer
+      const stays = 'open' in shown && request.method !== 'HEAD'
+      return stays ? this.#seats.stream(shown, identity, request.remoteAddress) : shown
     } catch (thrown) {
       this.#refused(request, identity, thrown)
       return problemOf(thrown)
@@ -88,11 +114,28 @@ export class Gate {
       identity = await this.#options.authenticator.identify(request)
       this.#options.authenticator.require(identity, declared.role)
       if (declared.query !== undefined) checkedQuery(declared.query, request.query)
+      if (declared.reveals) this.#readsClear(request, identity)
       return identity
     } catch (thrown) {
       this.#refused(request, identity, thrown)
       throw thrown
     }
+  }
+
+  /** Whether numbers are asked for in clear; each such read is on record. @throws AccessRefused forbidden */
+  #readsClear(request: AuditedRequest & { readonly query: string }, identity: Identity): boolean {
+    if (!asksClear(request.query)) return false
+    this.#options.authenticator.requireScope(identity, 'numbers:clear')
+    if (this.#options.reveal === null) return false
+    this.#options.audit.note(request, identity, { action: 'numbers.clear', result: 'ok' })
+    return true
+  }
+
+  /** A stream writes its own text: what it says is revealed there. */
+  #revealed(answer: HttpAnswer | HttpStream): HttpAnswer | HttpStream {
+    const { reveal } = this.#options
+    if ('open' in answer || typeof answer.body !== 'string' || reveal === null) return answer
+    return { ...answer, body: reveal(answer.body) }
   }
 
   #refused(request: AuditedRequest, identity: Identity | null, thrown: unknown): void {

@@ -47,6 +47,7 @@ export function notifyRoutes(notifications: Notifications): ApiRoute[] {
 
 export function eventSocket(subscribers: EventSubscribers): ApiSocket {
   return socket<EventSocketState>(eventSocketRoute(subscribers), 'viewer', 'Events as they happen, resumable', {
+    reveals: true,
     query: eventsQuery,
     problems: ['capacity_full'],
   })

@@ -33,6 +33,8 @@ export interface Operation {
   readonly responses: Readonly<Record<string, Json>>
   /** A WebSocket is opened here. */
   readonly 'x-websocket'?: true
+  /** With this parameter in the query it is another route, of the same answers and more. */
+  readonly 'x-only-with'?: string
 }
 
 export interface Parameter {
@@ -55,7 +57,13 @@ export function openApiDocument({ version, routes, sockets, foreign }: DocumentP
     const path = pattern.replace(/:(\w+)/g, '{$1}')
     paths[path] = { ...paths[path], [method]: operation }
   }
-  for (const route of [...routes, ...foreign]) put(route.pattern, route.method.toLowerCase(), operationOf(route))
+  const plainFirst = [...routes, ...foreign].sort((a, b) => Number('onlyWith' in a) - Number('onlyWith' in b))
+  for (const route of plainFirst) {
+    const method = route.method.toLowerCase()
+    const known = route.onlyWith === undefined ? undefined : paths[route.pattern]?.[method]
+    const operation = operationOf(route)
+    put(route.pattern, method, known === undefined ? operation : eitherOf(known, operation, route.onlyWith ?? ''))
+  }
   for (const socket of sockets) {
     const { pattern } = socket.route
     const known = paths[pattern]?.['get']
@@ -113,6 +121,17 @@ function socketOperation(socket: ApiSocket): Operation {
     parameters: queryParameters(socket.query),
     responses: { ...problemsOf(socket), ...switching, ...notASocket },
     'x-websocket': true,
+  }
+}
+
+/** One path and method, two routes. */
+function eitherOf(plain: Operation, special: Operation, parameter: string): Operation {
+  return {
+    ...plain,
+    description: `${plain.description} With \`${parameter}\`: ${special.summary}. ${special.description}`,
+    parameters: special.parameters ?? [],
+    responses: merged({ ...special.responses }, { ...plain.responses }),
+    'x-only-with': parameter,
   }
 }
 

@@ -33,6 +33,10 @@ interface Declared {
   readonly body?: BodyShape
   /** Default: server.bodyBytesMax. */
   readonly bodyBytesMax?: number
+  /** Takes a body in chunks; see http/framing.ts. */
+  readonly acceptsChunked?: boolean
+  /** Beside another route of this method and pattern: for requests whose query has this parameter. */
+  readonly onlyWith?: string
   /** Status -> what comes with it, when all goes well. */
   readonly answers: Readonly<Record<number, AnswerShape>>
   /** Problems beside those that its role, query and body bring along. */
@@ -50,6 +54,8 @@ export interface GuardedRoute extends Declared {
   readonly scope?: Scope
   /** Its answers show phone numbers: that it was read is audited. */
   readonly showsNumbers?: boolean
+  /** With `?numbers=clear` its answers show numbers that are stored as tokens, to whom has that scope. */
+  readonly reveals?: boolean
   readonly answer: (request: HttpRequest, identity: Identity) => Answer
 }
 
@@ -78,6 +84,8 @@ export interface ApiSocket {
   readonly role: Role
   readonly summary: string
   readonly query?: z.ZodObject
+  /** As of a route. */
+  readonly reveals?: boolean
   readonly problems?: readonly ErrorCode[]
   readonly route: SocketRoute<unknown>
 }
@@ -86,7 +94,7 @@ export function socket<State>(
   route: SocketRoute<State>,
   role: Role,
   summary: string,
-  rest: Pick<ApiSocket, 'query' | 'problems'>,
+  rest: Pick<ApiSocket, 'query' | 'problems' | 'reveals'>,
 ): ApiSocket {
   return { ...rest, role, summary, route: route as unknown as SocketRoute<unknown> }
 }

@@ -2,7 +2,6 @@
  * The URL table: every route and socket of the API with who may use it, what it takes and what it answers. The gate
  * enforces what is declared here, `GET /openapi.json` tells it. Main thread.
  */
-import type { Identity } from '../access/authenticate.ts'
 import type { HttpAnswer, HttpRequest, Route, SocketRoute } from '../http/exchange.ts'
 import type { CdrSocketState } from '../ingest/cdr-door.ts'
 import type { CallActionsResource } from './actions.ts'
@@ -18,17 +17,22 @@ import { type FraudParts, fraudRoutes } from './fraud-routes.ts'
 import { Gate, type GateOptions } from './gate.ts'
 import type { Health } from './health.ts'
 import { type KeysResource, keyListShape, keysQuery, newKeyBody, newKeyShape } from './keys.ts'
+import { modelRoutes } from './model-routes.ts'
+import type { ModelsResource } from './models.ts'
 import type { Notifications } from './notifications.ts'
 import { eventSocket, notifyRoutes } from './notify-routes.ts'
 import { openApiDocument } from './openapi.ts'
 import { type Page, pagePaths } from './page.ts'
 import { json } from './problem.ts'
+import { recordingRoutes } from './recording-routes.ts'
+import type { RecordingsResource } from './recordings.ts'
 import { referencePage } from './reference-page.ts'
 import { type ApiRoute, type ApiSocket, open, route, socket } from './route-table.ts'
 import { type SessionResource, signInBody } from './session.ts'
 import * as shapes from './shapes.ts'
-import { type SqlResource, sqlQuery } from './sql.ts'
+import { type SqlParts, sqlRoutes } from './sql-routes.ts'
 import { twilioRoutes } from './twilio-routes.ts'
+import { type VoiceScores, voiceScoreRoutes } from './voice-scores.ts'
 
 export interface ApiParts extends GateOptions {
   readonly version: string
@@ -40,9 +44,12 @@ export interface ApiParts extends GateOptions {
   /** Of `WS /v1/events`, and of the stream. */
   readonly subscribers: EventSubscribers
   readonly notifications: Notifications
+  readonly models: ModelsResource
   readonly fraud: FraudParts
+  readonly voiceScores: VoiceScores
   readonly session: SessionResource
   readonly page: Page
+  readonly recordings: RecordingsResource
   readonly analytics: Analytics
   readonly keys: KeysResource
   readonly auditLog: AuditLog
@@ -53,7 +60,7 @@ export interface ApiParts extends GateOptions {
     readonly route: SocketRoute<CdrSocketState>
   }
   /** Null: the door is shut (config sql.enabled). */
-  readonly sql: { readonly resource: SqlResource; readonly bodyBytesMax: number } | null
+  readonly sql: SqlParts | null
   /** config auth.metricsPublic. */
   readonly metricsPublic: boolean
 }
@@ -70,8 +77,11 @@ export function apiRoutes(parts: ApiParts): { readonly routes: Route[]; readonly
     ...dataRoutes(parts),
     ...detectionRoutes(parts.detections),
     ...fraudRoutes(parts.fraud),
+    ...voiceScoreRoutes(parts.voiceScores),
     ...notifyRoutes(parts.notifications),
-    ...sqlRoutes(parts),
+    ...modelRoutes(parts.models),
+    ...recordingRoutes(parts.recordings),
+    ...sqlRoutes(parts.sql),
     ...adminRoutes(parts),
   ]
   const sockets = apiSockets(parts)
@@ -91,7 +101,7 @@ export function apiRoutes(parts: ApiParts): { readonly routes: Route[]; readonly
     ),
   ]
   const gate = new Gate(parts)
-  return { routes: all.map((one) => gate.route(one)), sockets: sockets.map((one) => gate.socket(one)) }
+  return { routes: gate.routes(all), sockets: sockets.map((one) => gate.socket(one)) }
 }
 
 function openRoutes({ health, session, page, metricsPublic }: ApiParts): ApiRoute[] {
@@ -145,6 +155,7 @@ function dataRoutes({ health, events, analytics, cdr }: ApiParts): ApiRoute[] {
       answer: () => health.status(),
     }),
     route('GET', '/v1/events', 'viewer', 'Server-sent events, resumable', {
+      reveals: true,
       query: eventsQuery,
       answers: { 200: text('text/event-stream', 'Events as they happen; Last-Event-ID resumes') },
       problems: ['capacity_full'],
@@ -201,29 +212,6 @@ function adminRoutes({ keys, auditLog }: ApiParts): ApiRoute[] {
       answers: { 200: { ...text('application/x-ndjson', 'A page; as NDJSON its rows alone'), schema: auditPage } },
       problems: stored,
       answer: (request, identity) => auditLog.read(request, identity),
-    }),
-  ]
-}
-
-/** What a query got wrong is told as ClickHouse tells it, with its media type. */
-const sqlSaid = text('text/plain; charset=UTF-8', 'Code: N. DB::Exception: ..., as ClickHouse says it')
-
-function sqlRoutes({ sql }: ApiParts): ApiRoute[] {
-  if (sql === null) return []
-  const rest = {
-    scope: 'sql',
-    showsNumbers: true,
-    query: sqlQuery,
-    answers: { 200: text('*/*', 'Rows, in the format asked for'), 400: sqlSaid, 403: sqlSaid, 404: sqlSaid },
-    problems: [...stored, 'capacity_full'],
-    answer: (request: HttpRequest, identity: Identity) => sql.resource.answer(request, identity),
-  } as const
-  return [
-    route('GET', '/v1/sql', 'viewer', 'Our tables in ClickHouse SQL, read-only', rest),
-    route('POST', '/v1/sql', 'viewer', 'Our tables in ClickHouse SQL, read-only; the query is the body', {
-      ...rest,
-      body: {},
-      bodyBytesMax: sql.bodyBytesMax,
     }),
   ]
 }

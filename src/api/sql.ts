@@ -1,49 +1,28 @@
 /**
- * `GET` and `POST /v1/sql`: our tables in ClickHouse SQL, read-only, in ClickHouse's own HTTP manner, so that its
- * clients (Grafana's data source among them) can point here: the query in `?query=`, in the body, or in both one after
- * the other; `FORMAT` or `default_format`; `param_NAME` for `{NAME:Type}`; errors as `Code: 60. DB::Exception: ...`
- * with `X-ClickHouse-Exception-Code`. Settings cannot be changed; those that clients send by habit are passed over.
- * Every query is audited, its long numbers masked. Main thread.
+ * `GET` and `POST /v1/sql`, and `/?query=` where ClickHouse itself has it: our tables in ClickHouse SQL, read-only, in
+ * ClickHouse's own HTTP manner, so that its clients (Grafana's data source among them) can point here. Errors come as
+ * `Code: 60. DB::Exception: ...` with `X-ClickHouse-Exception-Code`. Every query is audited, its long numbers masked.
+ * Main thread.
  */
 import { randomUUID } from 'node:crypto'
-import { z } from 'zod'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import type { Identity } from '../access/authenticate.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
+import { problemAnswer } from '../http/problem.ts'
 import { SqlRefused } from '../storage/sql-check.ts'
-import { type SqlAnswer, type SqlDoor, sqlFormats } from '../storage/sql-door.ts'
+import type { SqlAnswer, SqlDoor } from '../storage/sql-door.ts'
 import { StoreError } from '../storage/store.ts'
+import { nativeFor } from '../wire/native-blocks.ts'
 import type { Audit } from './audit.ts'
 import { plainHeaders } from './problem.ts'
+import { readSqlRequest, type SqlAsking } from './sql-request.ts'
 
-/** Beside these: `param_NAME`, and settings that are passed over. */
-export const sqlQuery = z.looseObject({
-  query: z.string().max(65_536).optional(),
-  default_format: z.enum(sqlFormats).optional(),
-  database: z.string().max(64).optional(),
-  query_id: z.string().max(100).optional(),
-})
-
-/** Sent by clients by habit; without effect on what may be read. */
-const settingsPassedOver = new Set([
-  ...['add_http_cors_header', 'cancel_http_readonly_queries_on_client_close', 'client_protocol_version', 'compress'],
-  ...['date_time_output_format', 'decompress', 'enable_http_compression', 'http_write_exception_in_output_format'],
-  ...['log_queries', 'max_block_size', 'max_execution_time', 'max_result_rows', 'max_rows_to_read', 'max_threads'],
-  ...[
-    'output_format_json_quote_64bit_integers',
-    'output_format_json_quote_denormals',
-    'readonly',
-    'result_overflow_mode',
-  ],
-  ...[
-    'send_progress_in_http_headers',
-    'session_id',
-    'session_timeout',
-    'wait_end_of_query',
-    'http_headers_progress_interval_ms',
-  ],
-])
+const compressed = promisify(gzip)
+/** Smaller answers are not worth the work. */
+const gzipBytesMin = 1024
 
 export interface SqlResourceOptions {
   readonly door: Pick<SqlDoor, 'ask'>
@@ -55,9 +34,27 @@ export interface SqlResourceOptions {
 /** ClickHouse's numbers for what is not there, and for what is not allowed. */
 const notFoundCodes = [46, 47, 60, 81]
 const forbiddenCodes = [164, 497]
-const unknownSetting = 115
-const unknownDatabase = 81
-const unknownFormat = 73
+const tooManyQueries = 202
+/** Their names, which ClickHouse writes last and clients read. */
+const errorNames: Readonly<Record<number, string>> = {
+  36: 'BAD_ARGUMENTS',
+  43: 'ILLEGAL_TYPE_OF_ARGUMENT',
+  46: 'UNKNOWN_FUNCTION',
+  47: 'UNKNOWN_IDENTIFIER',
+  48: 'NOT_IMPLEMENTED',
+  53: 'TYPE_MISMATCH',
+  60: 'UNKNOWN_TABLE',
+  62: 'SYNTAX_ERROR',
+  73: 'UNKNOWN_FORMAT',
+  81: 'UNKNOWN_DATABASE',
+  115: 'UNKNOWN_SETTING',
+  159: 'TIMEOUT_EXCEEDED',
+  164: 'READONLY',
+  241: 'MEMORY_LIMIT_EXCEEDED',
+  396: 'TOO_MANY_ROWS_OR_BYTES',
+  456: 'UNKNOWN_QUERY_PARAMETER',
+  497: 'ACCESS_DENIED',
+}
 
 export class SqlResource {
   readonly #options: SqlResourceOptions
@@ -66,18 +63,25 @@ export class SqlResource {
     this.#options = options
   }
 
+  /** ClickHouse's way of being asked whether it is there. */
+  ping(): HttpAnswer {
+    return told('Ok.\n', {})
+  }
+
   async answer(request: HttpRequest, identity: Identity): Promise<HttpAnswer> {
-    const { audit, counters } = this.#options
-    const queryId = randomUUID()
-    let text = ''
+    const { audit, counters, database, door } = this.#options
+    let queryId: string = randomUUID()
+    let text = new URLSearchParams(request.query).get('query') ?? ''
     try {
-      const asked = this.#read(request)
+      const asked = readSqlRequest(request, database)
       text = asked.text
+      queryId = asked.queryId ?? queryId
       if (text.trim() === '') return told('Ok.\n', { 'X-ClickHouse-Query-Id': queryId })
-      const answer = await this.#options.door.ask(asked)
+      const answer = await door.ask(asked)
+      const written = await good(answer, asked, queryId)
       counters.sqlQueries += 1
       audit.note(request, identity, { action: 'sql.query', result: 'ok', detail: numberless(text) })
-      return good(answer, queryId)
+      return written
     } catch (thrown) {
       if (!(thrown instanceof OperatingError)) throw thrown
       counters.sqlRefused += 1
@@ -85,49 +89,29 @@ export class SqlResource {
       return failed(thrown, queryId)
     }
   }
-
-  #read(request: HttpRequest): { text: string; parameters: Record<string, string>; defaultFormat: string } {
-    const parameters: Record<string, string> = {}
-    let fromUrl = ''
-    let defaultFormat = request.headers.get('x-clickhouse-format') ?? 'TabSeparated'
-    for (const [name, value] of new URLSearchParams(request.query)) {
-      if (name === 'query') fromUrl = value
-      else if (name === 'default_format') defaultFormat = value
-      else if (name === 'database') this.#checkDatabase(value)
-      else if (/^param_\w{1,60}$/.test(name)) parameters[name.slice(6)] = value
-      else if (['user', 'password', 'quota_key', 'role'].includes(name)) {
-        throw new SqlRefused(
-          unknownSetting,
-          'credentials do not belong in a URL; use Authorization or X-ClickHouse-Key',
-        )
-      } else if (name !== 'query_id' && !settingsPassedOver.has(name)) {
-        throw new SqlRefused(unknownSetting, `setting ${name.slice(0, 60)} cannot be given here`)
-      }
-    }
-    if (!sqlFormats.includes(defaultFormat)) {
-      throw new SqlRefused(unknownFormat, `format: one of ${sqlFormats.join(', ')}`)
-    }
-    this.#checkDatabase(request.headers.get('x-clickhouse-database') ?? this.#options.database)
-    const body = request.body.toString('utf8')
-    return { text: fromUrl === '' ? body : `${fromUrl} ${body}`, parameters, defaultFormat }
-  }
-
-  #checkDatabase(name: string): void {
-    if (name === this.#options.database || name === 'default' || name === '') return
-    throw new SqlRefused(unknownDatabase, `Database ${name.slice(0, 60)} does not exist`)
-  }
 }
 
-function good({ bytes, format, mediaType }: SqlAnswer, queryId: string): HttpAnswer {
+async function good(
+  { bytes, format, mediaType }: SqlAnswer,
+  { protocolVersion, ignored, wantsGzip }: SqlAsking,
+  queryId: string,
+): Promise<HttpAnswer> {
+  const plain = format === 'Native' ? nativeFor(protocolVersion, bytes) : bytes
+  const isCompressed = wantsGzip && plain.length >= gzipBytesMin
   const headers = {
     'Content-Type': mediaType,
     'X-ClickHouse-Format': format,
     'X-ClickHouse-Query-Id': queryId,
     'X-ClickHouse-Timezone': 'UTC',
+    'X-ClickHouse-Server-Display-Name': 'voicefw',
+    ...(ignored.length > 0 ? { 'X-Voicefw-Ignored': ignored.join(', ') } : {}),
+    ...(isCompressed ? { 'Content-Encoding': 'gzip' } : {}),
+    Vary: 'Accept-Encoding',
     // A page must not be made of what somebody put into a column.
     'Content-Disposition': 'attachment',
   }
-  return { status: 200, headers: { ...plainHeaders, ...headers }, body: bytes }
+  const body = isCompressed ? await compressed(plain, { level: 1 }) : plain
+  return { status: 200, headers: { ...plainHeaders, ...headers }, body }
 }
 
 function told(body: string, headers: Record<string, string>, status = 200): HttpAnswer {
@@ -136,14 +120,18 @@ function told(body: string, headers: Record<string, string>, status = 200): Http
 
 /** What the engine or the check said, as ClickHouse would. What is no matter of the query stays a problem document. */
 function failed(thrown: OperatingError, queryId: string): HttpAnswer {
+  if (thrown.code === 'capacity_full') {
+    const headers = { ...plainHeaders, 'X-ClickHouse-Exception-Code': String(tooManyQueries) }
+    return problemAnswer(thrown.code, thrown.message, headers)
+  }
   const engineCode = thrown instanceof StoreError || thrown instanceof SqlRefused ? thrown.engineCode : null
   if (engineCode === null) throw thrown
   const status = notFoundCodes.includes(engineCode) ? 404 : forbiddenCodes.includes(engineCode) ? 403 : 400
   const headers = { 'X-ClickHouse-Exception-Code': String(engineCode), 'X-ClickHouse-Query-Id': queryId }
-  const said = thrown.message.startsWith('Code: ')
-    ? thrown.message
-    : `Code: ${engineCode}. DB::Exception: ${thrown.message}`
-  return told(`${said}\n`, headers, status)
+  const name = errorNames[engineCode] ?? `ERROR_${engineCode}`
+  const isWhole = thrown.message.startsWith('Code: ')
+  const said = isWhole ? thrown.message : `Code: ${engineCode}. DB::Exception: ${thrown.message}`
+  return told(`${said}${/\([A-Z_]+\)$/.test(said) ? '' : `. (${name})`}\n`, headers, status)
 }
 
 /** A query without what may be a phone number. */

@@ -10,16 +10,16 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { ConfigProblems, type ConfigSources, loadConfig } from '../config/load.ts'
-import type { Config } from '../config/schema.ts'
+import type { Config, VoiceConfig } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import { silentLog } from '../core/log.ts'
 import { zeroCounters } from '../core/metrics.ts'
 import { FlashCallModel } from '../inference/flash-call-model.ts'
 import { activeModelDir, loadVoiceModel, modelLabel, readRegistry } from '../inference/model-file.ts'
-import { VoiceDetector } from '../inference/voice-detector.ts'
 import type { SelfCheck } from '../storage/cdr-self-check.ts'
 import { createStore } from '../storage/stores.ts'
+import { openDetector, secondStageOf } from '../worker/staged-detector.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 
 export interface DoctorContext {
@@ -60,9 +60,10 @@ export async function doctor(context: DoctorContext): Promise<ExitCode> {
   for (const problem of problems) tell('config', fail(problem, 'mend it; the other checks use the defaults'))
   tell('data directory', dataDirectory(config.dataDir))
   tell('disk', disk(config))
-  const model = modelFiles(context.modelsDir)
+  const modelsDir = context.modelsDir ?? config.models.directory ?? undefined
+  const model = modelFiles(modelsDir)
   tell('models', model.finding)
-  tell('onnxruntime', await inference(model.dir, context.modelsDir))
+  tell('onnxruntime', await inference(config.detection.voice, model.dir, modelsDir))
   for (const [name, finding] of await storage(config, context.clock)) tell(name, finding)
   tell('port', await port(config))
   const records = await callRecords(config)
@@ -163,13 +164,17 @@ function modelFiles(modelsDir: string | undefined): { finding: Finding; dir: str
   }
 }
 
-async function inference(dir: string | undefined, modelsDir: string | undefined): Promise<Finding> {
+/** With the second stage, if one is configured. */
+async function inference(voice: VoiceConfig, dir: string | undefined, modelsDir: string | undefined): Promise<Finding> {
   if (dir === undefined) return fail('no model to run', 'mend the models first')
   try {
-    const detector = await VoiceDetector.load(loadVoiceModel(dir), { batchMax: 4 })
+    const model = loadVoiceModel(dir)
+    const secondStage = secondStageOf(voice, model.manifest, modelsDir)
+    const { detector } = await openDetector({ model, secondStage, batchMax: 4, counters: zeroCounters(), waits: true })
     await detector.run(4)
     await detector.release()
-    return ok(`loads, and runs a batch of 4; ${await flashCalls(modelsDir)}`)
+    const beside = secondStage === null ? '' : ` with the second stage ${modelLabel(secondStage.model.manifest)}`
+    return ok(`loads, and runs a batch of 4${beside}; ${await flashCalls(modelsDir)}`)
   } catch (thrown) {
     return fail(messageOf(thrown), 'run npm ci; if it stays, the model file is not for this version')
   }

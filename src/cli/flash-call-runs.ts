@@ -35,6 +35,12 @@ export interface TrainingRun extends DumpCounts {
   readonly prevalence: Prevalence
 }
 
+/** Rows that are no simulated run: windows with a person's verdict. */
+export interface LabelledRun extends DumpCounts {
+  readonly part: 'labelled'
+  readonly file: string
+}
+
 /** @throws ConfigProblems */
 export function readRecipe(path: string): FlashCallRecipe {
   const parsed = recipeSchema.safeParse(readYamlFile(path))
@@ -42,11 +48,12 @@ export function readRecipe(path: string): FlashCallRecipe {
   throw new ConfigProblems(parsed.error.issues.map((issue) => `${path} ${issue.path.join('.')}: ${issue.message}`))
 }
 
-/** Makes all runs of the recipe in `work`; `onRun` is told before each. */
+/** Makes all runs of the recipe in `work`, and lists what else there is; `onRun` is told before each. */
 export async function makeRuns(
   recipe: FlashCallRecipe,
   cdr: CdrConfig,
   work: string,
+  labelled: readonly LabelledRun[],
   onRun: (done: number, all: number) => void,
 ): Promise<TrainingRun[]> {
   const defaults = readYamlFile(join(projectRoot, 'configs/simulation/default.yaml'))
@@ -69,7 +76,7 @@ export async function makeRuns(
   }
   writeFileSync(
     join(work, 'runs.json'),
-    JSON.stringify({ features: featureNames, columns: lookColumns, runs }, null, 1),
+    JSON.stringify({ features: featureNames, columns: lookColumns, runs: [...runs, ...labelled] }, null, 1),
   )
   return runs
 }

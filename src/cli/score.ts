@@ -11,9 +11,9 @@ import { join } from 'node:path'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
-import type { TrackVerdict } from '../decisions/verdict-view.ts'
 import { activeModelDir, loadVoiceModel } from '../inference/model-file.ts'
-import { type Recording, type RecordingResult, RecordingScorer } from './recording-scorer.ts'
+import { type Recording, type RecordingResult, RecordingScorer, scoredChannel } from '../worker/recording-scorer.ts'
+import { secondStageOf } from '../worker/staged-detector.ts'
 import { type ExitCode, progressText, type Terminal, table } from './terminal.ts'
 
 export interface ScoreContext {
@@ -32,8 +32,11 @@ export async function score(
   options: { json: boolean },
 ): Promise<ExitCode> {
   const { files, failed } = filesOf(paths, terminal)
-  const model = loadVoiceModel(activeModelDir('voice', modelsDir))
-  const scorer = await RecordingScorer.create({ model, voice: config.detection.voice })
+  const directory = modelsDir ?? config.models.directory ?? undefined
+  const model = loadVoiceModel(activeModelDir('voice', directory))
+  const { voice } = config.detection
+  const secondStage = secondStageOf(voice, model.manifest, directory)
+  const scorer = await RecordingScorer.create({ model, secondStage, voice })
   const results: RecordingResult[] = []
   let bad = failed
   let done = 0
@@ -44,13 +47,14 @@ export async function score(
       terminal.remark(`error: ${result.file}: ${result.error.code}: ${result.error.message}`)
     } else if (options.json) {
       for (const [channel, verdict] of result.verdicts.entries()) {
-        terminal.print(JSON.stringify(asJson(result.file, channel, verdict)))
+        terminal.print(JSON.stringify(scoredChannel(result.file, channel, verdict)))
       }
     }
     if (!options.json) results.push(result)
     terminal.progress(progressText(++done, files.length, clock.steadyMs() - startMs))
   })
   terminal.progress('')
+  await scorer.release()
   if (!options.json) printTable(terminal, results)
   return bad > 0 || files.length === 0 ? 1 : 0
 }
@@ -78,11 +82,6 @@ function filesOf(paths: readonly string[], terminal: Terminal): { files: string[
     }
   }
   return { files, failed }
-}
-
-function asJson(file: string, channel: number, verdict: TrackVerdict): object {
-  const { label, score: value, confidence, netSpeechMs, audioMs, windows, reasons, model } = verdict
-  return { file, channel, label, score: value, confidence, netSpeechMs, audioMs, windows, reasons, model }
 }
 
 function printTable(terminal: Terminal, results: readonly RecordingResult[]): void {

@@ -76,13 +76,28 @@ function accountOf(config: Config, options: Target): Pick<TwilioTarget, 'account
   const { accountSid, authToken } = options
   const configured = config.twilio.accounts.find((account) => accountSid === undefined || account.sid === accountSid)
   if (accountSid !== undefined && authToken !== undefined) return { accountSid, authToken }
-  if (configured !== undefined) return { accountSid: configured.sid, authToken: authToken ?? configured.authTokens[0]! }
+  if (configured !== undefined) {
+    if (isTwiliosOwn(configured.apiBaseUrl)) {
+      throw new OperatingError(
+        'config_invalid',
+        `the server would ask ${configured.apiBaseUrl} about made-up calls of ${configured.sid}; set its ` +
+          'apiBaseUrl to `voicefw simulate twilio`, or name an account by --account-sid and --auth-token',
+      )
+    }
+    const [first] = configured.authTokens
+    return { accountSid: configured.sid, authToken: authToken ?? first! }
+  }
   const demo = readDemoAccount(config.dataDir)
   if (demo !== undefined && (accountSid === undefined || accountSid === demo.accountSid)) return demo
   throw new OperatingError(
     'config_invalid',
     'no Twilio account: configure twilio.accounts, or give --account-sid and --auth-token, or start `serve --demo`',
   )
+}
+
+/** A real account: streams that break, redirects and hang-ups would be asked for at Twilio. */
+function isTwiliosOwn(apiBaseUrl: string): boolean {
+  return /(^|\.)twilio\.com$/.test(new URL(apiBaseUrl).hostname)
 }
 
 /** The given folder, else the recordings that come with the package, else made-up audio. */

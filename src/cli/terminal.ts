@@ -58,11 +58,22 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 
 /** `[####----] 12 / 40, 0:31 left` */
 export function progressText(done: number, total: number, elapsedMs: number): string {
-  const width = 24
-  const share = total === 0 ? 1 : done / total
-  const filled = Math.round(share * width)
-  const bar = `[${'#'.repeat(filled)}${'-'.repeat(width - filled)}] ${done} / ${total}`
+  const bar = `${progressBar(total === 0 ? 1 : done / total)} ${done} / ${total}`
   if (done === 0 || done >= total) return bar
-  const leftS = Math.round((elapsedMs / done) * (total - done) * 0.001)
-  return `${bar}, ${Math.floor(leftS / 60)}:${String(leftS % 60).padStart(2, '0')} left`
+  return `${bar}, ${timeText((elapsedMs / done) * (total - done) * 0.001)} left`
+}
+
+/** `[####----]` */
+export function progressBar(share: number): string {
+  const width = 24
+  const filled = Math.round(Math.min(1, Math.max(0, share)) * width)
+  return `[${'#'.repeat(filled)}${'-'.repeat(width - filled)}]`
+}
+
+/** `0:31`, `1:02:03` */
+export function timeText(seconds: number): string {
+  const whole = Math.round(seconds)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60]
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`
 }

@@ -6,7 +6,6 @@
  *   recipe -> simulate, detect, dump -> DIR/work/*.f32 -> train.py -> model.onnx, report.json
  *          -> held-out traffic, rule and model -> DIR/flash_call/VERSION/{model.onnx,manifest.json}
  */
-import { spawn } from 'node:child_process'
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -17,9 +16,12 @@ import { projectRoot } from '../core/project.ts'
 import { flashCallRule } from '../decisions/flash-call-rule.ts'
 import { featureNames } from '../features/call-features.ts'
 import { FlashCallModel } from '../inference/flash-call-model.ts'
-import { type FlashCallRecipe, makeRuns, readRecipe } from './flash-call-runs.ts'
-import { heldOutSets, judgeHeldOut } from './held-out-runs.ts'
+import type { JudgedWindows } from '../storage/judged-windows.ts'
+import { runProgram } from './child-program.ts'
+import { type FlashCallRecipe, type LabelledRun, makeRuns, readRecipe } from './flash-call-runs.ts'
+import { heldOutSets, judgeHeldOut, secondSets } from './held-out-runs.ts'
 import { brief, limitsOf } from './held-out-words.ts'
+import { writeJudged } from './judged-part.ts'
 import { type ExitCode, progressText, type Terminal } from './terminal.ts'
 
 export interface TrainFlashCallOptions {
@@ -28,6 +30,8 @@ export interface TrainFlashCallOptions {
   readonly python: string
   /** Also judge it on held-out traffic. */
   readonly heldOut: boolean
+  /** Windows with people's verdicts besides the simulated ones; null: none. */
+  readonly judged: (() => Promise<JudgedWindows>) | null
   readonly cdr: CdrConfig
   readonly clock: Clock
   readonly terminal: Terminal
@@ -35,8 +39,6 @@ export interface TrainFlashCallOptions {
 
 export const shippedRecipe = join(projectRoot, 'training/flash_call/recipe.yaml')
 const trainingFolder = join(projectRoot, 'training/flash_call')
-/** Characters of what Python said last. */
-const outputKept = 4000
 const pythonNeeds = ['numpy', 'torch', 'onnx', 'onnxruntime', 'yaml'] as const
 
 const reportSchema = z.looseObject({
@@ -44,8 +46,10 @@ const reportSchema = z.looseObject({
   parameters: z.number(),
   threshold: z.number(),
   calibration: z.looseObject({}),
+  reference: z.record(z.string(), z.array(z.number())),
   data: z.looseObject({}),
   dev: z.looseObject({}),
+  labelled: z.looseObject({}).optional(),
 })
 
 export async function trainFlashCall(options: TrainFlashCallOptions): Promise<ExitCode> {
@@ -58,14 +62,16 @@ export async function trainFlashCall(options: TrainFlashCallOptions): Promise<Ex
   }
   const work = join(out, 'work')
   const startMs = clock.steadyMs()
+  const labelled = await labelledRuns(options, work)
+  if (labelled === null) return 1
   terminal.remark('1 of 3: traffic and features')
-  await makeRuns(recipe, options.cdr, work, (done, all) => {
+  await makeRuns(recipe, options.cdr, work, labelled, (done, all) => {
     terminal.progress(progressText(done, all, clock.steadyMs() - startMs))
   })
   terminal.progress('')
   terminal.remark('2 of 3: training')
   const args = [join(trainingFolder, 'train.py'), '--recipe', options.recipe, '--work', work]
-  const { code } = await python(options.python, args, (line) => terminal.remark(line))
+  const { code } = await runProgram(options.python, args, (line) => terminal.remark(line))
   if (code !== 0) return 1
   terminal.remark(options.heldOut ? '3 of 3: judging it on held-out traffic' : '3 of 3: manifest')
   const dir = await writeVersion(options, recipe, work)
@@ -73,12 +79,26 @@ export async function trainFlashCall(options: TrainFlashCallOptions): Promise<Ex
   return 0
 }
 
+/** Null: they were asked for, and there are none to learn from. */
+async function labelledRuns({ judged, terminal }: TrainFlashCallOptions, work: string): Promise<LabelledRun[] | null> {
+  if (judged === null) return []
+  const { windows, without } = await judged()
+  const confirmed = windows.filter(({ isCampaign }) => isCampaign).length
+  terminal.remark(
+    `${windows.length} windows with a verdict: ${confirmed} confirmed, ${windows.length - confirmed} dismissed; ` +
+      `${without} judged cases have no stored window of these features`,
+  )
+  if (windows.length > 0) return [writeJudged(windows, work)]
+  terminal.remark('nothing to learn from: confirm or dismiss flash-call cases first, or train without --from')
+  return null
+}
+
 /** What keeps Python from training, in words; null: nothing. */
-export async function missingInPython(command: string): Promise<string | null> {
+export async function missingInPython(command: string, needs: readonly string[] = pythonNeeds): Promise<string | null> {
   const code =
     'import importlib.util, sys\n' +
     'print(" ".join(name for name in sys.argv[1:] if importlib.util.find_spec(name) is None))'
-  const { code: exit, output } = await python(command, ['-c', code, ...pythonNeeds], () => undefined)
+  const { code: exit, output } = await runProgram(command, ['-c', code, ...needs], () => undefined)
   if (exit === null)
     return `training needs Python: "${command}" cannot be run; see training/README.md, or give --python`
   if (exit !== 0) return `training needs Python 3: "${command}" failed: ${output.trim().slice(-300)}`
@@ -86,29 +106,6 @@ export async function missingInPython(command: string): Promise<string | null> {
   return names === ''
     ? null
     : `"${command}" lacks ${names.replaceAll(' ', ', ')}; see training/README.md, or give --python`
-}
-
-function python(
-  command: string,
-  args: readonly string[],
-  onLine: (line: string) => void,
-): Promise<{ code: number | null; output: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-    let output = ''
-    let begun = ''
-    const take = (bytes: Buffer) => {
-      const text = bytes.toString('utf8')
-      output = (output + text).slice(-outputKept)
-      const lines = (begun + text).split('\n')
-      begun = lines.pop() ?? ''
-      for (const line of lines) onLine(line)
-    }
-    child.stdout.on('data', take)
-    child.stderr.on('data', take)
-    child.on('error', (error) => resolve({ code: null, output: messageOf(error) }))
-    child.on('close', (code) => resolve({ code: code ?? 1, output }))
-  })
 }
 
 /** The version's folder is written twice: the model must stand in one to be loaded, its figures come after that. */
@@ -128,6 +125,7 @@ async function writeVersion(options: TrainFlashCallOptions, recipe: FlashCallRec
     features: featureNames,
     thresholds: { flashCall: report.threshold },
     calibration: report.calibration,
+    reference: report.reference,
     training: {
       recipe: 'training/flash_call/recipe.yaml',
       seed: recipe.seed,
@@ -138,7 +136,8 @@ async function writeVersion(options: TrainFlashCallOptions, recipe: FlashCallRec
           parts: report.data,
         },
       ],
-      heldOut: 'number plan test, configs/simulation/heldout.yaml, seeds of their own',
+      heldOut: 'number plan test, configs/simulation/heldout.yaml and heldout-2.yaml, seeds of their own',
+      ...(report.labelled === undefined ? {} : { labelled: report.labelled }),
     },
     metrics: { dev: report.dev, heldOut: {} as Record<string, unknown> },
     limits: [] as string[],
@@ -147,7 +146,7 @@ async function writeVersion(options: TrainFlashCallOptions, recipe: FlashCallRec
   write()
   const model = await FlashCallModel.load(dir)
   const scorers = { model, rule: flashCallRule }
-  for (const set of options.heldOut ? heldOutSets : []) {
+  for (const set of options.heldOut ? [...secondSets, ...heldOutSets] : []) {
     const startMs = clock.steadyMs()
     const reports = await judgeHeldOut(set, scorers, options.cdr, (done, all) => {
       if (done % 20_000 === 0) terminal.progress(progressText(done, all, clock.steadyMs() - startMs))

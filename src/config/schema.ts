@@ -4,6 +4,7 @@
  */
 import { z } from 'zod'
 import { actionsSchema } from './actions-schema.ts'
+import { audioSchema } from './audio-schema.ts'
 import { notifySchema } from './notify-schema.ts'
 import { opinionsSchema } from './opinions-schema.ts'
 
@@ -57,11 +58,18 @@ const jwt = z.strictObject({
   ageMaxS: z.number().int().min(1).max(31_536_000).default(86_400),
 })
 
+const failures = z.strictObject({
+  burst: z.number().int().min(1).max(10_000),
+  refillMs: z.number().int().min(1).max(3_600_000),
+  addressesMax: count,
+})
+
 const auth = z.strictObject({
   sessionTtlMs: ms,
   sessionsMax: count,
   metricsPublic: z.boolean(),
   jwt: jwt.nullable(),
+  failures,
   limits: z.strictObject({
     perKey: limit,
     perIngestKey: limit,
@@ -95,15 +103,15 @@ const twilio = z.strictObject({
     triesMax: z.number().int().min(1).max(10),
     backoffMs: z.number().int().min(1).max(60_000),
     atOnce: z.number().int().min(1).max(500),
+    urgentAtOnce: z.number().int().min(1).max(500),
     waitingMax: count,
   }),
 })
 
+/** Prefixes of numbers; where numbers have tokens (`privacy.numbers`), those and what they begin with too. */
+const prefixShape = /^([0-9]{1,15}|[0-9]{1,14}~[a-l]([a-z2-7]{15})?)$/
 const hoursShape = /^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$/
-const prefixes = z
-  .array(z.string().regex(/^[0-9]{1,15}$/, 'E.164 digits without +; a prefix counts'))
-  .min(1)
-  .max(10_000)
+const prefixes = z.array(z.string().regex(prefixShape, 'E.164 digits without +; a prefix counts')).min(1).max(10_000)
 
 /** One rule of which calls are listened to; everything it names must fit. */
 export const detectionRule = z.strictObject({
@@ -155,6 +163,20 @@ const voice = z.strictObject({
   lossShareMax: share,
   thresholds: z.strictObject({ synthetic: share.nullable(), human: share.nullable() }),
   hysteresis: z.number().min(0).max(0.5),
+  scoring: z.strictObject({
+    bodyBytesMax: bytes.max(268_435_456),
+    audioSMax: z.number().int().min(1).max(86_400),
+    channelsMax: z.number().int().min(1).max(32),
+    waitingMax: z.number().int().min(1).max(1000),
+    timeMsMax: z.number().int().min(1000).max(600_000),
+  }),
+  secondStage: z
+    .strictObject({
+      model: z.string().regex(/^[A-Za-z0-9][\w.-]*\/[A-Za-z0-9][\w.-]*$/, 'a model as name/version'),
+      scoreMin: z.number().min(0.01).max(0.99),
+      cpuShareMax: z.number().min(0.01).max(1),
+    })
+    .nullable(),
 })
 
 const storage = z.strictObject({
@@ -238,6 +260,23 @@ const cdr = z.strictObject({
   }),
 })
 
+const models = z.strictObject({
+  directory: z.string().min(1).nullable(),
+  watchMs: z.number().int().min(100).max(600_000),
+  shadow: z.strictObject({ cpuShareMax: z.number().min(0).max(4), callsMax: count }),
+  drift: z.strictObject({
+    referenceDays: z.number().int().min(1).max(90),
+    daysKept: z.number().int().min(2).max(366),
+  }),
+})
+
+const privacy = z.strictObject({
+  numbers: z.enum(['clear', 'tokens']),
+  keyFile: z.string().min(1).nullable(),
+  cacheNumbersMax: count,
+  unsavedMax: count,
+})
+
 export const configSchema = z.strictObject({
   dataDir: z.string().min(1),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
@@ -246,7 +285,10 @@ export const configSchema = z.strictObject({
   sql,
   twilio,
   detection: z.strictObject({ voice }),
+  models,
   actions: actionsSchema,
+  privacy,
+  audio: audioSchema,
   cdr,
   notify: notifySchema,
   opinions: opinionsSchema,
@@ -259,12 +301,14 @@ export const configSchema = z.strictObject({
     trafficDays: days,
     casesDays: days,
     cdrScoresDays: days,
+    shadowScoresDays: days,
     qualityDays: days,
     actionsDays: days,
   }),
 })
 
 export type Config = z.infer<typeof configSchema>
+export type ModelsConfig = Config['models']
 export type VoiceConfig = Config['detection']['voice']
 export type DetectionRule = z.infer<typeof detectionRule>
 export type TwilioConfig = Config['twilio']

@@ -24,6 +24,8 @@ export const errorCodes = {
   not_found: { status: 404, domain: 'peer', retryable: false },
   method_not_allowed: { status: 405, domain: 'peer', retryable: false },
   conflict: { status: 409, domain: 'peer', retryable: false },
+  /** Sealed by another key, or changed since. */
+  recording_unreadable: { status: 409, domain: 'config', retryable: false },
   body_too_slow: { status: 408, domain: 'peer', retryable: true },
   body_too_large: { status: 413, domain: 'peer', retryable: false },
   media_type_unsupported: { status: 415, domain: 'peer', retryable: false },
@@ -35,6 +37,7 @@ export const errorCodes = {
   outward_failed: { status: 503, domain: 'dependency', retryable: true },
   storage_rejected: { status: 500, domain: 'internal', retryable: false },
   model_invalid: { status: 500, domain: 'config', retryable: false },
+  model_refused: { status: 409, domain: 'config', retryable: false },
   config_invalid: { status: 500, domain: 'config', retryable: false },
   audio_unreadable: { status: 400, domain: 'peer', retryable: false },
   worker_lost: { status: 500, domain: 'internal', retryable: true },

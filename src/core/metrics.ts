@@ -18,13 +18,18 @@ function counter(name: string, help: string, labels: Record<string, string> = {}
 const mediaDropped = 'Media messages that were read but not used'
 const socketsRefused = 'WebSocket upgrades refused'
 const socketsClosed = 'Twilio sockets closed by us'
+const voiceScores = 'Recordings scored over the API, by fate'
+const secondStage = 'Suspicious windows for the second stage, by fate'
 const httpRefused = 'HTTP requests refused before their route'
 const workerLost = 'Workers replaced'
 const storeRows = 'Rows by fate'
+const vaultNumbers = 'Numbers of the vault by fate'
 const cdrRecords = 'Call records by fate'
 const callActions = 'Redirects and hang-ups by outcome'
 const opinions = 'Second opinions of other detectors, by fate'
+const recordings = 'Tracks kept as audio, by fate'
 const noticeDeliveries = 'Tries to hand a notice to one receiver, by fate'
+const modelSwaps = 'Times another version of a model was to take over'
 const twilioRequests = 'Requests to Twilio by outcome, after the last try'
 const fraudWorkerLost = 'Fraud workers replaced'
 const cdrNotInWindows = 'Calls whose time did not fit the windows'
@@ -78,13 +83,27 @@ export const counterTable = {
   hopsClosed: counter('hops_closed', 'Hops whose features were made'),
   hopsScored: counter('hops_scored', 'Hops scored by the model'),
   inferenceRuns: counter('inference_runs', 'Runs of the voice model (batches)'),
+  voiceScored: counter('voice_scores', voiceScores, { fate: 'judged' }),
+  voiceScoreFailed: counter('voice_scores', voiceScores, { fate: 'failed' }),
+  voiceScoreRefused: counter('voice_scores', voiceScores, { fate: 'refused' }),
+  secondStageJudged: counter('second_stage_windows', secondStage, { fate: 'judged' }),
+  secondStageOverBudget: counter('second_stage_windows', secondStage, { fate: 'over_budget' }),
+  secondStageLost: counter('second_stage_windows', secondStage, { fate: 'lost' }),
+  secondStageMs: counter('second_stage_milliseconds', 'Time the second stage spent computing'),
   verdictsChanged: counter('verdicts_changed', 'Label changes'),
   actionsDecided: counter('actions_decided', 'Rules of the policy on calls that fired, in force or in shadow'),
   actionsDone: counter('call_actions', callActions, { outcome: 'done' }),
   actionsFailed: counter('call_actions', callActions, { outcome: 'failed' }),
   actionsRefused: counter('call_actions', callActions, { outcome: 'queue_full' }),
+  actionsUnwritten: counter(
+    'actions_unwritten',
+    'Decisions about calls that a restart will not know of: the disk refused',
+  ),
   policyThrew: counter('policy_threw', 'Looks of the policy that ended in a bug; the verdict stands, nothing was done'),
   callersUnknown: counter('caller_look_ups_given_up', "Look-ups of a caller's records that failed or were too many"),
+  modelSwaps: counter('model_swaps', modelSwaps, { outcome: 'done' }),
+  modelSwapsRefused: counter('model_swaps', modelSwaps, { outcome: 'refused' }),
+  shadowScores: counter('model_shadow_scores', 'Inputs that a candidate and the active model both judged'),
   workerThrew: counter('workers_replaced', workerLost, { reason: 'threw' }),
   workerHung: counter('workers_replaced', workerLost, { reason: 'hung' }),
   twilioDone: counter('twilio_requests', twilioRequests, { outcome: 'done' }),
@@ -110,6 +129,9 @@ export const counterTable = {
   logEntriesCorrupt: counter('log_entries_corrupt', 'Entries of the durable log with a wrong checksum, quarantined'),
   insertsRetried: counter('store_inserts_retried', 'Insert batches sent again after an unclear error'),
   storeChildRestarts: counter('store_child_restarts', 'Restarts of the embedded ClickHouse child'),
+  vaultNumbersStored: counter('vault_numbers', vaultNumbers, { event: 'stored' }),
+  vaultNumbersForgotten: counter('vault_numbers', vaultNumbers, { event: 'forgotten' }),
+  vaultRefused: counter('vault_refused', 'Numbers not taken because too many wait for the disk'),
   cdrAccepted: counter('cdr_records', cdrRecords, { fate: 'accepted' }),
   cdrDuplicates: counter('cdr_records', cdrRecords, { fate: 'duplicate' }),
   cdrRejected: counter('cdr_records', cdrRecords, { fate: 'rejected' }),
@@ -141,6 +163,13 @@ export const counterTable = {
   opinionsAbstained: counter('opinions', opinions, { fate: 'abstained' }),
   opinionsFailed: counter('opinions', opinions, { fate: 'failed' }),
   opinionsRefused: counter('opinions', opinions, { fate: 'refused' }),
+  recordingsKept: counter('recordings', recordings, { fate: 'kept' }),
+  recordingsTooLong: counter('recordings', recordings, { fate: 'cut_at_length' }),
+  recordingsFull: counter('recordings', recordings, { fate: 'disk_budget_full' }),
+  recordingsFailed: counter('recordings', recordings, { fate: 'disk_failed_or_slow' }),
+  recordingsRefused: counter('recordings', recordings, { fate: 'call_opted_out' }),
+  recordingsErased: counter('recordings', recordings, { fate: 'erased' }),
+  recordingsExpired: counter('recordings', recordings, { fate: 'expired' }),
   audioTapsThrew: counter('audio_taps_threw', 'Listeners on a track that threw and were removed'),
   noticesQueued: counter('notices', 'Notices for receivers, by fate', { fate: 'queued' }),
   noticesRefused: counter('notices', 'Notices for receivers, by fate', { fate: 'refused' }),
@@ -154,6 +183,7 @@ export const counterTable = {
   authLimited: counter('auth_limited', 'Requests answered 429: more than auth.limits allows'),
   socketsRefusedOrigin: counter('sockets_refused', socketsRefused, { reason: 'origin' }),
   socketsRefusedLimit: counter('sockets_refused', socketsRefused, { reason: 'per_key' }),
+  socketsClosedRevoked: counter('sockets_revoked', 'Sockets and streams ended because their credential was'),
   tlsReloads: counter('tls_reloads', 'Certificates taken over while running'),
   auditRefused: counter('audit_rows_refused', 'Audit rows that could not be taken: disk or audit log full'),
   sqlQueries: counter('sql_queries', 'Queries answered at the SQL door'),
@@ -169,10 +199,17 @@ export function zeroCounters(): Counters {
   return Object.fromEntries(Object.keys(counterTable).map((key) => [key, 0])) as Counters
 }
 
+export interface LabelledValue {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
 export interface Metrics {
   readonly counters: Counters
   /** A value read at scrape time. */
   gauge(name: string, help: string, read: () => number): void
+  /** The same with labels: one value for each set of them, as they are at scrape time. */
+  gauges(name: string, help: string, labels: readonly string[], read: () => readonly LabelledValue[]): void
   /** A distribution; `observe` may be called on warm paths (per window, per insert), not per frame. */
   histogram(name: string, help: string, buckets: readonly number[]): { observe(value: number): void }
   /** Prometheus exposition text. */
@@ -193,6 +230,18 @@ export function createMetrics(options: { processMetrics: boolean } = { processMe
         registers: [registry],
         collect() {
           this.set(read())
+        },
+      })
+    },
+    gauges(name, help, labelNames, read) {
+      new Gauge({
+        name: `voicefw_${name}`,
+        help,
+        labelNames: [...labelNames],
+        registers: [registry],
+        collect() {
+          this.reset()
+          for (const { labels, value } of read()) this.set(labels, value)
         },
       })
     },

@@ -7,6 +7,7 @@ import type { ActionView, CallDetail } from '../decisions/action-record.ts'
 import type { CaseAct } from '../decisions/case-book.ts'
 import type { CaseView } from '../decisions/case-view.ts'
 import type { CallView, TrackVerdict } from '../decisions/verdict-view.ts'
+import type { ModelView } from '../worker/model-view.ts'
 import type { CaseDetail, CasePage, FraudAnswer, NumberView, QualityAnswer, TrafficAnswer } from './fraud-shapes.ts'
 
 export class ApiProblem extends Error {
@@ -90,6 +91,11 @@ export const api = {
   number: (number: string) => request<NumberView>('GET', `/v1/numbers/${encodeURIComponent(number)}`),
   traffic: (query: Query) => request<TrafficAnswer>('GET', `/v1/analytics/traffic${queryText(query)}`),
   fraud: (query: Query) => request<FraudAnswer>('GET', `/v1/analytics/fraud${queryText(query)}`),
+  models: () => request<{ models: readonly ModelView[] }>('GET', '/v1/models'),
+  activate: (name: string, version: string) => request<ModelView>('POST', `/v1/models/${name}/activate`, { version }),
+  rollback: (name: string) => request<ModelView>('POST', `/v1/models/${name}/rollback`, {}),
+  tryModel: (name: string, version: string | null) =>
+    request<ModelView>('POST', `/v1/models/${name}/candidate`, { version }),
   quality: (query: Query) => request<QualityAnswer>('GET', `/v1/analytics/quality${queryText(query)}`),
 }
 

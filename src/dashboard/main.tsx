@@ -9,6 +9,7 @@ import './tokens.css'
 import './layout.css'
 import './calls.css'
 import './fraud.css'
+import './models.css'
 import { usePlace } from './address.ts'
 import { Announcer, TitleCount } from './announcer.tsx'
 import { api, type Who } from './api-client.ts'
@@ -18,6 +19,7 @@ import { applyTheme, readTheme } from './colours.ts'
 import { FraudPage } from './fraud-page.tsx'
 import { House } from './house.ts'
 import { LiveCalls } from './live-calls.tsx'
+import { ModelsPage } from './models-page.tsx'
 import { NumberPage } from './number-page.tsx'
 import { Brand, PageHeader } from './page-header.tsx'
 import { PastCalls } from './past-calls.tsx'
@@ -71,12 +73,12 @@ function SignedIn({ who, onSignedOut }: { who: Who; onSignedOut: (problem: strin
     return () => house.stop()
   }, [house])
   const signOut = () => void api.signOut().finally(() => onSignedOut(null))
-  const ofCalls = place.page === 'calls' || place.page === 'call'
+  const ofCalls = place.page === 'calls' || place.page === 'call' || place.page === 'models'
   return (
     <>
       {/* biome-ignore lint/a11y/useValidAnchor: it does navigate, inside the page */}
       <a class="skip" href="#main" onClick={skip}>
-        {ofCalls ? 'Skip to the calls' : 'Skip to the content'}
+        {place.page === 'calls' || place.page === 'call' ? 'Skip to the calls' : 'Skip to the content'}
       </a>
       <PageHeader {...{ house, place, numbersClear }} onNumbersClear={setNumbersClear} onSignOut={signOut} />
       <main id="main" tabIndex={-1}>
@@ -112,6 +114,8 @@ function Content({ place, house, numbersClear }: { place: Place; house: House; n
       return <NumberPage key={place.id} house={house} number={place.id} numbersClear={numbersClear} />
     case 'traffic':
       return <TrafficPage />
+    case 'models':
+      return <ModelsPage house={house} />
     default:
       return (
         <>

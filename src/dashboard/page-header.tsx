@@ -69,6 +69,7 @@ const pages = [
   { name: 'Calls', href: '#/', holds: ['calls', 'call'] },
   { name: 'Fraud', href: '#/fraud', holds: ['fraud', 'case', 'number'] },
   { name: 'Traffic', href: '#/traffic', holds: ['traffic'] },
+  { name: 'Models', href: '#/models', holds: ['models'] },
 ] as const
 
 function Pages({ house, place }: { house: House; place: Place }) {

@@ -2,7 +2,9 @@
  * How verdicts, times and numbers are said to people. Labels speak of how a voice sounds, never of who is speaking.
  * Pure: no DOM. Browser.
  */
+
 import type { Label } from '../decisions/verdict-view.ts'
+import { isToken, tokenMark } from '../wire/number-token.ts'
 
 export interface LabelWords {
   readonly name: string
@@ -58,13 +60,20 @@ export function shortSid(callSid: string): string {
 /** A number as the page shows it by default: only its end, which is enough to recognise it. */
 export function maskNumber(number: string): string {
   if (number === '') return 'hidden'
+  if (isToken(number)) return tokenText(number)
   if (/^\+?\d{5,}$/.test(number)) return `···· ${number.slice(-3)}`
   return `${number.slice(0, 2)}····`
 }
 
 export function showNumber(number: string, clear: boolean): string {
   if (number === '') return 'hidden'
+  if (isToken(number)) return tokenText(number)
   return clear ? number : maskNumber(number)
+}
+
+/** `1202555…ahc`: what a token shows, and enough of its name to tell it from its neighbours. */
+function tokenText(token: string): string {
+  return `${token.slice(0, token.indexOf(tokenMark))}…${token.slice(-3)}`
 }
 
 /** `0:07`, `12:41`, `1:02:03`. */

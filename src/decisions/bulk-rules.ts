@@ -66,26 +66,56 @@ export function robocall(c: RuleContext): Signal | null {
   return { kind: 'robocall', score, calls: attempts, level: c.level, marks: 0, reasons }
 }
 
-/**
- * A number that calls ever new people, who seldom answer and hang up soon: not enough for a case, enough for a mark.
- */
-export function isSuspect(c: RuleContext): boolean {
-  const attempts = c.sum('attempts')
-  if (attempts < 4 || c.of('answeredShare') > 0.4 || c.of('blinkShare') > 0.2) return false
-  if (c.of('talkMeanS') > c.rules.robocall.talkMeanMaxS || c.of('ringMeanS') < 9) return false
-  return c.of('failedShare') < 0.5 && c.of('freshBShare') > 0.3 && c.of('distinctBShare') > 0.9
+/** People give up when they lose patience, a machine after the same time always; s. [D] */
+const machineGiveUpS = { leastMeanS: 9, sdMaxS: 0.3 } as const
+
+/** Do the calls that were given up ring alike? */
+function givesUpLikeMachine(c: RuleContext): boolean {
+  const cancels = c.sum('callerCancel')
+  if (cancels < 2) return false
+  const meanS = c.sum('cancelRingSum') / cancels
+  const sdS = Math.sqrt(Math.max(0, c.sum('cancelRingSquares') / cancels - meanS * meanS))
+  return meanS >= machineGiveUpS.leastMeanS && sdS <= machineGiveUpS.sdMaxS
 }
 
-/** Many numbers of a route that each behave like that: one campaign that rotates its numbers. [U] */
+/**
+ * A number that calls ever new people, lets it ring for the same time always, is seldom answered and then talks for a
+ * moment: not enough for a case, enough for a mark.
+ */
+export function isSuspect(c: RuleContext): boolean {
+  if (c.sum('attempts') < 4 || c.of('answeredShare') > 0.5 || c.of('blinkShare') > 0.3) return false
+  if (c.of('talkMeanS') > c.rules.robocall.talkMeanMaxS || c.of('failedShare') > 0.6) return false
+  return givesUpLikeMachine(c) && c.of('distinctBShare') > 0.9
+}
+
+/** A number that calls the same few again and again: test equipment, a line to one's own house. */
+export function isRepeater(c: RuleContext): boolean {
+  return c.sum('attempts') >= 6 && c.of('distinctBShare') < 0.7
+}
+
+/** Of the threshold of an hour, what a day asks of calls that are news. [A] */
+const robotsLately = 8
+/** Where nothing is known of the route, robots must be so many of its calls. [A] */
+const robotsColdShare = 0.05
+
+/** Many numbers of a route that behave like that, more than usual: one campaign that rotates its numbers. [U] */
 export function robots(c: RuleContext): Signal | null {
+  if (c.level < oneHour) return null
   const calls = c.sum('suspectA')
   const attempts = c.sum('attempts')
   const { attemptsMin, talkMeanMaxS } = c.rules.robocall
-  if (c.level !== oneHour || calls < attemptsMin || calls < 0.15 * attempts) return null
-  const score = logistic(Math.log10(calls) + calls / attempts, 1.9, 0.25)
+  const { usual } = c.view
+  const known = usual.hours >= c.rules.anomaly.hoursMin
+  if (calls < attemptsMin * (c.level === oneDay ? 1.5 : 0.5)) return null
+  if (c.level === oneDay && c.view.sum(oneHour, 'suspectA') < robotsLately) return null
+  const expected = known ? c.usually(usual.suspect) : 0
+  if (known ? calls < 3 * expected : calls < Math.max(attemptsMin, robotsColdShare * attempts)) return null
+  const score = logistic((calls - expected) / Math.sqrt(expected + 4), 9, 2)
+  if (score < 0.5) return null
   const text =
     `${calls} of ${attempts} attempts ${c.within()} come from numbers that call ever new people, ` +
-    `seldom reach one and then talk ${talkMeanMaxS} s or less`
+    `give up after the same time always, seldom reach one and then talk ${talkMeanMaxS} s or less`
   const reasons = [c.reason('robots', text), c.reason('rotation', c.rotation(attempts))]
+  if (known) reasons.push(c.reason('usual', `usual here: ${expected.toFixed(expected < 10 ? 1 : 0)} in that time`))
   return { kind: 'robocall', score, calls, level: c.level, marks: callMarks.suspect, reasons }
 }

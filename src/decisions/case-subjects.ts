@@ -4,6 +4,7 @@
  */
 import type { CallEvent } from '../features/call-event.ts'
 import { keyKinds, kindOf } from '../features/call-windows.ts'
+import { leadingChars, rangeChars } from '../wire/number-token.ts'
 
 export const subjectTypes = ['number', 'range', 'route', 'route_destination', 'called_number'] as const
 export type SubjectType = (typeof subjectTypes)[number]
@@ -23,9 +24,10 @@ export function subjectOf(kind: number, event: CallEvent, destinationDigits: num
   if (kind === kindOf.called_number) return { type: 'called_number', value: event.to }
   if (kind === kindOf.route) return { type: 'route', value: event.route }
   if (kind === kindOf.route_destination) {
-    return { type: 'route_destination', value: `${event.route}>${event.to.slice(0, destinationDigits)}` }
+    const destination = event.to.slice(0, leadingChars(event.to, destinationDigits))
+    return { type: 'route_destination', value: `${event.route}>${destination}` }
   }
-  return { type: 'range', value: event.from.slice(0, -(kind - kindOf.range3 + 3)) }
+  return { type: 'range', value: event.from.slice(0, rangeChars(event.from, kind - kindOf.range3 + 3)) }
 }
 
 export function subjectKey(subject: Subject): string {

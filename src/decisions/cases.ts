@@ -11,6 +11,7 @@ import assert from 'node:assert/strict'
 import type { CallEvent } from '../features/call-event.ts'
 import { keyKinds } from '../features/call-windows.ts'
 import { breadth, broaderSubjects, type Subject, subjectKey, subjectOf } from './case-subjects.ts'
+import { movedCode } from './flash-influence.ts'
 import { type CaseKind, caseKinds, type Reason, type Signal } from './fraud-signal.ts'
 
 export const caseStates = ['open', 'cooled', 'closed', 'merged'] as const
@@ -24,6 +25,8 @@ export interface FraudCase {
   state: CaseState
   /** The highest score so far, and of the signal last. */
   score: number
+  /** Who gave that score, when it was a scorer. */
+  model?: string
   /** Calls of the kind: those of the window that opened it, and since. */
   calls: number
   reasons: readonly Reason[]
@@ -39,6 +42,8 @@ export interface FraudCase {
   absorbed: number
   /** What a person said of it. */
   verdict: Verdict | null
+  /** What a trained model saw when the case opened, in the order of `featureNames`. */
+  features?: readonly number[]
 }
 
 /** A case as it stood at one moment, with what is needed to go on from there in another run. */
@@ -265,6 +270,7 @@ export class Cases {
       subject,
       state: 'open',
       score: signal.score,
+      ...(signal.model === undefined ? {} : { model: signal.model }),
       calls: signal.calls,
       reasons: signal.reasons,
       evidence: [],
@@ -274,6 +280,7 @@ export class Cases {
       mergedInto: null,
       absorbed: narrower.length,
       verdict: null,
+      ...(signal.features === undefined ? {} : { features: signal.features }),
     }
     const { calls } = signal
     const asOfMs = Number.NEGATIVE_INFINITY
@@ -281,6 +288,7 @@ export class Cases {
     for (const each of narrower) {
       it.firstSeenMs = Math.min(it.firstSeenMs, each.it.firstSeenMs)
       it.openedMs = Math.min(it.openedMs, each.it.openedMs)
+      if (each.it.score > it.score && each.it.model !== undefined) it.model = each.it.model
       it.score = Math.max(it.score, each.it.score)
       this.#addEvidence(it, each.it.evidence)
       each.it.mergedInto = it.id
@@ -325,10 +333,14 @@ export class Cases {
     it.lastSeenMs = Math.max(it.lastSeenMs, event.timeMs)
     held.signalCalls = Math.max(signal.calls, held.signalCalls * 0.9)
     if (signal.kind === it.kind && signal.score >= it.score * 0.98 && signal.calls >= held.reasonCalls) {
-      it.reasons = signal.reasons
+      // What moved the model is known of the window that opened the case.
+      it.reasons = [...signal.reasons, ...it.reasons.filter(({ code }) => code === movedCode)]
       held.reasonCalls = signal.calls
     }
-    it.score = Math.max(it.score, signal.kind === it.kind ? signal.score : 0)
+    if (signal.kind === it.kind && signal.score > it.score) {
+      it.score = signal.score
+      if (signal.model !== undefined) it.model = signal.model
+    }
     this.#addEvidence(it, evidence)
     if (it.state === 'cooled') it.state = 'open'
     this.#listener('strengthened', it)

@@ -10,8 +10,18 @@ import { type FeatureName, feature, featureCount } from '../features/call-featur
 
 /** Judges windows of keys in batches; the rule below, or a trained model. */
 export interface FlashCallScorer {
+  /** `rule`, or the label of a model; may change between two calls of `scores`. */
+  readonly name?: string
   /** Set by a trained model: what it calls a flash call, instead of the configured `scoreMin` of the rule. */
-  readonly trained?: { readonly scoreMin: number }
+  readonly trained?:
+    | {
+        readonly scoreMin: number
+        /** By kind of key, what a clean window is like: to say what moved a probability. */
+        readonly reference?: ReadonlyMap<number, readonly number[]>
+      }
+    | undefined
+  /** For questions that are no traffic: they are not counted, where rows are. */
+  unwatched?(): FlashCallScorer
   /** `features`: `count` rows of `featureCount` floats. Answers a probability per row, in order. */
   scores(features: Float32Array, count: number): Promise<Float32Array>
 }

@@ -3,8 +3,9 @@
  * order of looks is kept, so what comes of them depends on event order alone. Any thread, one owner.
  */
 import { featureCount } from '../features/call-features.ts'
-import type { Sighting } from './cases.ts'
+import type { FraudCase, Sighting } from './cases.ts'
 import type { FlashCallScorer } from './flash-call-rule.ts'
+import { movedBy } from './flash-influence.ts'
 
 /** A key at a look; another one may have its slot by now. */
 export interface KeyAt {
@@ -25,14 +26,15 @@ export interface WaitingLook {
 const rowsMax = 4096
 
 export class FlashQueue {
-  readonly #scoreMin: number
+  readonly #scoreMinOfRule: number
   readonly #scorer: FlashCallScorer
   #looks: WaitingLook[] = []
   #rows = 0
 
-  constructor(scorer: FlashCallScorer, scoreMin: number) {
+  /** @param scoreMinOfRule what counts while no trained model says otherwise */
+  constructor(scorer: FlashCallScorer, scoreMinOfRule: number) {
     this.#scorer = scorer
-    this.#scoreMin = scoreMin
+    this.#scoreMinOfRule = scoreMinOfRule
   }
 
   get isEmpty(): boolean {
@@ -49,7 +51,7 @@ export class FlashQueue {
   }
 
   /** Judges all that wait; `settle` is told, look by look, what it comes to. */
-  async judge(settle: (key: KeyAt, sighting: Sighting) => void): Promise<void> {
+  async judge(settle: (key: KeyAt, sighting: Sighting) => FraudCase | null): Promise<void> {
     const looks = this.#looks
     const features = new Float32Array(this.#rows * featureCount)
     let row = 0
@@ -58,18 +60,27 @@ export class FlashQueue {
     }
     this.#looks = []
     this.#rows = 0
+    // The scorer may be replaced while it computes.
+    const { name, trained } = this.#scorer
+    const scoreMin = trained?.scoreMin ?? this.#scoreMinOfRule
     const scores = await this.#scorer.scores(features, row)
     row = 0
     for (const { key, candidates, otherwise } of looks) {
       let chosen = otherwise
       let isOpen = true
-      for (const { sighting } of candidates) {
+      for (const { sighting, features: seen } of candidates) {
         const score = scores[row++] ?? 0
-        if (!isOpen || !(score >= this.#scoreMin)) continue
-        chosen = { ...sighting, signal: { ...sighting.signal, score } }
+        if (!isOpen || !(score >= scoreMin)) continue
+        const model = name === undefined ? {} : { model: name }
+        chosen = { ...sighting, signal: { ...sighting.signal, score, features: Array.from(seen), ...model } }
         isOpen = false
       }
-      if (chosen !== null) settle(key, chosen)
+      if (chosen === null) continue
+      const found = settle(key, chosen)
+      const seen = chosen.signal.features
+      // It has just opened on this window: why?
+      if (found === null || seen === undefined || found.features !== seen) continue
+      found.reasons = [...found.reasons, ...(await movedBy(this.#scorer.unwatched?.() ?? this.#scorer, seen))]
     }
   }
 }

@@ -9,10 +9,11 @@
  */
 import type { CdrConfig } from '../config/schema.ts'
 import { type CallEvent, callEventOf } from '../features/call-event.ts'
-import { CallWindows, keyKinds, kindOf, longTalkS, shortTalkS, WindowView } from '../features/call-windows.ts'
+import { CallWindows, keyKinds, keyMarks, kindOf, longTalkS, shortTalkS, WindowView } from '../features/call-windows.ts'
 import { ReorderBuffer, type ReorderLimits } from '../features/reorder-buffer.ts'
 import { levelTicks, panesPerWindow, tickMs } from '../features/window-panes.ts'
 import type { CdrRecord } from '../wire/cdr-record.ts'
+import type { NumberPlaces } from '../wire/number-places.ts'
 import { type CaseListener, type CaseSeed, Cases, type FraudCase, type Sighting } from './cases.ts'
 import { type FlashCallScorer, flashCallRule } from './flash-call-rule.ts'
 import { FlashQueue, type KeyAt } from './flash-queue.ts'
@@ -33,6 +34,8 @@ export function isOfKind(kind: CaseKind, event: CallEvent): boolean {
 }
 
 export interface DetectorOptions {
+  /** Where numbers stand; default: those in clear. */
+  readonly places?: NumberPlaces | undefined
   readonly config: CdrConfig
   readonly onCase: CaseListener
   /** Told of every call in event order, with the open cases it falls under as it comes. */
@@ -72,13 +75,13 @@ export class FraudDetector {
   constructor(options: DetectorOptions) {
     const { config, scorer = flashCallRule, newCaseId, onCase } = options
     this.#config = config
-    this.windows = new CallWindows({ ...config.keys, recentCallsMax: config.windows.recentCallsMax })
+    this.windows = new CallWindows({ ...config.keys, recentCallsMax: config.windows.recentCallsMax }, options.places)
     this.cases = new Cases(config.cases, config.keys.destinationDigits, newCaseId, onCase)
     this.#rules = new FraudRules(this.windows, config.rules, {
-      trained: scorer.trained !== undefined,
+      trained: () => scorer.trained !== undefined,
       onCandidate: options.onCandidate,
     })
-    this.#flash = new FlashQueue(scorer, scorer.trained?.scoreMin ?? config.rules.flashCall.scoreMin)
+    this.#flash = new FlashQueue(scorer, config.rules.flashCall.scoreMin)
     this.#onCall = options.onCall ?? (() => undefined)
     this.#reorder = new ReorderBuffer(
       options.reorder ?? config.windows,
@@ -196,7 +199,7 @@ export class FraudDetector {
     windows.read(kind, slot, event.timeMs, this.#view)
     const wait = Math.max(lookAfterMin, Math.floor(this.#view.sum(1, 'attempts') * lookShare))
     table.pending[slot] = lookAfterMin - wait
-    if (kind === kindOf.number) windows.suspect(slot, this.#rules.isSuspect(this.#view))
+    this.#mark(kind, slot)
     this.#signals.length = 0
     this.#candidates.length = 0
     this.#rules.evaluate(this.#view, this.#signals, this.#candidates)
@@ -217,6 +220,16 @@ export class FraudDetector {
     this.#flash.add({ key, candidates, otherwise: otherwise === null ? null : { ...otherwise, slots } })
   }
 
+  /** What the key shows that its next calls are counted by. */
+  #mark(kind: number, slot: number): void {
+    const { windows } = this
+    if (kind === kindOf.route) windows.mark(kind, slot, this.#rules.marksOfRoute(this.#view))
+    if (kind !== kindOf.number) return
+    const route = windows.slots[kindOf.route]!
+    const fromAbroad = (windows.tables[kindOf.route]!.caseBits[route]! & keyMarks.fromAbroad) !== 0
+    windows.mark(kind, slot, this.#rules.marksOfNumber(this.#view, fromAbroad))
+  }
+
   /** A signal with the calls that led to it. */
   #sighting(keyKind: number, slot: number, event: CallEvent, signal: Signal): Sighting {
     const { windows } = this
@@ -228,15 +241,16 @@ export class FraudDetector {
     return { keyKind, event, slots: windows.slots, signal, firstSeenMs, evidence }
   }
 
-  #sight({ slot, hashLo, hashHi }: KeyAt, sighting: Sighting): void {
+  #sight({ slot, hashLo, hashHi }: KeyAt, sighting: Sighting): FraudCase | null {
     const { keyKind, signal, event } = sighting
     const found = this.cases.sight(sighting)
-    if (found === null || found.kind !== signal.kind) return
+    if (found === null || found.kind !== signal.kind) return found
     const table = this.windows.tables[keyKind]!
-    if (table.hashLo[slot] !== hashLo || table.hashHi[slot] !== hashHi) return
+    if (table.hashLo[slot] !== hashLo || table.hashHi[slot] !== hashHi) return found
     // Marks the key so that later calls find the case without a search.
     const bit = caseKinds.indexOf(signal.kind)
     if (this.cases.at(bit, keyKind, event) === found) table.caseBits[slot] = table.caseBits[slot]! | (1 << bit)
+    return found
   }
 
   /** Which open cases the call falls under, by the marks on its keys. */

@@ -1,17 +1,20 @@
 /**
- * The rules, one function a kind (flash-rules, bulk-rules, toll-rules, route-rules): from a key's windows to a signal
- * with reasons, or nothing. Thresholds come from `cdr.rules`; what else a rule asks stands beside it with its source.
+ * The rules, one function a kind (flash-rules, bulk-rules, spoof-rules, toll-rules, route-rules): from a key's windows
+ * to a signal with reasons, or nothing. Thresholds come from `cdr.rules`; what else a rule asks stands beside it with
+ * its source.
  * Sources: [S] Sinch flash-call SDK parameters, [W] Wangiri detection patterns (ieeexplore 9772071), [N] NDSS 2021
- * Sahin & Francillon, [U] USENIX 2020 robocall storms, [T] TransNexus notes on toll fraud, [O] observed in wholesale
- * traffic, [A] assumption. Any thread.
+ * Sahin & Francillon, [U] USENIX 2020 robocall storms, [D] 47 CFR 64.1200(a)(6) and Ofcom's statement on persistent
+ * misuse (2010): diallers let it ring for a set time, 15 s or more, [T] TransNexus notes on toll fraud, [O] observed in
+ * wholesale traffic, [A] assumption; those of spoofed numbers stand in spoof-rules.ts. Any thread.
  */
 import type { FraudRulesConfig } from '../config/schema.ts'
-import { type CallWindows, kindOf, type WindowView } from '../features/call-windows.ts'
-import { isSuspect, robocall, robots, wangiri } from './bulk-rules.ts'
+import { type CallWindows, keyMarks, kindOf, type WindowView } from '../features/call-windows.ts'
+import { isRepeater, isSuspect, robocall, robots, wangiri } from './bulk-rules.ts'
 import { flashCandidate, flashInMix, modelAsks, modelCandidate, spokenCode } from './flash-rules.ts'
 import type { FlashCandidate, Signal } from './fraud-signal.ts'
-import { anomaly, cliSpoof, flooded, shortAnswer } from './route-rules.ts'
+import { anomaly, flooded, shortAnswer } from './route-rules.ts'
 import { oneDay, RuleContext, tenMinutes } from './rule-context.ts'
+import { bringsCallsFromAbroad, cliSpoof, spoofedNumber } from './spoof-rules.ts'
 import { irsf, tollNumber } from './toll-rules.ts'
 
 /** Share of a window's attempts that must lie in the next shorter one. Even traffic has 1/6 in 10 min of 1 h. [A] */
@@ -22,7 +25,7 @@ export type CandidateListener = (view: WindowView, level: number, features: Floa
 
 export interface RuleOptions {
   /** A trained model scores flash calls: it is asked about more than the rules would, and they hold back. */
-  readonly trained: boolean
+  readonly trained: () => boolean
   readonly onCandidate?: CandidateListener | undefined
 }
 
@@ -35,11 +38,17 @@ export class FraudRules {
     this.#options = options
   }
 
-  /** Does the number of this view behave as one of many that rotate? Its next calls are then counted as such. */
-  isSuspect(view: WindowView): boolean {
-    if (view.kind !== kindOf.number) return false
+  /** Does the number behave as one of many that rotate, or as a test line? Its next calls are counted as such. */
+  marksOfNumber(view: WindowView, fromAbroad: boolean): number {
+    const c = this.#context
+    c.look(view, oneDay)
+    // Only on routes from abroad is anything made of it.
+    return (isSuspect(c) ? keyMarks.suspect : 0) | (fromAbroad && isRepeater(c) ? keyMarks.repeater : 0)
+  }
+
+  marksOfRoute(view: WindowView): number {
     this.#context.look(view, oneDay)
-    return isSuspect(this.#context)
+    return bringsCallsFromAbroad(this.#context) ? keyMarks.fromAbroad : 0
   }
 
   /**
@@ -72,7 +81,7 @@ export class FraudRules {
   /** A candidate goes before what else is a flash call; if the scorer refuses it, that one stands. */
   #flash(candidates: FlashCandidate[]): Signal | null {
     const c = this.#context
-    if (this.#options.trained) {
+    if (this.#options.trained()) {
       const look = modelAsks(c)
       if (look !== null) candidates.push(modelCandidate(c, look))
       return null
@@ -94,5 +103,6 @@ function signalsAt(c: RuleContext, flash: () => Signal | null): (Signal | null)[
   const lure = wangiri(c)
   const short = kind === kindOf.number ? null : shortAnswer(c)
   const toll = kind === kindOf.number ? tollNumber(c) : null
-  return [lure, lure === null ? flash() : null, robocall(c), toll, short]
+  const spoofed = kind === kindOf.number ? spoofedNumber(c) : null
+  return [lure, lure === null ? flash() : null, robocall(c), toll, short, spoofed]
 }

@@ -29,6 +29,10 @@ export interface Signal {
   /** Which recent calls are evidence: bits of `callMarks`, 0: all. */
   readonly marks: number
   readonly reasons: readonly Reason[]
+  /** Who gave the score, when it was a scorer: label of a model, or `rule`. */
+  readonly model?: string
+  /** Of the window that a trained model judged. */
+  readonly features?: readonly number[]
 }
 
 /** A flash call by all that rules can say; the scorer has the last word. */

@@ -5,6 +5,7 @@
 import type { FraudAction } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/metrics.ts'
+import { digitCount, leadingChars, rangeChars } from '../wire/number-token.ts'
 import type { CaseBook } from './case-book.ts'
 import type { FraudCase } from './cases.ts'
 import type { FraudPolicy } from './fraud-policy.ts'
@@ -76,9 +77,11 @@ function digitsOf(number: string): string {
 function subjectsOf(from: string, to: string, route: string, destinationDigits: number): string[] {
   const subjects = [`called_number:${to}`]
   if (from !== '') subjects.push(`number:${from}`)
-  for (let off = 3; off <= 5 && from.length >= 8 && from.length - off >= 4; off++) {
-    subjects.push(`range:${from.slice(0, -off)}`)
+  const digits = digitCount(from)
+  for (let off = 3; off <= 5 && digits >= 8 && digits - off >= 4; off++) {
+    subjects.push(`range:${from.slice(0, rangeChars(from, off))}`)
   }
-  if (route !== '') subjects.push(`route:${route}`, `route_destination:${route}>${to.slice(0, destinationDigits)}`)
+  const destination = to.slice(0, leadingChars(to, destinationDigits))
+  if (route !== '') subjects.push(`route:${route}`, `route_destination:${route}>${destination}`)
   return subjects
 }

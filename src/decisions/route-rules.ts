@@ -1,6 +1,6 @@
 /**
- * What a route or a called number shows against its own usual hours: short answers, calling numbers that cannot be,
- * surges. Sources of figures: see fraud-rules.ts. Any thread.
+ * What a route or a called number shows against its own usual hours: short answers and surges. Sources of figures: see
+ * fraud-rules.ts. Any thread.
  */
 import { kindOf } from '../features/call-windows.ts'
 import { callMarks } from '../features/recent-calls.ts'
@@ -37,43 +37,6 @@ export function shortAnswer(c: RuleContext): Signal | null {
   return { kind: 'short_answer_burst', score, calls: short, level: c.level, marks, reasons }
 }
 
-/**
- * Numbers that cannot be, or numbers of the called country on a route from abroad: thrice as many as usual here. [A]
- */
-export function cliSpoof(c: RuleContext): Signal | null {
-  if (c.level > oneHour || c.view.usual.hours < c.rules.anomaly.hoursMin) return null
-  const { usual } = c.view
-  if (usual.attempts < 5) return null
-  const marks = callMarks.invalid
-  const invalid = spoofed(c, 'invalid', c.sum('invalidA'), usual.invalid / usual.attempts, 'cannot be', marks)
-  if (invalid !== null || usual.domestic > usual.attempts * 0.2) return invalid
-  // Answered and over: somebody tests the route.
-  if (c.of('shortShare') > 0.4) return null
-  const domestic = c.sum('domestic')
-  const words = 'are of the called country, on a route that brings calls from abroad'
-  return spoofed(c, 'domestic', domestic, usual.domestic / usual.attempts, words, callMarks.domestic)
-}
-
-function spoofed(
-  c: RuleContext,
-  code: string,
-  calls: number,
-  usualShare: number,
-  words: string,
-  marks: number,
-): Signal | null {
-  const { invalidMin, invalidShareMin } = c.rules.cliSpoof
-  const attempts = c.sum('attempts')
-  const share = calls / attempts
-  if (calls < invalidMin || share < invalidShareMin || share < usualShare * 3) return null
-  const score = logistic(Math.log10(calls) + share, 1.8, 0.25)
-  const reasons = [
-    c.reason(code, `${percent(share)} of ${attempts} calling numbers ${c.within()} ${words}`),
-    c.reason('usual', `usual here: ${percent(usualShare)}`),
-  ]
-  return { kind: 'cli_spoof', score, calls, level: c.level, marks, reasons }
-}
-
 /** A route against its own hours: far more calls, or far more blinks, than it ever has. [A] */
 export function anomaly(c: RuleContext): Signal | null {
   const { attemptsMin, timesUsual, hoursMin } = c.rules.anomaly
@@ -84,6 +47,7 @@ export function anomaly(c: RuleContext): Signal | null {
   if (attempts >= attemptsMin && attempts >= expected * timesUsual && !storm(c) && !fewCallers(c)) {
     const text = `${attempts} attempts ${c.within()}, usual is ${Math.round(expected)}`
     const score = logistic(attempts / expected, timesUsual * 1.5, timesUsual / 2)
+    if (score < 0.5) return null
     const reasons = [c.reason('volume', text), c.reason('rotation', c.rotation(attempts))]
     return { kind: 'anomaly', score, calls: attempts, level: c.level, marks: 0, reasons }
   }
@@ -94,6 +58,7 @@ export function anomaly(c: RuleContext): Signal | null {
   if (c.sum('blinkFreshA') < 0.3 * blinks) return null
   const text = `${blinks} attempts ${c.within()} ended before anybody could answer, usual is ${Math.round(usualBlinks)}`
   const score = logistic(blinks / usualBlinks, timesUsual * 1.5, timesUsual / 2)
+  if (score < 0.5) return null
   const reasons = [c.reason('blink', text), c.reason('rotation', c.rotation(attempts))]
   return { kind: 'anomaly', score, calls: blinks, level: c.level, marks: callMarks.blink, reasons }
 }

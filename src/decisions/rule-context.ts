@@ -16,6 +16,9 @@ const windowWords = ['1 min', '10 min', '1 h', '24 h'] as const
 /** How many times the ten-minute threshold a longer window asks for. [A] */
 export const levelFactor = [1, 1, 1.6, 2.4] as const
 
+/** Hours in a window, by level. */
+const windowHours = [1 / 60, 1 / 6, 1, 24] as const
+
 export class RuleContext {
   readonly rules: FraudRulesConfig
   readonly features = new Float32Array(featureCount)
@@ -52,6 +55,15 @@ export class RuleContext {
 
   reason(code: string, text: string): Reason {
     return { code, text }
+  }
+
+  /**
+   * What is usual on this route in the window, from what is usual in an hour; where the route carries more than usual,
+   * as much more: a morning's rise is no surge of anything.
+   */
+  usually(perHour: number): number {
+    const share = perHour / Math.max(1, this.view.usual.attempts)
+    return Math.max(perHour * windowHours[this.level]!, share * this.sum('attempts'))
   }
 
   within(): string {

@@ -10,6 +10,8 @@ import { oneDay, oneHour, type RuleContext } from './rule-context.ts'
 export function irsf(c: RuleContext): Signal | null {
   const { longCallsMin, longShareMin } = c.rules.irsf
   if (c.level < oneHour || c.sum('nearB') < 0.2 * c.sum('attempts')) return null
+  // A pump that has stopped is no news, though people go on calling there.
+  if (c.level === oneDay && (c.view.sum(oneHour, 'longCalls') < 3 || c.view.sum(oneHour, 'nearB') < 2)) return null
   return longCalls(c, 'irsf', longCallsMin, longShareMin, 'to this destination')
 }
 
@@ -24,7 +26,7 @@ export function tollNumber(c: RuleContext): Signal | null {
   if (c.sum('foreignLong') < 3 || c.sum('foreignLong') < 0.8 * c.sum('longCalls')) return null
   const pump = c.sum('nearB') >= 0.15 * foreign && c.sum('nearB') >= 2
   // Some people have family abroad, all day.
-  if (c.level === oneDay && !pump) return null
+  if (c.level === oneDay && (!pump || c.view.sum(oneHour, 'foreignLong') < 2)) return null
   const kind = c.view.sum(oneDay, 'domestic') >= 8 ? 'pbx_hack' : 'irsf'
   const least = kind === 'irsf' ? irsf.longCallsMin : pbxHack.longCallsMin
   return longCalls(c, kind, pump ? Math.ceil(least / 2) : least, pbxHack.longShareMin, 'abroad')
@@ -51,5 +53,6 @@ function longCalls(
     c.reason('minutes', `${minutes} minutes in all, as of ${lines.toFixed(1)} lines that never hang up`),
     c.reason('few_numbers', `${distinctA} calling numbers, ${distinctB} called numbers`),
   ]
-  return { kind, score, calls, level: c.level, marks: callMarks.long, reasons }
+  const marks = c.sum('foreignLong') > 0 ? callMarks.toll : callMarks.long
+  return { kind, score, calls, level: c.level, marks, reasons }
 }

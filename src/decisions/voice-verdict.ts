@@ -27,6 +27,7 @@ export interface VerdictSettings {
   readonly human: number
   /** name/version of the model. */
   readonly model: string
+  readonly modelSha256?: string
   /** This track's voice may be a machine: what the exception says, and the media time until which it counts. */
   readonly benign?: { readonly text: string; readonly untilMs: number | null } | null
 }
@@ -44,7 +45,7 @@ export interface VerdictFigures {
 /** Configured thresholds go before the manifest's. */
 export function verdictSettings(
   voice: VoiceConfig,
-  manifest: { thresholds: { synthetic: number; human: number } },
+  manifest: { thresholds: { synthetic: number; human: number }; sha256: string },
   model: string,
 ): VerdictSettings {
   return {
@@ -52,6 +53,7 @@ export function verdictSettings(
     synthetic: voice.thresholds.synthetic ?? manifest.thresholds.synthetic,
     human: voice.thresholds.human ?? manifest.thresholds.human,
     model,
+    modelSha256: manifest.sha256,
   }
 }
 
@@ -94,6 +96,11 @@ export class VoiceVerdict {
 
   get label(): Label {
     return this.#label
+  }
+
+  /** What the track is held to, from its first to its last hop. */
+  get settings(): VerdictSettings {
+    return this.#settings
   }
 
   /** What another detector said; it changes neither label nor score. */
@@ -179,6 +186,11 @@ export class VoiceVerdict {
   /** Calibrated probability that the speech is synthetic, or null before anything was judged. */
   score(): number | null {
     return this.#judgedHops === 0 ? null : roundScore(this.#evidence.probability())
+  }
+
+  /** The evidence behind the score, not rounded; null before anything was judged. */
+  get llr(): number | null {
+    return this.#judgedHops === 0 ? null : this.#evidence.llr()
   }
 
   #confidence(): number {

@@ -43,9 +43,22 @@ function cancelled(record: CdrRecord): boolean {
   return record.releasedBy === 'caller' || (record.releasedBy === 'unknown' && record.causeSip === 487)
 }
 
+/**
+ * SIP answers of the called party: busy, declined, unwanted. A 6xx is no failure of the network as a 5xx is: the called
+ * party was reached (RFC 3261 21.6: 600 busy everywhere, 603 decline; RFC 8197: 607 unwanted).
+ */
+const calleeAnswers: ReadonlySet<number> = new Set([486, 600, 603, 607])
+/** Of 6xx, what is none: no such user anywhere, nothing acceptable, refused by a machine on the way (RFC 8688). */
+const networkAnswers: ReadonlySet<number> = new Set([404, 604, 606, 608])
+
 function rejected(record: CdrRecord): boolean {
   if (record.releasedBy !== 'unknown') return record.releasedBy === 'callee'
-  return record.causeQ850 === 17 || record.causeQ850 === 21 || record.causeSip === 486 || record.causeSip === 603
+  return record.causeQ850 === 17 || record.causeQ850 === 21 || calleeAnswers.has(record.causeSip ?? 0)
+}
+
+function failedInNetwork({ causeQ850: cause, causeSip: sip = 0 }: CdrRecord): boolean {
+  if (cause !== undefined && networkCauses.has(cause)) return true
+  return networkAnswers.has(sip) || (sip >= 500 && sip < 600)
 }
 
 const blinkRingS = 5
@@ -55,7 +68,7 @@ const blinkLeastS = 0.3
 
 /** The line was engaged: as long as no ring is told, nobody's phone rang. */
 function busy(record: CdrRecord): boolean {
-  return record.causeQ850 === 17 || record.causeSip === 486
+  return record.causeQ850 === 17 || record.causeSip === 486 || record.causeSip === 600
 }
 
 /** Someone must have ended it, or a ring be told: an unanswered record with neither may be any failure. */
@@ -85,9 +98,7 @@ export function callEventOf(record: CdrRecord): CallEvent {
   const talkS = answered ? Math.max(0, record.talkMs ?? 0) / 1000 : 0
   const endMs = record.endUs === undefined ? Math.max(startMs, (record.answerUs ?? 0) / 1000 + talkS * 1000) : 0
   const timeMs = record.endUs === undefined ? endMs : Math.max(startMs, record.endUs / 1000)
-  const cause = record.causeQ850
-  const sip = record.causeSip ?? 0
-  const failed = !answered && ((cause !== undefined && networkCauses.has(cause)) || sip === 404 || sip >= 500)
+  const failed = !answered && failedInNetwork(record)
   const ringMs = record.ringMs ?? (answered ? ((record.answerUs ?? 0) - record.startUs) / 1000 : Number.NaN)
   const ringS = ringMs >= 0 ? ringMs / 1000 : Number.NaN
   const holdS = answered || record.endUs === undefined ? Number.NaN : (timeMs - startMs) / 1000

@@ -8,12 +8,15 @@
  *   call -> number, range3, range4, range5, called_number, route_destination, route -> newest pane of each
  */
 
+import { NumberPlaces } from '../wire/number-places.ts'
+import { digitCount, leadingChars, rangeChars } from '../wire/number-token.ts'
 import { CallBacks } from './call-backs.ts'
 import type { CallEvent } from './call-event.ts'
 import { hashText, mixed, sketchAdd, sketchCount, sketchMerge } from './distinct-sketch.ts'
 import { callMarks, RecentCalls } from './recent-calls.ts'
 import { RouteBaseline, type Usual } from './route-baseline.ts'
 import { SubjectKeys } from './subject-keys.ts'
+import { countTail, tailEntropy } from './tail-digits.ts'
 import { field, fieldCount, levelCount, type PaneField, tickMs } from './window-panes.ts'
 
 export const keyKinds = ['number', 'range3', 'range4', 'range5', 'called_number', 'route_destination', 'route'] as const
@@ -36,8 +39,12 @@ export const shortTalkS = 3
 export const longTalkS = 600
 const sequentialMost = 5
 const nearMost = 999
-/** A bit of a number's flags beside those of its cases. */
-const suspectBit = 1 << 16
+/**
+ * What a key has been found to be, in bits beside those of its cases; its next calls are counted accordingly.
+ * `suspect`: a number that behaves like one of many of a caller. `repeater`: one that calls a few numbers again and
+ * again. `fromAbroad`: a route that brings calls from other countries.
+ */
+export const keyMarks = { suspect: 1 << 16, repeater: 1 << 17, fromAbroad: 1 << 18 } as const
 /** A number needs so many digits before a range of it means anything. */
 const rangeDigitsMin = 5
 
@@ -68,6 +75,7 @@ export class WindowView {
     blink: 0,
     invalid: 0,
     domestic: 0,
+    suspect: 0,
   }
 
   sum(level: number, name: PaneField): number {
@@ -81,6 +89,7 @@ export class CallWindows {
   /** Slots of the call observed last, by kind; -1 where it has none. */
   readonly slots = new Int32Array(keyKinds.length)
   readonly #destinationDigits: number
+  readonly #places: NumberPlaces
   readonly #callBacks = new CallBacks()
   readonly #baselines: readonly (RouteBaseline | null)[]
   readonly #hashes = new Uint32Array(2)
@@ -92,7 +101,8 @@ export class CallWindows {
   #freshA = false
   #freshB = false
 
-  constructor(limits: KeyLimits) {
+  constructor(limits: KeyLimits, places = new NumberPlaces(null)) {
+    this.#places = places
     const { numbersMax, rangesMax, calledNumbersMax, routeDestinationsMax, routesMax } = limits
     this.#destinationDigits = limits.destinationDigits
     this.tables = [
@@ -134,10 +144,11 @@ export class CallWindows {
     this.#callBack(event, tick)
     this.#freshB = this.#enter(kindOf.called_number, this.#toLo, this.#toHi, event, tick)
     this.#freshA = event.from !== '' && this.#enter(kindOf.number, this.#fromLo, this.#fromHi, event, tick)
-    if (event.from.length >= rangeDigitsMin + 3) {
+    const fromDigits = digitCount(event.from)
+    if (fromDigits >= rangeDigitsMin + 3) {
       for (let off = 3; off <= 5; off++) {
-        if (event.from.length - off < rangeDigitsMin - 1) break
-        hashText(event.from, event.from.length - off, this.#hashes)
+        if (fromDigits - off < rangeDigitsMin - 1) break
+        hashText(event.from, rangeChars(event.from, off), this.#hashes)
         this.#enter(kindOf.range3 + off - 3, this.#hashes[0]!, this.#hashes[1]!, event, tick)
       }
     }
@@ -145,7 +156,7 @@ export class CallWindows {
     const routeLo = this.#hashes[0]!
     const routeHi = this.#hashes[1]!
     this.#enter(kindOf.route, routeLo, routeHi, event, tick)
-    hashText(event.to, Math.min(event.to.length, this.#destinationDigits), this.#hashes)
+    hashText(event.to, leadingChars(event.to, this.#destinationDigits), this.#hashes)
     const destinationLo = this.#hashes[0]!
     const destination = kindOf.route_destination
     this.#enter(destination, mixed(routeLo ^ destinationLo), mixed(routeHi + this.#hashes[1]!), event, tick)
@@ -166,11 +177,17 @@ export class CallWindows {
 
   /** Adds the call to the open pane of each of its keys. */
   #count(event: CallEvent, destinationLo: number): void {
-    const caller = this.slots[kindOf.number]!
-    const suspect = caller >= 0 && (this.tables[kindOf.number]!.caseBits[caller]! & suspectBit) !== 0
-    const call = this.recent.add(event.id, event.timeMs, marksOf(event) | (suspect ? callMarks.suspect : 0))
+    const caller = this.#marksOf(kindOf.number)
+    const suspect = (caller & keyMarks.suspect) !== 0
+    // What blinks is told from its blinks, what calls the same few again and again is a test, what is suspect a robot.
+    const counts = !event.blink && (caller & (keyMarks.repeater | keyMarks.suspect)) === 0
+    const impossible = counts && event.fromInvalid
+    const homeAbroad = counts && event.domestic && (this.#marksOf(kindOf.route) & keyMarks.fromAbroad) !== 0
+    const marks = marksOf(event) | (suspect ? callMarks.suspect : 0) | (homeAbroad ? callMarks.homeAbroad : 0)
+    const call = this.recent.add(event.id, event.timeMs, marks)
     const short = event.answered && event.talkS <= shortTalkS
-    const toNumber = Number(event.to)
+    const toNumber = this.#places.position(event.to)
+    const fromDigit = this.#places.lastDigit(event.from)
     for (let kind = 0; kind < this.slots.length; kind++) {
       const slot = this.slots[kind]!
       if (slot < 0) continue
@@ -181,6 +198,8 @@ export class CallWindows {
       const { sums } = pool
       this.#countOutcome(sums, at, event, short)
       if (suspect) bump(sums, at + field.suspectA, 1)
+      if (impossible) bump(sums, at + field.impossibleA, 1)
+      if (homeAbroad) bump(sums, at + field.homeAbroad, 1)
       const gapS = (event.timeMs - table.lastMs[slot]!) / 1000
       if (gapS < 86_400) {
         bump(sums, at + field.gapSum, gapS)
@@ -201,8 +220,8 @@ export class CallWindows {
       const sketch = pane * pool.sketchStride
       if (event.from !== '') sketchAdd(pool.sketches, sketch, pool.registers, this.#fromLo, this.#fromHi)
       sketchAdd(pool.sketches, sketch + (pool.sketchStride >> 1), pool.registers, this.#toLo, this.#toHi)
-      if (kind >= kindOf.range3 && kind <= kindOf.range5) countTail(table.tailDigits, slot * 10, event.from)
-      this.#baselines[kind]?.add(slot, event.timeMs, event.answered, short, event)
+      if (kind >= kindOf.range3 && kind <= kindOf.range5) countTail(table.tailDigits, slot * 10, fromDigit)
+      this.#baselines[kind]?.add(slot, event.timeMs, event.answered, short, suspect, event)
       this.recent.link(call, kind, table.lastCall[slot]!)
       table.lastCall[slot] = call
     }
@@ -219,7 +238,7 @@ export class CallWindows {
     } else {
       if (event.blink) this.#countBlink(sums, at, event)
       if (event.networkFailed) bump(sums, at + field.networkFailed, 1)
-      else if (event.releasedByCaller) bump(sums, at + field.callerCancel, 1)
+      else if (event.releasedByCaller) this.#countCancel(sums, at, event)
       else if (event.releasedByCallee) bump(sums, at + field.calleeReject, 1)
     }
     if (this.#freshA) bump(sums, at + field.freshA, 1)
@@ -234,6 +253,14 @@ export class CallWindows {
       bump(sums, at + field.ringSum, event.ringS)
       bump(sums, at + field.ringSquares, event.ringS * event.ringS)
     }
+  }
+
+  #countCancel(sums: Float32Array, at: number, event: CallEvent): void {
+    bump(sums, at + field.callerCancel, 1)
+    const ringS = event.ringS >= 0 ? event.ringS : event.holdS
+    if (!(ringS >= 0)) return
+    bump(sums, at + field.cancelRingSum, ringS)
+    bump(sums, at + field.cancelRingSquares, ringS * ringS)
   }
 
   #countBlink(sums: Float32Array, at: number, event: CallEvent): void {
@@ -270,10 +297,16 @@ export class CallWindows {
     return [mixed(lo ^ this.#hashes[0]!), mixed(hi + this.#hashes[1]!)]
   }
 
-  /** Marks a number by what it has done so far: its next calls count as `suspectA` on its ranges and routes. */
-  suspect(slot: number, is: boolean): void {
-    const { caseBits } = this.tables[kindOf.number]!
-    caseBits[slot] = is ? caseBits[slot]! | suspectBit : caseBits[slot]! & ~suspectBit
+  /** Marks a key by what it has done so far, which its next calls are counted by: on their ranges and routes, too. */
+  mark(kind: number, slot: number, marks: number): void {
+    const { caseBits } = this.tables[kind]!
+    caseBits[slot] = (caseBits[slot]! & 0xffff) | marks
+  }
+
+  /** Marks of the key that the call observed last has. */
+  #marksOf(kind: number): number {
+    const slot = this.slots[kind]!
+    return slot < 0 ? 0 : this.tables[kind]!.caseBits[slot]!
   }
 
   /** A number that was called without a conversation calls back: counts for whoever had called it. */
@@ -281,8 +314,9 @@ export class CallWindows {
     if (event.from === '') return
     if (this.#callBacks.called(this.#toLo, this.#fromLo, this.#fromHi, event.timeMs)) {
       this.#creditCallBack(kindOf.number, this.#toLo, this.#toHi, event, tick)
-      for (let off = 3; off <= 5 && event.to.length - off >= rangeDigitsMin - 1; off++) {
-        hashText(event.to, event.to.length - off, this.#hashes)
+      const toDigits = digitCount(event.to)
+      for (let off = 3; off <= 5 && toDigits - off >= rangeDigitsMin - 1; off++) {
+        hashText(event.to, rangeChars(event.to, off), this.#hashes)
         this.#creditCallBack(kindOf.range3 + off - 3, this.#hashes[0]!, this.#hashes[1]!, event, tick)
       }
     }
@@ -352,30 +386,10 @@ function marksOf(event: CallEvent): number {
   if (event.answered && event.talkS <= shortTalkS) marks |= callMarks.short
   if (event.answered && event.talkS >= longTalkS) marks |= callMarks.long
   if (event.fromInvalid) marks |= callMarks.invalid
-  if (event.domestic) marks |= callMarks.domestic
+  if (event.foreign && event.talkS >= longTalkS) marks |= callMarks.toll
   return marks
 }
 
 function bump(sums: Float32Array, at: number, by: number): void {
   sums[at] = sums[at]! + by
-}
-
-/** Counts of the last digit; halved when one is full, so that old calls fade. */
-function countTail(counts: Uint8Array, at: number, from: string): void {
-  const digit = from.charCodeAt(from.length - 1) - 48
-  if (digit < 0 || digit > 9) return
-  if (counts[at + digit] === 255) for (let i = at; i < at + 10; i++) counts[i] = counts[i]! >> 1
-  counts[at + digit] = counts[at + digit]! + 1
-}
-
-function tailEntropy(counts: Uint8Array, at: number): number {
-  let total = 0
-  for (let i = at; i < at + 10; i++) total += counts[i]!
-  if (total === 0) return 0
-  let entropy = 0
-  for (let i = at; i < at + 10; i++) {
-    const share = counts[i]! / total
-    if (share > 0) entropy -= share * Math.log10(share)
-  }
-  return entropy
 }

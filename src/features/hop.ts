@@ -44,11 +44,21 @@ export interface HopSpec {
   readonly hopFrames: number
   /** Frames before the hop that the model also sees. */
   readonly contextFrames: number
+  /** The hop's samples at this rate stand behind its features; absent: none. */
+  readonly audioHz?: 8000 | 16000
+}
+
+/** Samples that stand behind the features of a hop. */
+export function audioSamplesOf({ features, hopFrames, audioHz }: HopSpec): number {
+  return (hopFrames * features.hopSamples * (audioHz ?? 0)) / features.sampleRateHz
 }
 
 /** One closed hop. The object and its views are reused: valid during the callback only. */
 export interface Hop {
-  /** [contextFrames + hopFrames, featureWidth] natural log band powers or their cepstra, oldest frame first. */
+  /**
+   * [contextFrames + hopFrames, featureWidth] natural log band powers or their cepstra, oldest frame first; then the
+   * samples in [-1, 1), if the spec asks for them.
+   */
   readonly features: Float32Array
   /** [hopFrames] 1 where the frame is speech, else 0. */
   readonly speech: Float32Array

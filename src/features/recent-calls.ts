@@ -12,14 +12,17 @@ export const callMarks = {
   answered: 16,
   quiet: 32,
   suspect: 64,
-  domestic: 128,
+  /** Of a number at home, on a route that brings calls from abroad. */
+  homeAbroad: 128,
+  /** Long, to another country. */
+  toll: 256,
 } as const
 
 export class RecentCalls {
   readonly #callsMax: number
   readonly #chains: number
   readonly #ids: string[]
-  readonly #marks: Uint8Array
+  readonly #marks: Uint16Array
   readonly #timeMs: Float64Array
   readonly #previous: Float64Array
   /** The number of the next call. */
@@ -31,7 +34,7 @@ export class RecentCalls {
     this.#callsMax = callsMax
     this.#chains = chains
     this.#ids = new Array<string>(callsMax).fill('')
-    this.#marks = new Uint8Array(callsMax)
+    this.#marks = new Uint16Array(callsMax)
     this.#timeMs = new Float64Array(callsMax)
     this.#previous = new Float64Array(callsMax * chains).fill(-1)
   }

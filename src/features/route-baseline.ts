@@ -3,12 +3,12 @@
  * the hours before. Closed hours only, so that a burst is not compared with itself. One slot per key of a route table.
  * Any thread, one owner.
  *
- *   per key: 24 hours x [attempts, answered, short, blink, invalid, domestic, days] + the open hour's six counts
+ *   per key: 24 hours x [attempts, answered, short, blink, invalid, domestic, suspect, days] + the open hour's counts
  */
 import { grownFloats, grownInts } from './typed-growth.ts'
 
 const hourMs = 3_600_000
-const measures = 6
+const measures = 7
 const hourStride = measures + 1
 const keyStride = 25 * hourStride
 /** Weight of the newest day in an hour's mean, once there are enough days. */
@@ -20,6 +20,9 @@ interface CallKind {
   readonly domestic: boolean
 }
 
+/** Counts of an hour, by place. */
+const place = { attempts: 0, answered: 1, short: 2, blink: 3, invalid: 4, domestic: 5, suspect: 6 } as const
+
 export interface Usual {
   /** Hours (of this time of day, or of any) that the figures rest on; 0: nothing is known. */
   hours: number
@@ -28,8 +31,11 @@ export interface Usual {
   answered: number
   short: number
   blink: number
+  /** These two without blinks. */
   invalid: number
   domestic: number
+  /** Of numbers that were marked as suspect. */
+  suspect: number
   /** Of the hour before this one: what foretells a morning's rise. */
   lastAttempts: number
   lastBlink: number
@@ -38,6 +44,7 @@ export interface Usual {
 export class RouteBaseline {
   #counts = new Float32Array(0)
   #openHour = new Int32Array(0)
+  readonly #sums = new Float64Array(measures)
 
   /** Forgets what a slot held: another key has it now. */
   reset(slot: number, timeMs: number): void {
@@ -50,16 +57,22 @@ export class RouteBaseline {
     this.#openHour[slot] = Math.floor(timeMs / hourMs)
   }
 
-  add(slot: number, timeMs: number, answered: boolean, short: boolean, of: CallKind): void {
+  add(slot: number, timeMs: number, answered: boolean, short: boolean, suspect: boolean, of: CallKind): void {
     this.#close(slot, Math.floor(timeMs / hourMs))
     const open = slot * keyStride + 24 * hourStride
-    const counts = this.#counts
-    counts[open] = counts[open]! + 1
-    if (answered) counts[open + 1] = counts[open + 1]! + 1
-    if (short) counts[open + 2] = counts[open + 2]! + 1
-    if (of.blink) counts[open + 3] = counts[open + 3]! + 1
-    if (of.fromInvalid) counts[open + 4] = counts[open + 4]! + 1
-    if (of.domestic) counts[open + 5] = counts[open + 5]! + 1
+    this.#bump(open + place.attempts)
+    if (answered) this.#bump(open + place.answered)
+    if (short) this.#bump(open + place.short)
+    if (suspect) this.#bump(open + place.suspect)
+    if (of.blink) this.#bump(open + place.blink)
+    else {
+      if (of.fromInvalid) this.#bump(open + place.invalid)
+      if (of.domestic) this.#bump(open + place.domestic)
+    }
+  }
+
+  #bump(at: number): void {
+    this.#counts[at] = this.#counts[at]! + 1
   }
 
   /** What is usual in the hour of `timeMs`. */
@@ -68,38 +81,32 @@ export class RouteBaseline {
     this.#close(slot, hour)
     const start = slot * keyStride
     const before = start + ((hour + 23) % 24) * hourStride
-    out.lastAttempts = this.#counts[before]!
-    out.lastBlink = this.#counts[before + 3]!
+    out.lastAttempts = this.#counts[before + place.attempts]!
+    out.lastBlink = this.#counts[before + place.blink]!
     const same = start + (hour % 24) * hourStride
     if (this.#counts[same + measures]! > 0) {
-      this.#write(same, 1, this.#counts[same + measures]!, out)
+      this.#write(this.#counts, same, 1, this.#counts[same + measures]!, out)
       return
     }
     let hours = 0
-    const sums = [0, 0, 0, 0, 0, 0]
+    const sums = this.#sums.fill(0)
     for (let at = start; at < start + 24 * hourStride; at += hourStride) {
       if (this.#counts[at + measures] === 0) continue
       hours++
       for (let i = 0; i < measures; i++) sums[i] = sums[i]! + this.#counts[at + i]!
     }
-    const share = hours === 0 ? 0 : 1 / hours
-    out.hours = hours
-    out.attempts = sums[0]! * share
-    out.answered = sums[1]! * share
-    out.short = sums[2]! * share
-    out.blink = sums[3]! * share
-    out.invalid = sums[4]! * share
-    out.domestic = sums[5]! * share
+    this.#write(sums, 0, hours === 0 ? 0 : 1 / hours, hours, out)
   }
 
-  #write(at: number, factor: number, hours: number, out: Usual): void {
+  #write(counts: Float32Array | Float64Array, at: number, factor: number, hours: number, out: Usual): void {
     out.hours = hours
-    out.attempts = this.#counts[at]! * factor
-    out.answered = this.#counts[at + 1]! * factor
-    out.short = this.#counts[at + 2]! * factor
-    out.blink = this.#counts[at + 3]! * factor
-    out.invalid = this.#counts[at + 4]! * factor
-    out.domestic = this.#counts[at + 5]! * factor
+    out.attempts = counts[at + place.attempts]! * factor
+    out.answered = counts[at + place.answered]! * factor
+    out.short = counts[at + place.short]! * factor
+    out.blink = counts[at + place.blink]! * factor
+    out.invalid = counts[at + place.invalid]! * factor
+    out.domestic = counts[at + place.domestic]! * factor
+    out.suspect = counts[at + place.suspect]! * factor
   }
 
   /** Folds the open hour, and quiet hours after it, into the hours of the day. */

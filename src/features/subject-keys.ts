@@ -31,7 +31,7 @@ export class SubjectKeys {
   tailDigits: Uint8Array
   /** Calls since the rules last looked at this key, and how many to wait for. */
   pending: Int32Array
-  /** One bit per kind of case that is open on this key. */
+  /** One bit per kind of case that is open on this key; above 16 bits, what it was found to be. */
   caseBits: Int32Array
   #older: Int32Array
   #newer: Int32Array

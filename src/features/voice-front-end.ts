@@ -20,7 +20,7 @@ import { statsPerFrame } from '../audio/frame-stats.ts'
 import { muLawZero } from '../audio/g711.ts'
 import { Kernels } from '../audio/kernels.ts'
 import { tapsPerPhase } from '../audio/resample.ts'
-import { type BandFeatureSpec, featureWidth, type Hop, type HopSpec, hopFlag } from './hop.ts'
+import { audioSamplesOf, type BandFeatureSpec, featureWidth, type Hop, type HopSpec, hopFlag } from './hop.ts'
 import { HopFlags } from './hop-flags.ts'
 
 /** Rate of G.711, of the sample counts in this file's interface and of the media clock. */
@@ -50,7 +50,8 @@ function layoutOf(spec: HopSpec): Layout {
   const hopBytes = (hopFrames * features.hopSamples) / factor
   assert(Number.isInteger(hopBytes) && hopBytes % 4 === 0, 'a hop must be a whole number of 4 samples at 8 kHz')
   const reachSamples = features.windowSamples - features.hopSamples
-  const historyBytes = alignUp(factor === 1 ? reachSamples : reachSamples / 2 + tapsPerPhase)
+  const reachBytes = factor === 1 ? reachSamples : reachSamples / 2 + tapsPerPhase
+  const historyBytes = alignUp(spec.audioHz === 16_000 ? Math.max(reachBytes, tapsPerPhase) : reachBytes)
   const contextAt = alignUp(historyBytes + hopBytes)
   const slotBytes = alignUp(contextAt + contextFrames * featureWidth(features) * 4)
   assert(
@@ -79,6 +80,9 @@ export class VoiceFrontEnd {
   readonly #isOpen: Uint8Array
   readonly #free: number[]
   readonly #hop: Hop
+  /** Where the kernels leave a hop's features, and the samples that are to stand behind them. */
+  readonly #features: Float32Array
+  readonly #audio: Float32Array
   readonly #stats: Float32Array
   /** The context of a track that has not begun. */
   readonly #silence: Float32Array
@@ -97,8 +101,13 @@ export class VoiceFrontEnd {
     this.#free = Array.from({ length: tracksMax }, (_, i) => tracksMax - 1 - i)
     this.#textWords = kernels.words
     const rows = spec.contextFrames + spec.hopFrames
+    this.#features = kernels.floatsAt(kernels.at.FEATURES, rows * featureWidth(spec.features))
+    const audioSamples = audioSamplesOf(spec)
+    const audioAt = spec.audioHz === narrowHz ? kernels.at.NARROW + layout.historyBytes * 4 : kernels.at.WIDE
+    this.#audio = kernels.floatsAt(audioAt, audioSamples)
     this.#hop = {
-      features: kernels.floatsAt(kernels.at.FEATURES, rows * featureWidth(spec.features)),
+      // Views of one memory need no copy, as long as nothing stands behind the features.
+      features: audioSamples === 0 ? this.#features : new Float32Array(this.#features.length + audioSamples),
       speech: kernels.floatsAt(kernels.at.SPEECH, spec.hopFrames),
       speechFrames: 0,
       filledSamples: 0,
@@ -223,10 +232,20 @@ export class VoiceFrontEnd {
     this.#analyse(slot)
     hop.filledSamples = this.#filledSamples[slot]!
     this.#flags.judge(slot, this.#stats, clipped, hop)
+    if (this.#audio.length > 0) this.#appendAudio()
     if (hop.filledSamples > 0) hop.flags |= hopFlag.gap
     this.#fill[slot] = 0
     this.#filledSamples[slot] = 0
     sink.hop(slot, hop)
+  }
+
+  /** Called when nothing else needs WIDE any more. */
+  #appendAudio(): void {
+    const { at, run } = this.#kernels
+    const { historyBytes, hopBytes } = this.#layout
+    if (this.#spec.audioHz !== narrowHz) run.upsample2(at.NARROW + historyBytes * 4, hopBytes, at.WIDE)
+    this.#hop.features.set(this.#features)
+    this.#hop.features.set(this.#audio, this.#features.length)
   }
 
   /** Features of the full hop into FEATURES (context rows first) and STATS; history and context move on. */

@@ -58,6 +58,10 @@ export const paneFields = [
   'blinkFreshA', // blinks of numbers not seen in 24 h
   'blinkRingSum',
   'blinkRingSquares',
+  'impossibleA', // calling numbers that cannot be, of calls that were no blinks
+  'cancelRingSum', // of calls that the caller gave up: how long they rang, or lasted where that is not told
+  'cancelRingSquares',
+  'homeAbroad', // home numbers on a route that brings calls from abroad: see CallWindows.mark; no blinks
 ] as const
 export type PaneField = (typeof paneFields)[number]
 export const fieldCount = paneFields.length

@@ -8,9 +8,12 @@ import type { Metrics } from '../core/metrics.ts'
 import type { KnownCase } from '../decisions/call-risk.ts'
 import type { LiveTrack } from '../decisions/live-calls.ts'
 import type { VerdictSettings } from '../decisions/voice-verdict.ts'
+import { ByteBudget } from '../log/durable-log.ts'
+import { MarkFile } from '../log/mark-file.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import { CallerHistories } from '../storage/caller-history.ts'
 import { PastActions } from '../storage/past-actions.ts'
+import { CallMemories } from '../watch/call-memory.ts'
 import { PolicyWatch } from '../watch/policy-watch.ts'
 import { random } from './options.ts'
 import type { Storage } from './storage.ts'
@@ -22,8 +25,7 @@ export interface ActionRooms {
   readonly metrics: Metrics
   readonly storage: Storage
   readonly bus: EventBus
-  readonly settings: VerdictSettings
-  readonly modelSha256: string
+  readonly settingsOf: (trackId: number) => VerdictSettings
   readonly rest: TwilioRest
   /** Cases that a call falls under, from memory. */
   readonly caseFor: (from: string, to: string, route: string) => readonly KnownCase[]
@@ -31,20 +33,27 @@ export interface ActionRooms {
   readonly secondOpinion: (track: LiveTrack) => boolean
 }
 
+/** Some hundred bytes a call that was decided about, 10 KiB while its redirect or hang-up is under way. */
+const journalBytesMax = 134_217_728
 const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
 export function openActions(rooms: ActionRooms): PolicyWatch {
-  const { config, log, clock, metrics, storage, bus, settings, modelSha256, rest } = rooms
+  const { config, log, clock, metrics, storage, bus, settingsOf, rest } = rooms
   const { counters } = metrics
   const { queueMax, timeLimitMs } = config.actions
   const actions = new CallActions({ rest, queueMax, timeLimitMs, clock, log, counters })
   const histories = new CallerHistories({ store: storage.store, clock, counters })
   const policy = new PolicyWatch({
     config: config.actions,
-    settings,
-    modelSha256,
+    settingsOf,
     signals: { caseFor: rooms.caseFor, historyOf: (number) => histories.of(number) },
     actions,
+    memories: new CallMemories({
+      log: storage.logs.log('call-decisions', new ByteBudget(journalBytesMax)),
+      marks: new MarkFile(`${storage.logs.directory}/actions-sent.ndjson`),
+      callsMax: config.actions.callsRememberedMax,
+      clock,
+    }),
     secondOpinion: rooms.secondOpinion,
     past: new PastActions(storage.store),
     bus,

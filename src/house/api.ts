@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ApiKeys } from '../access/api-keys.ts'
 import { Authenticator } from '../access/authenticate.ts'
-import { FailureThrottle, failureThrottleDefaults } from '../access/failure-throttle.ts'
+import { FailureThrottle } from '../access/failure-throttle.ts'
 import { JwtVerifier } from '../access/jwt.ts'
 import { Origins } from '../access/origins.ts'
 import { RateLimits } from '../access/rate-limits.ts'
@@ -17,8 +17,10 @@ import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
 import { KeysResource } from '../api/keys.ts'
+import { ModelsResource } from '../api/models.ts'
 import { Notifications } from '../api/notifications.ts'
 import { Page } from '../api/page.ts'
+import { RecordingsResource } from '../api/recordings.ts'
 import type { apiRoutes } from '../api/routes.ts'
 import { SessionResource } from '../api/session.ts'
 import { SqlResource } from '../api/sql.ts'
@@ -30,7 +32,6 @@ import type { Log } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { projectRoot, version } from '../core/project.ts'
 import type { LiveCalls } from '../decisions/live-calls.ts'
-import type { VerdictSettings } from '../decisions/voice-verdict.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CdrDoor } from '../ingest/cdr-door.ts'
 import type { EventBus } from '../notify/event-bus.ts'
@@ -46,11 +47,13 @@ import type { RowWriter } from '../storage/row-writer.ts'
 import { SqlDoor } from '../storage/sql-door.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
 import type { PolicyWatch } from '../watch/policy-watch.ts'
-import type { VoicePool } from '../worker/pool.ts'
 import type { Control } from './detections.ts'
 import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
+import type { Models } from './models.ts'
 import { random } from './options.ts'
+import type { KeptAudio } from './recordings.ts'
 import type { Storage } from './storage.ts'
+import type { VoiceScoring } from './voice-scoring.ts'
 
 /** How long a reader of the audit waits for rows on their way to ClickHouse. */
 const auditWaitMs = 5000
@@ -63,61 +66,60 @@ export interface ApiRooms {
   readonly metrics: Metrics
   readonly live: LiveCalls
   readonly bus: EventBus
-  readonly pool: VoicePool
-  readonly settings: VerdictSettings
+  readonly models: Models
   readonly policy: PolicyWatch
   readonly storage: Storage
   readonly fraud: Fraud
+  readonly scoring: VoiceScoring
   readonly server: HttpServer
   readonly notifier: Notifier
   readonly control: Control
+  readonly audio: KeptAudio
 }
 
 export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
-  const { config, clock, keys, metrics, live, bus, pool, settings, policy } = rooms
-  const { store, writer, upkeep, trail } = rooms.storage
+  const { config, clock, keys, metrics, live, bus, models, policy } = rooms
+  const { store, writer, upkeep, trail, privacy } = rooms.storage
+  const { doors, reveal } = privacy
   const { intake } = rooms.storage.records
   const { counters } = metrics
   const { authenticator, audit, origins, sessions } = openAccess(rooms)
   const selfCheck = new CdrSelfCheck({ store, waitingEntries: () => rooms.storage.records.drain.waiting })
-  const { synthetic, human } = settings
   const cdr = new CdrDoor({
     intake,
     limits: config.cdr.doors,
-    decide: (call) => rooms.fraud.decisions.decide(call),
+    decide: (call) => rooms.fraud.decisions.decide({ ...call, from: doors.asked(call.from), to: doors.asked(call.to) }),
     isDraining: () => rooms.server.isDraining(),
     counters,
     log: rooms.log,
   })
-  const subscribers = new EventSubscribers({ bus, subscribersMax: config.server.eventSubscribersMax, counters })
+  const { eventSubscribersMax: subscribersMax } = config.server
+  const subscribers = new EventSubscribers({ bus, subscribersMax, reveal: reveal ?? ((text) => text), counters })
   metrics.gauge('cdr_sockets_open', 'Sockets for call records', () => cdr.sockets)
   const health = new Health({
     version,
     clock,
-    facts: () => ({ model: settings.model, thresholds: { synthetic, human } }),
+    facts: () => {
+      const { model, synthetic, human } = models.settingsOf()
+      return { model, thresholds: { synthetic, human } }
+    },
     checks: {
-      models: () => ({ state: 'ok', detail: settings.model }),
+      models: () => models.watch.check(),
       workers: () =>
-        pool.ready() ? { state: 'ok' } : { state: 'degraded', detail: 'a voice worker is being replaced' },
+        models.generations.ready()
+          ? { state: 'ok' }
+          : { state: 'degraded', detail: 'a voice worker is being replaced' },
       storage: () => storageCheck(writer, upkeep),
       records: () => intake.check(),
       fraud: () => fraudCheck(rooms.fraud),
     },
     metricsText: () => metrics.text(),
   })
-  const head = async (): Promise<ChainHead> => {
-    const late = sleep(auditWaitMs, 'late', { ref: false })
-    const stored = trail.stored().then(() => 'stored')
-    if ((await Promise.race([stored, late])) === 'late') {
-      throw new OperatingError('storage_unavailable', 'the newest audit rows wait for ClickHouse')
-    }
-    return trail.head()
-  }
   return {
-    ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health },
+    ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health, reveal },
     keys: new KeysResource({ keys, audit, audited: () => trail.durable() }),
-    auditLog: new AuditLog({ rows: new AuditRows(store), head, audit, clock }),
-    calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy }),
+    auditLog: new AuditLog({ rows: new AuditRows(store), head: () => auditHead(trail), audit, clock }),
+    calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy, searched: doors.searched }),
     actions: new CallActionsResource({ policy, audit, clock }),
     events: new Events(subscribers),
     subscribers,
@@ -125,8 +127,11 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     notifications: new Notifications({ view: rooms.notifier, audit }),
+    models: new ModelsResource({ models: models.watch, audit, audited: () => trail.durable() }),
+    recordings: new RecordingsResource({ ...rooms.audio, audit }),
     analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), selfCheck, clock }),
     fraud: fraudParts(rooms, audit),
+    voiceScores: rooms.scoring.parts,
     cdr: {
       post: (request) => cdr.post(request),
       route: cdr.route,
@@ -135,6 +140,16 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     sql: config.sql.enabled ? openSql(rooms, audit) : null,
     metricsPublic: config.auth.metricsPublic,
   }
+}
+
+/** The newest row of the audit, once ClickHouse has it. @throws OperatingError storage_unavailable */
+async function auditHead(trail: Storage['trail']): Promise<ChainHead> {
+  const late = sleep(auditWaitMs, 'late', { ref: false })
+  const stored = trail.stored().then(() => 'stored')
+  if ((await Promise.race([stored, late])) === 'late') {
+    throw new OperatingError('storage_unavailable', 'the newest audit rows wait for ClickHouse')
+  }
+  return trail.head()
 }
 
 function openSql({ config, metrics, storage }: ApiRooms, audit: Audit): Parameters<typeof apiRoutes>[0]['sql'] {
@@ -153,14 +168,14 @@ function openAccess({ config, clock, keys, metrics, storage }: ApiRooms) {
     secure: config.server.tls !== null || isSecureBehindProxy(config),
     clock,
     random,
-    keyStands: (id) => keys.stands(id),
+    keyStands: (id) => id.startsWith('jwt:') || keys.stands(id),
     counters,
   })
   const { publicUrl, browserOrigins } = config.server
   const origins = new Origins({ publicUrl, browserOrigins })
   const authenticator = new Authenticator({
-    ...{ keys, sessions, origins, counters },
-    throttle: new FailureThrottle({ clock, ...failureThrottleDefaults }),
+    ...{ keys, sessions, origins, clock, counters },
+    throttle: new FailureThrottle({ clock, ...config.auth.failures }),
     limits: new RateLimits({ limits: config.auth.limits, counters }),
     jwt: config.auth.jwt === null ? null : new JwtVerifier(config.auth.jwt, clock),
   })

@@ -10,7 +10,9 @@ import type { LiveCalls } from '../decisions/live-calls.ts'
 import type { CallListener } from '../ingest/track.ts'
 import { ByteBudget } from '../log/durable-log.ts'
 import type { LogEnvironment } from '../log/log-environment.ts'
+import type { NumberDoors } from '../privacy/number-doors.ts'
 import { type FirewallOptions, random } from './options.ts'
+import { namedRules } from './privacy.ts'
 
 const journalBytesMax = 33_554_432
 const requestBuckets = [0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10]
@@ -27,11 +29,12 @@ export interface ControlRooms {
   readonly metrics: Metrics
   readonly logs: LogEnvironment
   readonly live: LiveCalls
+  readonly doors: NumberDoors
 }
 
 /** @throws OperatingError config_invalid: the file of rule overrides is damaged */
 export function openControl({ config, clock, log }: FirewallOptions, rooms: ControlRooms): Control {
-  const { metrics, logs, live } = rooms
+  const { metrics, logs, live, doors: numbers } = rooms
   const { counters } = metrics
   const { accounts, rest: limits, track: watched } = config.twilio
   const { enabled, restartStreams } = config.detection.voice
@@ -39,7 +42,12 @@ export function openControl({ config, clock, log }: FirewallOptions, rooms: Cont
   const rest = new TwilioRest({ accounts, limits, clock, counters, latency })
   const rules = new DetectionRules(enabled)
   const file = `${config.dataDir}/detection-rules.json`
-  const overrides = new RuleOverrides({ file, clock, changed: (laid) => rules.override(laid) })
+  const overrides = new RuleOverrides({
+    file,
+    clock,
+    named: (laid) => namedRules(laid, numbers),
+    changed: (laid) => rules.override(laid),
+  })
   let attached: StreamDoors | null = null
   const doors = (): StreamDoors => {
     if (attached === null) throw new Error('no door of Twilio is open yet')
@@ -51,6 +59,7 @@ export function openControl({ config, clock, log }: FirewallOptions, rooms: Cont
     rules,
     watched,
     restartStreams,
+    party: (raw) => numbers.party(raw),
     clock,
     counters,
     log,

@@ -17,11 +17,13 @@ import { FraudPolicy } from '../decisions/fraud-policy.ts'
 import { LiveDecisions } from '../decisions/live-decisions.ts'
 import { ByteBudget } from '../log/durable-log.ts'
 import type { EventBus } from '../notify/event-bus.ts'
+import { scoredBody } from '../privacy/scored-body.ts'
 import { caseRow } from '../storage/case-rows.ts'
 import { FraudReports } from '../storage/fraud-reports.ts'
 import { PastCases } from '../storage/past-cases.ts'
 import { FraudFeed } from '../worker/fraud-feed.ts'
 import type { ScoredCdrs } from '../worker/fraud-score.ts'
+import type { Models } from './models.ts'
 import type { Storage } from './storage.ts'
 
 /** States of cases on disk; live ones and the newest that are over, a few times. */
@@ -44,9 +46,10 @@ export interface FraudRooms {
   readonly bus: EventBus
   readonly storage: Storage
   readonly faults: boolean
+  readonly models: Pick<Models, 'folders' | 'flashCall'>
 }
 
-export function openFraud({ config, log, clock, metrics, bus, storage, faults }: FraudRooms): Fraud {
+export function openFraud({ config, log, clock, metrics, bus, storage, faults, models }: FraudRooms): Fraud {
   const { counters } = metrics
   const { records, logs, writer } = storage
   const { cdr } = config
@@ -67,6 +70,10 @@ export function openFraud({ config, log, clock, metrics, bus, storage, faults }:
   })
   const feed: FraudFeed = new FraudFeed({
     cdr,
+    flashCall: models.folders,
+    flashCallScored: (scored) => models.flashCall.scored(scored),
+    candidateLost: (why) => models.flashCall.lost(why),
+    placeKey: storage.privacy.vault?.placeKey ?? null,
     rows: records.intake.rows,
     book,
     storeScores: (chunks, rows) => records.storeScores(chunks, rows),
@@ -101,7 +108,8 @@ export function fraudParts({ config, clock, storage, fraud }: FraudApiRooms, aud
   const reports = new FraudReports(storage.store)
   const view = (booked: BookedCase): CaseView => caseView(booked, policy, clock.wallMs())
   const score = async (body: Uint8Array, format: 'json' | 'ndjson'): Promise<object> => {
-    const scored = (await feed.ask({ of: 'score', body, format })) as ScoredCdrs
+    const named = scoredBody(storage.privacy.doors, body, format)
+    const scored = (await feed.ask({ of: 'score', body: named, format })) as ScoredCdrs
     return { ...scored, cases: scored.cases.map((it) => undecidedView(it, policy, clock.wallMs())) }
   }
   return {
@@ -114,6 +122,7 @@ export function fraudParts({ config, clock, storage, fraud }: FraudApiRooms, aud
       reports,
       windowsOf: (digits) => feed.ask({ of: 'number', digits }),
       score,
+      asked: storage.privacy.doors.asked,
       clock,
     }),
     scoreBytesMax: config.cdr.doors.bodyBytesMax,

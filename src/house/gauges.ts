@@ -1,14 +1,15 @@
 /** Values read when somebody scrapes the metrics. Main thread. */
 import { watchThread } from '../core/thread-load.ts'
 import type { CallTable } from '../ingest/call-table.ts'
-import type { VoicePool } from '../worker/pool.ts'
+import type { VoicePoolStats } from '../worker/pool.ts'
 import type { ApiRooms } from './api.ts'
 
 export function registerGauges(rooms: ApiRooms, table: CallTable): void {
-  const { live, metrics, pool, server } = rooms
+  const { live, metrics, server } = rooms
+  const pool = rooms.models.generations
   const { writer } = rooms.storage
   const { intake, drain } = rooms.storage.records
-  const seats = (read: (seat: ReturnType<VoicePool['stats']>['seats'][number]) => number): number =>
+  const seats = (read: (seat: VoicePoolStats['seats'][number]) => number): number =>
     pool.stats().seats.reduce((sum, seat) => sum + read(seat), 0)
   metrics.gauge('tracks_live', 'Detections (call and track) that are live', () => live.liveCount)
   metrics.gauge('tracks_fed', 'Detections that streams may feed', () => table.size)

@@ -1,14 +1,16 @@
 /** Twilio's doors: webhooks, media sockets, the call table, and the timers that move them on. Main thread. */
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
+import type { ErrorCode } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { HttpRequest, UpgradeRequest } from '../http/exchange.ts'
 import type { HttpServer } from '../http/server.ts'
 import { CallTable } from '../ingest/call-table.ts'
 import type { CdrIntake } from '../ingest/cdr-intake.ts'
 import { MediaSockets, mediaUrl } from '../ingest/media-socket.ts'
 import { StreamTokens } from '../ingest/stream-tokens.ts'
-import type { TrackSink } from '../ingest/track.ts'
+import type { CallListener, TrackSink } from '../ingest/track.ts'
 import { streamStatusUrl, voiceWebhookRoutes } from '../ingest/voice-webhook.ts'
 import type { TrackWatch } from '../watch/track-watch.ts'
 import { type Control, toAll } from './detections.ts'
@@ -36,10 +38,17 @@ export interface IngestRooms {
   readonly server: HttpServer
   readonly intake: CdrIntake
   readonly control: Control
+  /** The name of a party of a call. */
+  readonly party: (raw: string) => string
+  /** Told of tracks beside the watch. */
+  readonly also: CallListener
+  /** Told of what is not let in at Twilio's doors. */
+  readonly refused: (request: HttpRequest | UpgradeRequest, code: ErrorCode) => void
 }
 
 /** Twilio's doors: webhooks, media sockets, the call table, and the timer that moves them on. */
-export function openIngest({ config, log, clock, metrics, sink, watch, server, intake, control }: IngestRooms): Ingest {
+export function openIngest(rooms: IngestRooms): Ingest {
+  const { config, log, clock, metrics, sink, watch, server, intake, control, party } = rooms
   const { counters } = metrics
   const { twilio } = config
   const { track, accounts, enforceSignature, continuation, messageBytesMax, tokenTtlMs, tokensMax } = twilio
@@ -47,9 +56,9 @@ export function openIngest({ config, log, clock, metrics, sink, watch, server, i
   const tokens = new StreamTokens({ clock, tokenTtlMs, tokensMax, random, counters })
   const { reconnectGraceMs, idleTimeoutMs } = config.detection.voice
   const { detections } = control
-  const listener = toAll(watch, detections)
+  const listener = toAll(watch, detections, rooms.also)
   const table = new CallTable({ sink, listener, clock, counters, track, reconnectGraceMs, idleTimeoutMs })
-  const shared = { publicUrl: () => publicUrl, tokens, counters, log }
+  const shared = { publicUrl: () => publicUrl, refused: rooms.refused, tokens, counters, log }
   const callEnded = (callSid: string, accountSid: string): void => {
     table.callEnded(callSid, accountSid)
     detections.callEnded(callSid, accountSid)
@@ -67,6 +76,7 @@ export function openIngest({ config, log, clock, metrics, sink, watch, server, i
     twilio: { accounts, enforceSignature, track, continuation },
     callEnded,
     callStatus,
+    party,
     callSeen: detections.callSeen.bind(detections),
     listensTo: detections.listensTo.bind(detections),
     streamOffered: detections.offered.bind(detections),

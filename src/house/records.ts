@@ -7,6 +7,7 @@ import type { Metrics } from '../core/metrics.ts'
 import { CdrIntake } from '../ingest/cdr-intake.ts'
 import { ByteBudget } from '../log/durable-log.ts'
 import type { LogEnvironment } from '../log/log-environment.ts'
+import type { NumberDoors } from '../privacy/number-doors.ts'
 import { RowQuarantine } from '../storage/row-quarantine.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import type { Store } from '../storage/store.ts'
@@ -30,6 +31,7 @@ export interface Records {
 
 interface RecordRooms {
   readonly config: Config
+  readonly doors: NumberDoors
   readonly log: Log
   readonly clock: Clock
   readonly counters: Metrics['counters']
@@ -39,12 +41,13 @@ interface RecordRooms {
 }
 
 /** Call records: doors -> lanes -> durable log; the log is what the drain inserts into table `cdrs`. */
-export function openRecords({ config, log, clock, counters, logs, store, writer }: RecordRooms): Records {
+export function openRecords({ config, doors, log, clock, counters, logs, store, writer }: RecordRooms): Records {
   const arrivals = new Set<() => void>()
   const intake: CdrIntake = new CdrIntake({
     config: config.cdr.doors,
     sourceDirectories: [...config.cdr.doors.sourceDirectories, `${config.dataDir}/sources`],
     logs,
+    doors,
     clock,
     counters,
     log,

@@ -9,6 +9,7 @@ import type { SqlStore, Store } from '../storage/store.ts'
 import { createStore } from '../storage/stores.ts'
 import { keepStore, type Upkeep } from '../storage/upkeep.ts'
 import type { FirewallOptions } from './options.ts'
+import { openPrivacy, type Privacy } from './privacy.ts'
 import { openRecords, type Records } from './records.ts'
 
 const auditQuarantineBytesMax = 16_777_216
@@ -21,10 +22,12 @@ export interface Storage {
   readonly records: Records
   readonly trail: AuditTrail
   readonly upkeep: Upkeep
+  readonly privacy: Privacy
 }
 
 /** Spool, store, writer, and whoever brings the store up and keeps trying. */
-export function openStorage({ config, log, clock }: FirewallOptions, counters: Metrics['counters']): Storage {
+export function openStorage({ config, log, clock }: FirewallOptions, metrics: Metrics): Storage {
+  const { counters } = metrics
   const logs = LogEnvironment.open({ directory: `${config.dataDir}/spool`, counters, log })
   const runId = runIdOf(logs.id, clock.wallMs())
   const store = createStore(config, { counters, log })
@@ -32,7 +35,9 @@ export function openStorage({ config, log, clock }: FirewallOptions, counters: M
   const quarantineFile = `${config.dataDir}/quarantine.ndjson`
   const limits = { flushMs, batchRowsMax, spoolBytesMax, quarantineFile }
   const writer = new RowWriter({ logs, store, counters, clock, log, ...limits })
-  const records = openRecords({ config, log, clock, counters, logs, store, writer })
+  const privacy = openPrivacy({ config, clock, log }, logs, metrics)
+  const { doors } = privacy
+  const records = openRecords({ doors, config, log, clock, counters, logs, store, writer })
   const quarantine = new RowQuarantine({
     ...{ file: `${config.dataDir}/quarantine-audit.ndjson`, bytesMax: auditQuarantineBytesMax, counters, log },
   })
@@ -44,5 +49,5 @@ export function openStorage({ config, log, clock }: FirewallOptions, counters: M
     trail.begin()
   }
   const upkeep = keepStore({ store, writer, begin, retention, serverId: logs.id, runId, clock, log })
-  return { logs, runId, store, writer, records, trail, upkeep }
+  return { logs, runId, store, writer, records, trail, upkeep, privacy }
 }

@@ -12,8 +12,8 @@ interface BodySource {
 }
 
 export interface BodyReading {
-  /** Content-Length; 0 without a body. */
-  readonly announced: number
+  /** Content-Length; 0 without a body, null when it comes in chunks. */
+  readonly announced: number | null
   readonly bytesMax: number
   readonly timeoutMs: number
   readonly budget: BodyBudget
@@ -38,7 +38,7 @@ export function readBody(response: BodySource, reading: BodyReading): void {
     reading.refuse(code, detail)
   }
   const tooLarge = `at most ${bytesMax} bytes`
-  if (announced > bytesMax) {
+  if (announced !== null && announced > bytesMax) {
     refuse('body_too_large', tooLarge)
     return
   }

@@ -64,6 +64,8 @@ export interface Route {
   readonly pattern: string
   /** Default: server.bodyBytesMax. */
   readonly bodyBytesMax?: number
+  /** Takes `Transfer-Encoding: chunked`, within the same bounds. */
+  readonly acceptsChunked?: boolean
   readonly answer: (request: HttpRequest) => HttpAnswer | HttpStream | Promise<HttpAnswer | HttpStream>
   /** Told of a request whose body was refused before `answer` could see it. */
   readonly refused?: (request: HttpRequest, code: ErrorCode) => void

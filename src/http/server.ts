@@ -221,14 +221,15 @@ class Server implements HttpServer {
     response.onAborted(() => this.#guard(() => this.#forget(reply)))
     this.#guard(() => {
       counters.httpRequests += 1
+      const route = methods?.get(method === 'HEAD' ? 'GET' : method)
       const collector = headersOf(request)
-      const fault = collector.framingFault()
+      const fault = collector.framingFault(route?.acceptsChunked)
       if (fault !== null) return this.#refuseFraming(reply, fault)
-      if (methods === null) return reply.send(problemAnswer('not_found', 'no such path'), collector.contentLength() > 0)
-      const route = methods.get(method === 'HEAD' ? 'GET' : method)
+      const announced = collector.bodyLength()
+      if (methods === null) return reply.send(problemAnswer('not_found', 'no such path'), announced !== 0)
       if (route === undefined) {
         const allow = { Allow: [...methods.keys()].join(', ') }
-        return reply.send(problemAnswer('method_not_allowed', 'not on this path', allow), collector.contentLength() > 0)
+        return reply.send(problemAnswer('method_not_allowed', 'not on this path', allow), announced !== 0)
       }
       const head = {
         method,
@@ -238,7 +239,7 @@ class Server implements HttpServer {
         headers: collector.headers,
         remoteAddress: addressOf(response),
       }
-      this.#collect(response, reply, route, collector.contentLength(), { ...head, body: Buffer.alloc(0) })
+      this.#collect(response, reply, route, announced, { ...head, body: Buffer.alloc(0) })
     }, reply)
   }
 
@@ -254,7 +255,7 @@ class Server implements HttpServer {
   }
 
   /** Reads the body within its bounds, then runs the route. */
-  #collect(response: uws.HttpResponse, reply: Reply, route: Route, announced: number, head: HttpRequest): void {
+  #collect(response: uws.HttpResponse, reply: Reply, route: Route, announced: number | null, head: HttpRequest): void {
     const { limits, counters } = this.#options
     readBody(response, {
       announced,

@@ -10,7 +10,8 @@ import assert from 'node:assert/strict'
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { featureCount, featureNames } from '../features/call-features.ts'
-import { folder, invalid, readJson, readVouched, story } from './model-file.ts'
+import { distributionCounts, folder, story } from './manifest-keys.ts'
+import { invalid, readJson, readVouched } from './model-file.ts'
 import { BatchSession } from './session.ts'
 
 const manifestSchema = z.strictObject({
@@ -24,8 +25,11 @@ const manifestSchema = z.strictObject({
   features: z.array(z.string()),
   thresholds: z.strictObject({ flashCall: z.number().min(0).max(1) }),
   calibration: story,
+  /** Kind of key (index in `keyKinds`) -> what a clean window of it is like, feature by feature. */
+  reference: z.record(z.string(), z.array(z.number())).optional(),
   training: story,
   metrics: story,
+  distributions: distributionCounts.optional(),
   limits: z.unknown(),
 })
 export type FlashCallManifest = z.infer<typeof manifestSchema>
@@ -53,13 +57,14 @@ export function loadFlashCallManifest(dir: string): FlashCallManifest {
 export class FlashCallModel {
   readonly manifest: FlashCallManifest
   /** A score from here on is a flash call. */
-  readonly trained: { readonly scoreMin: number }
+  readonly trained: { readonly scoreMin: number; readonly reference: ReadonlyMap<number, readonly number[]> }
   readonly #session: Session
   #turn: Promise<unknown> = Promise.resolve()
 
   private constructor(manifest: FlashCallManifest, session: Session) {
     this.manifest = manifest
-    this.trained = { scoreMin: manifest.thresholds.flashCall }
+    const reference = new Map(Object.entries(manifest.reference ?? {}).map(([kind, row]) => [Number(kind), row]))
+    this.trained = { scoreMin: manifest.thresholds.flashCall, reference }
     this.#session = session
   }
 

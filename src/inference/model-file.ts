@@ -4,7 +4,7 @@
  * manifest's; otherwise `model_invalid` names file, key and what was got. Main thread, at start; workers get the
  * bytes.
  *
- *     models/registry.json            {"voice": {"active": "1", "previous": null}}
+ *     models/registry.json            {"voice": {"active": "1", "previous": null, "candidate": null}}
  *     models/voice/1/manifest.json    {"name": "voice", "version": "1", "kind": "voice", "file": "model.onnx", ...}
  *     models/voice/1/model.onnx
  */
@@ -14,51 +14,42 @@ import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import { projectRoot } from '../core/project.ts'
+import * as keys from './manifest-keys.ts'
+import { type WindowManifest, windowDisagreements, windowManifestSchema } from './window-manifest.ts'
 
-const size = z.number().int().min(1)
-const share = z.number().min(0).max(1)
-export const folder = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a plain folder name')
-/** What people want to know of a model; the code reads none of it, so any keys are welcome. */
-export const story = z.looseObject({})
+const { folder, size, story } = keys
 
-const registrySchema = z.record(folder, z.strictObject({ active: folder, previous: folder.nullable() }))
+const registrySchema = z.record(
+  folder,
+  z.strictObject({ active: folder, previous: folder.nullable(), candidate: folder.nullable().default(null) }),
+)
 
-/** Keys that both kinds of features have. */
-const bandKeys = {
-  scale: z.enum(['linear', 'mel']),
-  windowSamples: size.max(512),
-  hopSamples: size.max(512),
-  fftSize: z.union([z.literal(256), z.literal(512)]),
-  bands: size.max(256),
-  lowHz: z.number().min(0),
-  highHz: z.number().max(8000),
-  floor: z.number().positive(),
-}
-
-const voiceManifestSchema = z.strictObject({
+const streamManifestSchema = z.strictObject({
   name: folder,
   version: folder,
   kind: z.literal('voice'),
   file: folder,
-  sha256: z.string().regex(/^[0-9a-f]{64}$/, '64 lower-case hexadecimal digits'),
+  sha256: keys.sha256,
   parameters: size,
-  sampleRateHz: z.union([z.literal(8000), z.literal(16000)]),
-  features: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('log-bands'), ...bandKeys }),
-    z.strictObject({ kind: z.literal('cepstra'), coefficients: size, ...bandKeys }),
-  ]),
+  sampleRateHz: keys.sampleRateHz,
+  features: keys.bandFeatures,
   hop: z.strictObject({ ms: size.max(5000), frames: size.max(500), contextFrames: z.number().int().min(0).max(500) }),
   window: z.strictObject({ hops: size.min(2).max(64) }),
   embedding: z.strictObject({ size: size.max(1024) }),
-  thresholds: z.strictObject({ synthetic: share, human: share }),
+  thresholds: keys.decisionThresholds,
   calibration: story,
   training: story,
   metrics: story,
+  distributions: keys.distributionCounts.optional(),
   limits: z.unknown(),
 })
 
-type Registry = z.infer<typeof registrySchema>
-export type VoiceManifest = z.infer<typeof voiceManifestSchema>
+const voiceManifestSchema = z.discriminatedUnion('kind', [streamManifestSchema, windowManifestSchema])
+
+export type Registry = z.infer<typeof registrySchema>
+/** A model of ours: each hop is encoded once, its embedding serves the windows to come. */
+export type StreamManifest = z.infer<typeof streamManifestSchema>
+export type VoiceManifest = StreamManifest | WindowManifest
 
 /** A manifest and the bytes it vouches for. */
 export interface VoiceModel {
@@ -107,29 +98,20 @@ export function readVouched(dir: string, manifest: { readonly file: string; read
 }
 
 /** Where keys of one manifest contradict one another or their folder. */
-function disagreements(
-  { name, version, features, hop, sampleRateHz, thresholds }: VoiceManifest,
-  dir: string,
-): string[] {
+function disagreements(manifest: VoiceManifest, dir: string): string[] {
+  const { name, version } = manifest
+  const inner = manifest.kind === 'voice' ? streamDisagreements(manifest) : windowDisagreements(manifest)
+  if (version === basename(dir)) return inner
+  return [`version "${version}" of ${name} stands in a folder called "${basename(dir)}"`, ...inner]
+}
+
+function streamDisagreements({ features, hop, sampleRateHz, thresholds }: StreamManifest): string[] {
   const out: string[] = []
   const frameMs = (features.hopSamples * 1000) / sampleRateHz
-  if (version !== basename(dir))
-    out.push(`version "${version}" of ${name} stands in a folder called "${basename(dir)}"`)
   if (hop.ms !== hop.frames * frameMs) {
     out.push(`hop.ms is ${hop.ms}, but ${hop.frames} frames of ${frameMs} ms are ${hop.frames * frameMs}`)
   }
-  if (features.windowSamples > features.fftSize) {
-    out.push(`features.windowSamples ${features.windowSamples} is larger than features.fftSize ${features.fftSize}`)
-  }
-  if (features.highHz <= features.lowHz || features.highHz > sampleRateHz / 2) {
-    out.push(`features.highHz ${features.highHz} must lie above lowHz ${features.lowHz} and within ${sampleRateHz / 2}`)
-  }
-  if (features.kind === 'cepstra' && features.coefficients > features.bands) {
-    out.push(`features.coefficients ${features.coefficients} is larger than features.bands ${features.bands}`)
-  }
-  if (thresholds.synthetic <= thresholds.human) {
-    out.push(`thresholds.synthetic ${thresholds.synthetic} must lie above thresholds.human ${thresholds.human}`)
-  }
+  out.push(...keys.featureDisagreements(features, sampleRateHz, 'features'), ...keys.thresholdDisagreements(thresholds))
   return out
 }
 

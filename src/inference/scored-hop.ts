@@ -21,4 +21,7 @@ export interface ScoredHop {
   readonly duplicates: number
   /** steadyMs of the main thread's clock when the frame that closed the hop entered the ring; for latency. */
   readonly enteredMs: number
+  /** Means over the hop's speech frames, of the lower and the upper half of a frame's features; for watching drift. */
+  readonly lowFeatures?: number
+  readonly highFeatures?: number
 }

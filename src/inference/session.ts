@@ -24,6 +24,8 @@ export interface BatchSessionOptions<I extends RowShapes, O extends RowShapes> {
   readonly inputs: I
   readonly outputs: O
   readonly batchMax: number
+  /** The graph may have outputs beside `outputs`; they are not computed for us. */
+  readonly mayHaveMore?: boolean
 }
 
 type Feeds = Record<string, Tensor>
@@ -36,6 +38,7 @@ export class BatchSession<I extends RowShapes, O extends RowShapes> {
   readonly batchMax: number
   readonly #session: InferenceSession
   readonly #inputShapes: I
+  readonly #outputNames: readonly string[]
   /** Tensors over the first n rows, made when a batch of n first occurs: at most batchMax entries. */
   readonly #feeds: (Feeds | undefined)[] = []
   #running = false
@@ -43,6 +46,7 @@ export class BatchSession<I extends RowShapes, O extends RowShapes> {
   private constructor(session: InferenceSession, { inputs, outputs, batchMax }: BatchSessionOptions<I, O>) {
     this.#session = session
     this.#inputShapes = inputs
+    this.#outputNames = Object.keys(outputs)
     this.batchMax = batchMax
     this.inputs = allocate(inputs, batchMax)
     this.outputs = allocate(outputs, batchMax)
@@ -67,7 +71,9 @@ export class BatchSession<I extends RowShapes, O extends RowShapes> {
       throw new OperatingError('model_invalid', `the ONNX file does not load: ${messageOf(thrown)}`, { cause: thrown })
     }
     checkNames('input', session.inputNames, options.inputs)
-    checkNames('output', session.outputNames, options.outputs)
+    const { outputs, mayHaveMore = false } = options
+    const outputNames = session.outputNames.filter((name) => !mayHaveMore || name in outputs)
+    checkNames('output', outputNames, outputs)
     const batch = new BatchSession(session, options)
     try {
       await batch.run(1)
@@ -85,7 +91,7 @@ export class BatchSession<I extends RowShapes, O extends RowShapes> {
     assert(!this.#running, 'a run is under way')
     this.#running = true
     try {
-      const results = await this.#session.run(this.#feedsOf(count))
+      const results = await this.#session.run(this.#feedsOf(count), this.#outputNames)
       for (const name of Object.keys(this.outputs))
         take(name, results[name], this.outputs[name] as Float32Array, count, this.batchMax)
     } finally {

@@ -9,40 +9,22 @@
  *     speech    [r*hopFrames ...]        history [r*H*E ...] oldest hop first        historyWeight [r*H ...]
  *     embedding [r*E ...]                logit [r]
  */
-import { featureWidth, type HopSpec } from '../features/hop.ts'
-import type { VoiceManifest, VoiceModel } from './model-file.ts'
+import { featureWidth } from '../features/hop.ts'
+import type { HopDetector, VoiceInputs, VoiceRowSizes } from './hop-detector.ts'
+import type { StreamManifest } from './model-file.ts'
 import { BatchSession } from './session.ts'
-
-/** Sizes of one row, in floats. */
-export interface VoiceRowSizes {
-  readonly features: number
-  readonly speech: number
-  readonly historyHops: number
-  readonly embedding: number
-}
-
-export interface VoiceInputs {
-  readonly features: Float32Array
-  readonly speech: Float32Array
-  readonly history: Float32Array
-  readonly historyWeight: Float32Array
-}
 
 interface Shapes {
   readonly inputs: Readonly<Record<keyof VoiceInputs, readonly number[]>>
   readonly outputs: Readonly<Record<'embedding' | 'logit', readonly number[]>>
 }
 
-/** The manifest's features in the words of the front end. */
-export function hopSpecOf(manifest: VoiceManifest): HopSpec {
-  return {
-    features: { ...manifest.features, sampleRateHz: manifest.sampleRateHz },
-    hopFrames: manifest.hop.frames,
-    contextFrames: manifest.hop.contextFrames,
-  }
+interface StreamModel {
+  readonly manifest: StreamManifest
+  readonly onnx: Uint8Array
 }
 
-export class VoiceDetector {
+export class VoiceDetector implements HopDetector {
   readonly row: VoiceRowSizes
   readonly batchMax: number
   readonly inputs: VoiceInputs
@@ -62,7 +44,7 @@ export class VoiceDetector {
   }
 
   /** @throws OperatingError `model_invalid` */
-  static async load({ manifest, onnx }: VoiceModel, options: { batchMax: number }): Promise<VoiceDetector> {
+  static async load({ manifest, onnx }: StreamModel, options: { batchMax: number }): Promise<VoiceDetector> {
     const frames = manifest.hop.contextFrames + manifest.hop.frames
     const historyHops = manifest.window.hops - 1
     const width = featureWidth(manifest.features)

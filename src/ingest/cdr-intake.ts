@@ -11,8 +11,9 @@ import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
-import { ByteBudget, type DurableLog } from '../log/durable-log.ts'
+import { ByteBudget, type DurableLog, type LogEntry } from '../log/durable-log.ts'
 import { RetainedLog } from '../log/retained-log.ts'
+import type { NumberDoors } from '../privacy/number-doors.ts'
 import type { CdrFormat } from '../wire/cdr-decode.ts'
 import type { Envelope } from '../wire/cdr-envelope.ts'
 import type { RawRecord } from '../wire/cdr-raw.ts'
@@ -29,6 +30,8 @@ export interface CdrIntakeOptions {
   /** Directories with the user's own mappings; what lies there is read at start. */
   readonly sourceDirectories: readonly string[]
   readonly logs: { log(name: string, budget: ByteBudget): DurableLog }
+  /** What becomes of numbers on their way in. */
+  readonly doors: NumberDoors
   readonly clock: Clock
   readonly counters: Pick<Counters, 'cdrAccepted' | 'cdrDuplicates' | 'cdrRejected' | 'cdrRefused' | 'cdrGroups'>
   readonly log: Log
@@ -65,7 +68,7 @@ export class CdrIntake {
 
   /** @throws ConfigProblems with what is wrong in the user's own mappings. */
   constructor(options: CdrIntakeOptions) {
-    const { config, logs, clock, counters, log, sourceDirectories } = options
+    const { config, logs, doors, clock, counters, log, sourceDirectories } = options
     this.#options = options
     const budget = new ByteBudget(config.logBytesMax)
     this.rows = logs.log('cdr', budget)
@@ -73,7 +76,7 @@ export class CdrIntake {
     const { keepBytesMax } = config
     this.#log = new RetainedLog({ log: this.rows, clock, keepMs, keepBytesMax, stampOf: stampOfRecords })
     const held = logs.log('cdr.held', budget)
-    const stampOf = (entry: Parameters<typeof heldRowsOf>[0]): number => heldRowsOf(entry)[0]?.receivedMs ?? Number.NaN
+    const stampOf = (entry: LogEntry): number => heldRowsOf(entry, doors.names)[0]?.receivedMs ?? Number.NaN
     this.#heldLog = new RetainedLog({ log: held, clock, keepMs: heldMsMax, keepBytesMax: heldBytesMax, stampOf })
     this.#seen = new SeenIds({ idsMax: config.idsMax, seed: randomInt(2 ** 32) })
     const { lateMs } = config
@@ -83,6 +86,7 @@ export class CdrIntake {
       log: this.#log,
       heldLog: this.#heldLog,
       seen: this.#seen,
+      numbers: doors.names,
       clock,
       counters,
       events: log,
@@ -202,8 +206,8 @@ export class CdrIntake {
     const known = this.#lanes.get(name)
     if (known !== undefined) return known
     const { mapping } = loadSource(name, this.#options.sourceDirectories)
-    const { clock } = this.#options
-    const lane = new CdrLane(name, mapping, { ledger: this.#ledger, quality: this.#quality, clock })
+    const { clock, doors } = this.#options
+    const lane = new CdrLane(name, mapping, { ledger: this.#ledger, quality: this.#quality, doors, clock })
     this.#lanes.set(name, lane)
     return lane
   }
@@ -212,7 +216,7 @@ export class CdrIntake {
     const rows = new Map<string, RawRecord[]>()
     let count = 0
     await this.#heldLog.replay((entry) => {
-      for (const { source, raw } of heldRowsOf(entry)) {
+      for (const { source, raw } of heldRowsOf(entry, this.#options.doors.names)) {
         count += 1
         const list = rows.get(source)
         if (list === undefined) rows.set(source, [raw])

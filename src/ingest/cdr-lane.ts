@@ -10,6 +10,8 @@ import type { Clock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
 import type { LogEntry } from '../log/durable-log.ts'
 import { packChunk, unpackChunk } from '../log/row-chunks.ts'
+import type { NumberDoors } from '../privacy/number-doors.ts'
+import type { NumberNames } from '../privacy/number-vault.ts'
 import type { SourceMapping } from '../wire/cdr-mapping-schema.ts'
 import type { RawRecord, RawSink } from '../wire/cdr-raw.ts'
 import type { CdrRecord } from '../wire/cdr-record.ts'
@@ -30,6 +32,7 @@ export interface CdrAnswer {
 export interface CdrLaneOptions {
   readonly ledger: CdrLedger
   readonly quality: CdrQuality
+  readonly doors: NumberDoors
   readonly clock: Clock
 }
 
@@ -127,13 +130,15 @@ export class CdrLane implements CdrSink {
   }
 
   cdr(record: CdrRecord): void {
+    this.#options.doors.record(record)
     const line = encodeCdrRow(record, this.#nowMs, record.startUs / 1000 < this.#horizonMs)
     this.#batch.records.push(record)
     this.#batch.lines.push(line)
     this.#batch.bytes += line.length
   }
 
-  rejected({ index, code, detail }: Rejection): void {
+  rejected({ index, code, detail: words }: Rejection): void {
+    const detail = this.#options.doors.words(words)
     if (!this.#muted) this.#options.quality.rejected(this.source.name, code, `index ${index}`, detail)
     this.#batch.rejected.push({ index, code, detail })
   }
@@ -185,7 +190,7 @@ export class CdrLane implements CdrSink {
 
   async #submit(batch: Batch): Promise<LedgerAnswer> {
     try {
-      return await this.#options.ledger.submit(ledgerBatch(batch))
+      return await this.#options.ledger.submit(this.#ledgerBatch(batch))
     } catch (thrown) {
       this.#owe(batch)
       throw thrown
@@ -204,8 +209,15 @@ export class CdrLane implements CdrSink {
   async #payOwed(): Promise<void> {
     const owed = this.#owed
     if (owed.records.length === 0 && owed.heldRows.length === 0) return
-    await this.#options.ledger.submit(ledgerBatch(owed))
+    await this.#options.ledger.submit(this.#ledgerBatch(owed))
     this.#owed = freshBatch()
+  }
+
+  /** Rows that wait hold numbers as the switch wrote them: on disk they are sealed. */
+  #ledgerBatch({ records, lines, heldRows, bytes }: Batch): LedgerBatch {
+    const { names } = this.#options.doors
+    const heldEntries = heldRows.length === 0 ? [] : [names.seal(packChunk(heldColumns, heldRows))]
+    return { records, lines, bytes, heldEntries }
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -215,11 +227,6 @@ export class CdrLane implements CdrSink {
   }
 }
 
-function ledgerBatch(batch: Batch): LedgerBatch {
-  const { records, lines, heldRows, bytes } = batch
-  return { records, lines, bytes, heldEntries: heldRows.length === 0 ? [] : [packChunk(heldColumns, heldRows)] }
-}
-
 export interface HeldRow {
   readonly receivedMs: number
   readonly source: string
@@ -227,8 +234,9 @@ export interface HeldRow {
 }
 
 /** The rows of an entry of the log of held rows. */
-export function heldRowsOf(entry: LogEntry): HeldRow[] {
-  const chunk = unpackChunk(entry.bytes)
+export function heldRowsOf(entry: LogEntry, names: Pick<NumberNames, 'unseal'>): HeldRow[] {
+  const bytes = names.unseal(entry.bytes)
+  const chunk = bytes === null ? null : unpackChunk(bytes)
   if (chunk === null || chunk.columns !== heldColumns) return []
   const lines = Buffer.from(chunk.lines).toString('utf8').split('\n').slice(0, -1)
   return lines.map((line, index) => {

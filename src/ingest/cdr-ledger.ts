@@ -15,6 +15,7 @@ import type { Counters } from '../core/metrics.ts'
 import type { LogEntry } from '../log/durable-log.ts'
 import type { RetainedLog } from '../log/retained-log.ts'
 import { packChunk, unpackChunk } from '../log/row-chunks.ts'
+import type { NumberNames } from '../privacy/number-vault.ts'
 import type { CdrRecord } from '../wire/cdr-record.ts'
 import { cdrColumnNames, decodeCdrRow, keyOfRow, receivedMsOfRow } from '../wire/cdr-row.ts'
 import type { SeenIds } from './seen-ids.ts'
@@ -24,6 +25,8 @@ export interface CdrLedgerOptions {
   /** Rows of split calls that wait for their other rows, so that an acknowledged row outlives this process. */
   readonly heldLog: RetainedLog
   readonly seen: SeenIds
+  /** Numbers that the records of a group bear as tokens are on disk before the group is answered. */
+  readonly numbers: Pick<NumberNames, 'flush'>
   readonly clock: Clock
   readonly counters: Pick<Counters, 'cdrAccepted' | 'cdrDuplicates' | 'cdrRefused' | 'cdrGroups'>
   readonly events: Log
@@ -136,7 +139,7 @@ export class CdrLedger {
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {
-    const { log, heldLog, seen, counters, clock } = this.#options
+    const { log, heldLog, seen, numbers, counters, clock } = this.#options
     const fresh: CdrRecord[] = []
     const duplicates: CdrRecord[] = []
     const lines: string[] = []
@@ -158,7 +161,8 @@ export class CdrLedger {
       // One after the other: rows that are held without their records do no harm, records without an answer would.
       const heldEntries = group.flatMap(({ batch }) => batch.heldEntries)
       if (heldEntries.length > 0) await heldLog.append(heldEntries)
-      await log.append(chunked(lines))
+      // Asked for in one turn: one transaction, so that they stand or fall together.
+      await Promise.all([numbers.flush(), log.append(chunked(lines))])
     } catch (thrown) {
       for (const line of lines) seen.remove(keyOfRow(line))
       this.#refuse(group, thrown)

@@ -34,6 +34,8 @@ export interface MediaSocketOptions {
   readonly publicUrl: () => string
   /** True: refuse new sockets (503). */
   readonly isDraining: () => boolean
+  /** Told of upgrades that bring no good token or signature. */
+  readonly refused?: (request: UpgradeRequest, code: ErrorCode) => void
   readonly tokens: StreamTokens
   readonly table: CallTable
   readonly clock: Clock
@@ -97,7 +99,12 @@ export class MediaSockets {
 
   #upgrade(request: UpgradeRequest): ReturnType<SocketRoute<MediaSocketState>['upgrade']> {
     const verdict = admit(this.#options, request, this.#open)
-    if ('refuse' in verdict) return verdict
+    if ('refuse' in verdict) {
+      if (['token_invalid', 'signature_invalid'].includes(verdict.refuse)) {
+        this.#options.refused?.(request, verdict.refuse)
+      }
+      return verdict
+    }
     return { accept: { bound: verdict.facts, openedAtMs: this.#options.clock.steadyMs(), stream: null } }
   }
 
@@ -160,7 +167,8 @@ export class MediaSockets {
       return
     }
     this.#waiting.delete(state)
-    state.stream = table.start(bound, streamSid, tracks)
+    const call = message.keepsNoAudio ? { ...bound, keepsNoAudio: true } : bound
+    state.stream = table.start(call, streamSid, tracks)
   }
 }
 

@@ -16,6 +16,8 @@ export interface CallFacts {
   readonly stirVerstat: string
   /** Tracks to be heard although `twilio.track` does not name them: somebody asked for them by REST. */
   readonly tracks?: readonly TrackName[]
+  /** Whoever routes the call asked that no audio of it be kept. */
+  readonly keepsNoAudio?: boolean
 }
 
 /** One detection: a track of a call, over all its streams. */

@@ -4,7 +4,7 @@
  * configured public URL and never over the Host header, by an account of ours. Main thread.
  */
 import type { TwilioConfig } from '../config/schema.ts'
-import { OperatingError } from '../core/errors.ts'
+import { type ErrorCode, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { HttpAnswer, HttpRequest, Route } from '../http/exchange.ts'
@@ -36,6 +36,10 @@ export interface VoiceWebhookOptions {
   readonly streamStatus?: (status: StreamStatus) => void
   /** A status callback as a call record; resolves once it is durable. */
   readonly callStatus?: (fields: Readonly<Record<string, string>>) => Promise<void>
+  /** Told of requests that are not let in. */
+  readonly refused?: (request: HttpRequest, code: ErrorCode) => void
+  /** The name of a party of a call; default: the number itself. */
+  readonly party?: (raw: string) => string
   readonly random: (bytes: number) => Uint8Array
   readonly counters: Counters
   readonly log: Log
@@ -52,14 +56,16 @@ interface StreamStatus {
 
 /** The routes; main.ts adds them to the server. */
 export function voiceWebhookRoutes(options: VoiceWebhookOptions): Route[] {
-  const route = (pattern: string, answer: (fields: SignedFields) => HttpAnswer | Promise<HttpAnswer>): Route => ({
+  type Answer = (fields: SignedFields, query: string) => HttpAnswer | Promise<HttpAnswer>
+  const route = (pattern: string, answer: Answer): Route => ({
     method: 'POST',
     pattern,
     bodyBytesMax,
-    answer: (request) => answer(signedFields(options, request)),
+    answer: (request) => answer(signedFields(options, request), request.query),
+    ...(options.refused === undefined ? {} : { refused: options.refused }),
   })
   return [
-    route('/twilio/voice', (fields) => voiceAnswer(options, fields)),
+    route('/twilio/voice', (fields, query) => voiceAnswer(options, fields, query)),
     route('/twilio/stream-status', (fields) => streamStatus(options, fields)),
     route('/twilio/call-status', (fields) => callStatus(options, fields)),
   ]
@@ -85,16 +91,19 @@ async function callStatus(options: VoiceWebhookOptions, fields: SignedFields): P
   return { status: 204 }
 }
 
-function voiceAnswer(options: VoiceWebhookOptions, fields: SignedFields): HttpAnswer {
+/** `?audio=none` on the webhook's URL, which Twilio's signature covers: no audio of such calls is kept. */
+function voiceAnswer(options: VoiceWebhookOptions, fields: SignedFields, query: string): HttpAnswer {
   const callSid = fields.get('CallSid')
   if (!/^CA[0-9a-fA-F]{32}$/.test(callSid)) throw new OperatingError('bad_request', 'CallSid is not a call SID')
+  const { party = (raw: string) => raw } = options
   const facts: CallFacts = {
     callSid,
     accountSid: fields.get('AccountSid'),
-    from: fields.get('From'),
-    to: fields.get('To'),
+    from: party(fields.get('From')),
+    to: party(fields.get('To')),
     direction: fields.get('Direction'),
     stirVerstat: fields.get('StirVerstat'),
+    ...(new URLSearchParams(query).get('audio') === 'none' ? { keepsNoAudio: true } : {}),
   }
   const { continuation, track } = options.twilio
   if (options.listensTo?.(facts) === false) return twimlAnswer(plainTwiml(continuation))
@@ -158,6 +167,7 @@ function signedFields(options: VoiceWebhookOptions, request: HttpRequest): Signe
     return new SignedFields(fields, verdict.unsigned)
   } catch (thrown) {
     counters.webhookRefused += 1
+    if (thrown instanceof OperatingError) options.refused?.(request, thrown.code)
     throw thrown
   }
 }

@@ -13,6 +13,7 @@ import { messageOf } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import { type ByteBudget, type DurableLog, LmdbLog, told } from './durable-log.ts'
+import { type KeyTable, LmdbKeyTable } from './key-table.ts'
 import { damageOf } from './lmdb-file.ts'
 import { releaseOwnership, takeOwnership } from './owner.ts'
 
@@ -23,6 +24,7 @@ export interface LogEnvironmentOptions {
   readonly log: Log
 }
 
+/** Logs and tables. */
 const logsMax = 64
 const flushWaitMsMax = 30_000
 
@@ -83,6 +85,11 @@ export class LogEnvironment {
     const log = new LmdbLog(this, name, entries, this.#meta, budget)
     this.#logs.set(name, log)
     return log
+  }
+
+  /** The durable map of that name. */
+  table(name: string): KeyTable {
+    return new LmdbKeyTable(this, this.#root.openDB<Uint8Array, string>({ name: `table.${name}`, encoding: 'binary' }))
   }
 
   /**

@@ -30,8 +30,8 @@ export interface Trouble {
   /** Part of `METHOD path`, like `POST` or `/Streams.json`; default: every request. */
   readonly match?: string
   readonly times: number
-  /** `silence`: no answer; `reset`: the connection breaks; `lost`: done, and then the connection breaks. */
-  readonly kind: 'answer' | 'silence' | 'reset' | 'garbage' | 'lost'
+  /** `silence`: no answer; `unanswered`: done, no answer; `reset`: the connection breaks; `lost`: done, it breaks. */
+  readonly kind: 'answer' | 'silence' | 'unanswered' | 'reset' | 'garbage' | 'lost'
   readonly status?: number
   readonly code?: number
   readonly message?: string
@@ -157,7 +157,9 @@ export class PlayedTwilio {
       request.socket.destroy()
       return
     }
-    const answer = trouble === undefined || trouble.kind === 'lost' ? this.#answer(request, seen) : troubled(trouble)
+    const isDone = trouble === undefined || trouble.kind === 'lost' || trouble.kind === 'unanswered'
+    const answer = isDone ? this.#answer(request, seen) : troubled(trouble)
+    if (trouble?.kind === 'unanswered') return
     if (trouble?.kind === 'lost') {
       request.socket.destroy()
       return

@@ -1,6 +1,7 @@
 /** A case as a row of table `cases`. Main thread. */
 import type { BookedCase } from '../decisions/case-journal.ts'
 import { severity } from '../decisions/policy-forecast.ts'
+import { featureNames } from '../features/call-features.ts'
 import { rowOf } from './tables.ts'
 
 export function caseRow({ seed, decidedBy, decidedMs, note, version }: BookedCase): readonly unknown[] {
@@ -26,5 +27,11 @@ export function caseRow({ seed, decidedBy, decidedMs, note, version }: BookedCas
     decided_at: decidedMs ?? 0,
     note: note ?? '',
     version,
+    features_json: JSON.stringify(named(it.features ?? [])),
   })
+}
+
+/** By name: another version may make other features, or in another order. */
+function named(features: readonly number[]): Record<string, number> {
+  return Object.fromEntries(features.map((value, at) => [featureNames[at] ?? String(at), value]))
 }

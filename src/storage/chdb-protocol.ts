@@ -16,9 +16,12 @@ export interface ChdbOpenOptions {
 export interface SqlQuestion {
   /** Without a FORMAT clause. */
   readonly sql: string
+  /** Values as ClickHouse's HTTP protocol writes them: a field of TabSeparated. */
   readonly parameters: Readonly<Record<string, string>>
   readonly format: string
   readonly limits: SqlLimits
+  /** Of system tables that may be asked, which rows: table -> condition. The engine holds every query to it. */
+  readonly rowFilters: Readonly<Record<string, string>>
 }
 
 export interface SqlLimits {

@@ -6,7 +6,8 @@
 import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Session } from 'chdb'
-import type { ChdbOpenOptions, ChdbReply, ChdbRequest, SqlLimits, SqlQuestion } from './chdb-protocol.ts'
+import type { ChdbOpenOptions, ChdbReply, ChdbRequest, SqlQuestion } from './chdb-protocol.ts'
+import { plainParameter } from './sql-parameters.ts'
 import { sqlSettings } from './store.ts'
 
 type Chdb = typeof import('chdb')
@@ -18,7 +19,7 @@ const lockRetryMs = 200
 let session: Session | null = null
 /** For other people's queries; settings belong to a session, and this one's cannot be changed any more. */
 let readOnly: Promise<Session> | null = null
-let openFor: ((limits: SqlLimits) => Promise<Session>) | null = null
+let openFor: ((question: SqlQuestion) => Promise<Session>) | null = null
 
 class OpenFailure extends Error {
   readonly reason: 'module_missing' | 'not_opened'
@@ -42,13 +43,17 @@ async function open(options: ChdbOpenOptions): Promise<void> {
   await opened.queryAsync(`CREATE DATABASE IF NOT EXISTS ${database}`)
   await opened.queryAsync(`USE ${database}`)
   session = opened
-  openFor = (limits) => openReadOnly(chdb, options, limits)
+  openFor = (question) => openReadOnly(chdb, options, question)
 }
 
-async function openReadOnly(chdb: Chdb, options: ChdbOpenOptions, limits: SqlLimits): Promise<Session> {
+/** The limits and filters are those of the first question; the door has one set for all. */
+async function openReadOnly(chdb: Chdb, options: ChdbOpenOptions, question: SqlQuestion): Promise<Session> {
   const opened = new chdb.Session(options.path, { connectionArgs: options.connectionArgs })
   await opened.queryAsync(`USE \`${options.database}\``)
-  for (const [name, value] of Object.entries(sqlSettings(limits))) await opened.queryAsync(`SET ${name} = '${value}'`)
+  for (const [name, value] of Object.entries(sqlSettings(question))) {
+    const quoted = value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")
+    await opened.queryAsync(`SET ${name} = '${quoted}'`)
+  }
   return opened
 }
 
@@ -57,17 +62,19 @@ function answerTooLong(bytesMax: number): Error {
   return Object.assign(new Error(`Limit for result exceeded, max bytes: ${bytesMax}`), { clickhouseCode: 396 })
 }
 
-async function ask({ sql, parameters, format, limits }: SqlQuestion): Promise<Uint8Array> {
+async function ask(question: SqlQuestion): Promise<Uint8Array> {
+  const { sql, parameters, format, limits } = question
   if (openFor === null) throw new OpenFailure('not_opened', new Error('the engine is not open'))
-  readOnly ??= openFor(limits)
+  readOnly ??= openFor(question)
   const asked = await readOnly.catch((thrown: unknown) => {
     readOnly = null
     throw thrown
   })
-  const bound = Object.keys(parameters).length > 0
-  const result = bound
-    ? await asked.queryBindAsync(sql, parameters, { format })
-    : await asked.queryAsync(sql, { format })
+  const plain = Object.entries(parameters).map(([name, field]) => [name, plainParameter(field)])
+  const result =
+    plain.length > 0
+      ? await asked.queryBindAsync(sql, Object.fromEntries(plain), { format })
+      : await asked.queryAsync(sql, { format })
   const bytes = result.bytes()
   // The engine counts a constant once, however many rows it is written out in.
   if (bytes.length > limits.answerBytesMax) throw answerTooLong(limits.answerBytesMax)

@@ -103,6 +103,7 @@ export async function applyRetention(store: Store, retention: Config['retention'
     { table: 'traffic_minutes', column: 'minute', days: retention.trafficDays },
     { table: 'cases', column: 'opened_at', days: retention.casesDays },
     { table: 'cdr_scores', column: 'start_at', days: retention.cdrScoresDays },
+    { table: 'shadow_scores', column: 'scored_at', days: retention.shadowScoresDays },
     { table: 'source_quality', column: 'hour', days: retention.qualityDays },
     { table: 'source_quality_examples', column: 'at', days: retention.qualityDays },
   ]

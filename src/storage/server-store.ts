@@ -14,7 +14,7 @@ import {
   quotedName,
   type SqlStore,
   type Store,
-  type StoreError,
+  StoreError,
   sqlSettings,
 } from './store.ts'
 
@@ -76,15 +76,25 @@ export class ServerStore implements Store, SqlStore {
     })
   }
 
-  async ask({ sql, parameters, format, limits }: SqlQuestion): Promise<Uint8Array> {
+  /** The answer is held back until it is complete: an error that comes late is an error, not the end of an answer. */
+  async ask(question: SqlQuestion): Promise<Uint8Array> {
+    const { sql, parameters, format, limits } = question
+    // Beside the settings, since `query_params` would escape a second time what is written for the wire.
+    const written = Object.entries(parameters).map(([name, field]) => [`param_${name}`, field])
+    const settings = { ...Object.fromEntries(written), wait_end_of_query: '1', ...sqlSettings(question) }
     return await this.#guard(queryError, async () => {
       const { stream } = await this.#client.exec({
         query: `${sql}\nFORMAT ${format}`,
-        query_params: parameters,
-        clickhouse_settings: sqlSettings(limits) as ClickHouseSettings,
+        clickhouse_settings: settings as ClickHouseSettings,
       })
       const chunks: Buffer[] = []
-      for await (const chunk of stream) chunks.push(chunk as Buffer)
+      let bytes = 0
+      for await (const chunk of stream) {
+        bytes += (chunk as Buffer).length
+        if (bytes > limits.answerBytesMax) break
+        chunks.push(chunk as Buffer)
+      }
+      if (bytes > limits.answerBytesMax) throw answerTooLong(limits.answerBytesMax)
       return Buffer.concat(chunks)
     })
   }
@@ -124,6 +134,7 @@ export class ServerStore implements Store, SqlStore {
       this.#up = true
       return result
     } catch (thrown) {
+      if (thrown instanceof StoreError) throw thrown
       const spoke = thrown instanceof ClickHouseError
       const engineCode = spoke ? Number(thrown.code) : null
       // A server that answers with an error is there; silence, a reset or a refusal means it is not.
@@ -132,6 +143,12 @@ export class ServerStore implements Store, SqlStore {
       throw errorOf(engineCode, spoke ? message : `no answer from ClickHouse: ${message}`, thrown)
     }
   }
+}
+
+/** TOO_MANY_ROWS_OR_BYTES; the engine counts a constant once, however many rows it is written out in. */
+function answerTooLong(bytesMax: number): StoreError {
+  const said = `Limit for result exceeded, max bytes: ${bytesMax}`
+  return new StoreError('storage_rejected', said, 396, false)
 }
 
 /** The client's own log repeats what we throw, with queries in it. */

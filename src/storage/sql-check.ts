@@ -7,9 +7,26 @@ import { OperatingError } from '../core/errors.ts'
 
 /** What may be asked. Not the audit, which is for admins, nor the ledger of migrations. */
 const tablesOpen: ReadonlySet<string> = new Set([
-  ...['calls', 'voice_windows', 'cdrs', 'cdr_scores', 'cases', 'actions'],
+  ...['calls', 'voice_windows', 'cdrs', 'cdr_scores', 'cases', 'actions', 'shadow_scores'],
   ...['traffic_minutes', 'source_quality', 'source_quality_examples'],
 ])
+/**
+ * Of the engine's own tables, what tools look for; only rows about the tables above are seen (`rowFilters`), and none
+ * of the columns that tell where files lie.
+ */
+const systemTablesOpen: ReadonlySet<string> = new Set(['system.tables', 'system.columns', 'system.databases'])
+const columnsClosed: ReadonlySet<string> = new Set(['data_paths', 'data_path', 'metadata_path', 'storage_policy'])
+
+/** Which rows of the engine's tables a query may see; the engine adds the conditions to whatever is asked. */
+export function rowFiltersOf(database: string): Record<string, string> {
+  const names = [...tablesOpen].map((name) => `'${name}'`).join(', ')
+  return {
+    'system.tables': `database = '${database}' AND name IN (${names})`,
+    'system.columns': `database = '${database}' AND table IN (${names})`,
+    'system.databases': `name = '${database}'`,
+  }
+}
+
 const tableFunctionsOpen: ReadonlySet<string> = new Set([
   'numbers',
   'zeros',
@@ -84,7 +101,16 @@ export function preparedSql(text: string): PreparedSql {
   // Where a text or a comment ends is the engine's to know; without a semicolon there is nothing to know.
   if (sql.includes(';')) throw new SqlRefused(syntaxError, 'one statement; a semicolon in a text is written char(59)')
   if (/\boutfile\b/i.test(sql)) throw new SqlRefused(accessDenied, 'INTO OUTFILE is not for this door')
-  return { sql, format: clause?.[1] ?? null }
+  return { sql: shownAsQuery(sql), format: clause?.[1] ?? null }
+}
+
+/** What tools ask first, as the query that the engine would make of it. */
+function shownAsQuery(sql: string): string {
+  if (/^\s*SHOW\s+DATABASES$/i.test(sql)) return 'SELECT name FROM system.databases ORDER BY name'
+  const shown = /^\s*SHOW\s+TABLES(?:\s+(?:FROM|IN)\s+(["`]?)(\w{1,64})\1)?$/i.exec(sql)
+  if (shown === null) return sql
+  const database = shown[2] === undefined ? 'currentDatabase()' : `'${shown[2]}'`
+  return `SELECT name FROM system.tables WHERE database = ${database} ORDER BY name`
 }
 
 /**
@@ -104,20 +130,23 @@ export function checkSyntaxTree(
   }
   // A text right below the statement is the file of INTO OUTFILE, which the embedded engine would write.
   if (lines.some((line) => line.startsWith(' Literal '))) throw new SqlRefused(accessDenied, 'no INTO OUTFILE here')
+  const looksAtSystem = lines.some((line) => /^\s*TableIdentifier system\./.test(line))
   let above = ''
   for (const line of lines) {
     const [, node = '', rest = ''] = /^\s*(\w+)(?: (.*))?$/.exec(line) ?? []
     const name = rest.replace(/ \((?:alias|children) .*$/s, '')
-    if (node === 'TableIdentifier') checkTable(name, database, tables)
+    if (node === 'TableIdentifier') checkTable(name, database, tables, above === 'TableExpression')
     else if (node === 'Identifier') checkIdentifier(name, database, tables)
     else if (node === 'Function') checkFunction(name.split(' ')[0] ?? '', above === 'TableExpression', engine)
-    else if (node === 'QueryParameter') throw new SqlRefused(accessDenied, 'a parameter may be a value, not a name')
+    if (looksAtSystem) checkSystemColumn(node, name)
+    if (node === 'QueryParameter') throw new SqlRefused(accessDenied, 'a parameter may be a value, not a name')
     above = node
   }
 }
 
 /** A name alone is one of our tables, or one that the query itself gives (WITH); both are told apart by the engine. */
-function checkTable(name: string, database: string, tables: ReadonlySet<string>): void {
+function checkTable(name: string, database: string, tables: ReadonlySet<string>, isRead: boolean): void {
+  if (isRead && systemTablesOpen.has(name)) return
   const parts = name.split('.')
   const plain = parts.length === 1 ? name : parts.length === 2 && parts[0] === database ? (parts[1] ?? '') : null
   if (plain !== null && tablesOpen.has(plain)) return
@@ -126,6 +155,14 @@ function checkTable(name: string, database: string, tables: ReadonlySet<string>)
     accessDenied,
     `table ${name.slice(0, 100)} is not open here; there are ${[...tablesOpen].join(', ')}`,
   )
+}
+
+/** Columns of the engine's tables are named one by one: some tell of this machine. */
+function checkSystemColumn(node: string, name: string): void {
+  const isAll = /^(Qualified)?(Asterisk|Columns\w*Matcher)$/.test(node)
+  const isClosed = node === 'Identifier' && columnsClosed.has(name.split('.').at(-1) ?? '')
+  if (isAll || isClosed)
+    throw new SqlRefused(accessDenied, 'name the columns of a system table; those of paths are closed')
 }
 
 /** `x IN name` takes a table by its name. Columns are never called like a database or a closed table. */

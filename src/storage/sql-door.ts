@@ -4,7 +4,14 @@
  */
 import { OperatingError } from '../core/errors.ts'
 import type { SqlLimits } from './chdb-protocol.ts'
-import { categoriesClosed, checkSyntaxTree, type EngineNames, preparedSql } from './sql-check.ts'
+import {
+  categoriesClosed,
+  checkSyntaxTree,
+  type EngineNames,
+  preparedSql,
+  rowFiltersOf,
+  SqlRefused,
+} from './sql-check.ts'
 import type { SqlStore, Store } from './store.ts'
 
 export interface SqlDoorOptions {
@@ -15,6 +22,7 @@ export interface SqlDoorOptions {
 
 export interface SqlAsked {
   readonly text: string
+  /** Fields of TabSeparated. */
   readonly parameters: Readonly<Record<string, string>>
   /** When the text has no FORMAT clause. */
   readonly defaultFormat: string
@@ -58,6 +66,9 @@ const mediaTypes: Readonly<Record<string, string>> = {
 
 export const sqlFormats = Object.keys(mediaTypes)
 
+/** UNKNOWN_FORMAT */
+const unknownFormat = 73
+
 export class SqlDoor {
   readonly #options: SqlDoorOptions
   #names: Promise<EngineNames> | null = null
@@ -73,7 +84,7 @@ export class SqlDoor {
     const { sql, format: clause } = preparedSql(text)
     const format = clause ?? defaultFormat
     const mediaType = mediaTypes[format]
-    if (mediaType === undefined) throw new OperatingError('bad_request', `format: one of ${sqlFormats.join(', ')}`)
+    if (mediaType === undefined) throw new SqlRefused(unknownFormat, `Unknown format; one of ${sqlFormats.join(', ')}`)
     if (this.#running >= limits.queriesMax) {
       throw new OperatingError('capacity_full', `at most ${limits.queriesMax} queries at a time`)
     }
@@ -81,10 +92,12 @@ export class SqlDoor {
     try {
       const names = await this.#engineNames()
       const tables = await store.query('SELECT name FROM system.tables WHERE database = currentDatabase()', {})
-      const tree = await store.ask({ sql: `EXPLAIN AST ${sql}`, parameters, format: 'TSVRaw', limits })
+      const rowFilters = rowFiltersOf(database)
+      const asked = { parameters, limits, rowFilters }
+      const tree = await store.ask({ ...asked, sql: `EXPLAIN AST ${sql}`, format: 'TSVRaw' })
       const known = new Set(tables.map((row) => String(row['name'])))
       checkSyntaxTree(Buffer.from(tree).toString('utf8'), database, known, names)
-      return { bytes: await store.ask({ sql, parameters, format, limits }), format, mediaType }
+      return { bytes: await store.ask({ ...asked, sql, format }), format, mediaType }
     } finally {
       this.#running -= 1
     }

@@ -5,7 +5,7 @@
  * "nan". Also the map from ClickHouse's error numbers to our codes. Main thread.
  */
 import { type ErrorCode, OperatingError } from '../core/errors.ts'
-import type { SqlLimits, SqlQuestion } from './chdb-protocol.ts'
+import type { SqlQuestion } from './chdb-protocol.ts'
 
 export interface Store {
   /** Resolves once queries are answered and the database exists. @throws OperatingError */
@@ -27,9 +27,15 @@ export interface SqlStore {
 }
 
 /** Settings of such a query. `readonly` comes last: after it none can be changed, also not by a SETTINGS clause. */
-export function sqlSettings(limits: SqlLimits): Record<string, string> {
+export function sqlSettings({
+  limits,
+  rowFilters,
+}: Pick<SqlQuestion, 'limits' | 'rowFilters'>): Record<string, string> {
   return {
     max_threads: '1',
+    // As ClickHouse's clients are used to it; our own queries have other wishes.
+    date_time_output_format: 'simple',
+    additional_table_filters: filterMap(rowFilters),
     max_result_rows: String(limits.rowsMax),
     max_result_bytes: String(limits.answerBytesMax),
     result_overflow_mode: 'throw',
@@ -39,6 +45,14 @@ export function sqlSettings(limits: SqlLimits): Record<string, string> {
     max_temporary_data_on_disk_size_for_query: '1',
     readonly: '1',
   }
+}
+
+/** A map as a setting takes it: `{'system.tables':'name = \\'calls\\''}`. */
+function filterMap(rowFilters: SqlQuestion['rowFilters']): string {
+  const quoted = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+  return `{${Object.entries(rowFilters)
+    .map(([table, condition]) => `${quoted(table)}:${quoted(condition)}`)
+    .join(',')}}`
 }
 
 /**

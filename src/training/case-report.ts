@@ -1,6 +1,15 @@
 /** From what came of cases and campaigns to the figures people read, kind by kind. Pure. */
 import { type CaseKind, caseKinds } from '../decisions/fraud-signal.ts'
-import { averagePrecision, type Measured, median, type RankedLook, rateOf, shareOf } from './measures.ts'
+import {
+  averagePrecision,
+  type CalibrationBin,
+  calibrationOf,
+  type Measured,
+  median,
+  type RankedLook,
+  rateOf,
+  shareOf,
+} from './measures.ts'
 
 export interface CampaignFacts {
   readonly name: string
@@ -76,6 +85,8 @@ export interface EvaluationReport {
   readonly kinds: Readonly<Partial<Record<CaseKind, KindReport>>>
   /** Over the windows that the flash-call scorer is asked about; the interval over the keys they belong to. */
   readonly flashCallPrAuc: Measured | null
+  /** The probabilities of these windows against how often they were true. */
+  readonly flashCallCalibration: readonly CalibrationBin[]
   readonly flashCallLooks: { readonly campaign: number; readonly clean: number; readonly grey: number }
 }
 
@@ -133,6 +144,7 @@ export function reportOf(facts: EvaluationFacts): EvaluationReport {
     falsePerDay: rateOf(cases.filter(({ isFraud }) => !isFraud).length, days),
     kinds: Object.fromEntries(kinds.map((kind) => [kind, kindReport(kind, facts)])),
     flashCallPrAuc: averagePrecision(looks, repeatable()),
+    flashCallCalibration: calibrationOf(looks),
     flashCallLooks: { campaign: campaignLooks, clean: looks.length - campaignLooks, grey: facts.greyLooks },
   }
 }

@@ -86,3 +86,25 @@ export function median(values: readonly number[]): number | null {
   const half = Math.floor(sorted.length / 2)
   return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
+
+/** Of looks whose score lies in a bin: what was said of them, and how often it was true. */
+export interface CalibrationBin {
+  readonly from: number
+  readonly to: number
+  readonly looks: number
+  readonly said: number
+  readonly isTrue: number
+}
+
+const binEdges = [0, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1] as const
+
+/** How often it is true what a scorer says. Bins without looks are left out. */
+export function calibrationOf(looks: readonly RankedLook[]): CalibrationBin[] {
+  return binEdges.slice(0, -1).flatMap((from, at) => {
+    const to = binEdges[at + 1]!
+    const here = looks.filter(({ score }) => score >= from && (score < to || to === 1))
+    if (here.length === 0) return []
+    const said = here.reduce((sum, { score }) => sum + score, 0) / here.length
+    return [{ from, to, looks: here.length, said, isTrue: here.filter((look) => look.isCampaign).length / here.length }]
+  })
+}

@@ -2,10 +2,13 @@
  * The policy at work on live calls: after every hop the rules look at the track; what fires is recorded with its
  * evidence, published, stored, and done, unless shadow mode, an operator's hands-off or the call's earlier redirect or
  * hang-up says otherwise. Never blocks a verdict and never breaks one: requests go out beside it, and a bug in here is
- * counted and logged while the call goes on. Memory of calls is bounded; it outlives their streams, so that a call
- * whose stream comes back is not acted upon twice. Main thread.
+ * counted and logged while the call goes on. What it remembers of calls (call-memory.ts) outlives their streams and
+ * this process, so that a call that comes back is not acted upon twice. A redirect is asked for at most once; a
+ * hang-up, which changes nothing twice, again when this process died before Twilio answered. Main thread.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { ActionOutcome, CallActions } from '../actions/call-actions.ts'
+import type { CallChange } from '../actions/twilio-rest.ts'
 import type { ActionsConfig } from '../config/actions-schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
@@ -16,7 +19,6 @@ import {
   actionSummary,
   actionView,
   type CallPolicyView,
-  canUndo,
   evidenceOf,
   type HandsOff,
   kindOf,
@@ -29,10 +31,12 @@ import type { LiveTrack } from '../decisions/live-calls.ts'
 import { type PolicyLook, plainNumber } from '../decisions/policy-conditions.ts'
 import { Climb, type Firing, VoicePolicy } from '../decisions/voice-policy.ts'
 import type { VerdictSettings } from '../decisions/voice-verdict.ts'
-import type { CallFacts, TrackFacts, TrackName } from '../ingest/track.ts'
+import type { CallFacts, TrackFacts } from '../ingest/track.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import { actionRow } from '../storage/action-rows.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
+import { CallDecisions } from './call-decisions.ts'
+import type { CallMemories, CallMemory, PendingAction } from './call-memory.ts'
 
 /** What is known of a call beside its voice. */
 export interface Signals {
@@ -44,63 +48,61 @@ export interface Signals {
 
 export interface PolicyWatchOptions {
   readonly config: ActionsConfig
-  readonly settings: VerdictSettings
-  readonly modelSha256: string
+  /** What a track that begins is held to: of the model that judges it. */
+  readonly settingsOf: (trackId: number) => VerdictSettings
   readonly signals: Signals
-  readonly actions: Pick<CallActions, 'take' | 'cancel'>
+  readonly actions: Pick<CallActions, 'take' | 'cancel' | 'open'>
+  readonly memories: CallMemories
   /** Asks for a second opinion on a track; false: there is none to ask. */
   readonly secondOpinion: (track: LiveTrack) => boolean
   readonly past: { of(callSid: string): Promise<ActionRecord[]> }
   readonly bus: EventBus
-  readonly writer: Pick<RowWriter, 'write'>
+  readonly writer: Pick<RowWriter, 'write' | 'durable'>
   readonly runId: string
   readonly random: (bytes: number) => Uint8Array
   readonly clock: Clock
   readonly log: Log
-  readonly counters: Pick<Counters, 'actionsDecided' | 'policyThrew'>
+  readonly counters: Pick<Counters, 'actionsDecided' | 'actionsUnwritten' | 'policyThrew'>
   /** Seconds from verdict to request. */
   readonly latency: { observe(seconds: number): void }
 }
 
-interface CallMemory {
-  readonly call: CallFacts
-  readonly climbs: Map<TrackName, Climb>
-  readonly records: ActionRecord[]
-  /** Where undo of a redirect leads, by action. */
-  readonly waysBack: Map<string, string>
-  history: CallerHistory | null
-  handsOff: HandsOff | null
-  /** It had its redirect or hang-up; in shadow, it would have had it. */
-  readonly spent: { force: boolean; shadow: boolean }
-  /** Of each track, the last one of the voice. */
-  readonly scores: Map<TrackName, number | null>
-}
+/** A hang-up that a former run asked for is asked for again if it was decided so lately. */
+const askAgainMsMax = 60_000
 
 export class PolicyWatch {
   readonly #options: PolicyWatchOptions
   readonly #policy: VoicePolicy
-  /** Oldest first. */
-  readonly #calls = new Map<string, CallMemory>()
-  readonly #thresholds: Readonly<Record<string, number>>
-  /** Actions that are being taken back. */
-  readonly #undoing = new Set<string>()
+  readonly #decisions: CallDecisions
   #version = 0
 
   constructor(options: PolicyWatchOptions) {
     this.#options = options
     this.#policy = new VoicePolicy(options.config)
-    const { model: _, benign: __, ...thresholds } = options.settings
-    this.#thresholds = thresholds
+    this.#decisions = new CallDecisions(options)
   }
 
   /** Calls that are remembered. */
   get size(): number {
-    return this.#calls.size
+    return this.#options.memories.size
+  }
+
+  /** Settles what the last run had under way. Once, when Twilio can be asked. */
+  begin(): void {
+    for (const memory of this.#options.memories.all()) if (memory.pending !== null) this.#takeUp(memory, memory.pending)
+  }
+
+  /** What is under way has its answer, or its time is over. */
+  async settled(): Promise<void> {
+    const { actions, clock, config } = this.#options
+    const untilMs = clock.steadyMs() + config.timeLimitMs
+    while (actions.open > 0 && clock.steadyMs() < untilMs) await sleep(20)
   }
 
   /** A track begins: the settings of its verdict, with the exception that it falls under. */
-  opened({ call, track }: TrackFacts): VerdictSettings {
-    const { settings, clock } = this.#options
+  opened({ call, track, trackId }: TrackFacts): VerdictSettings {
+    const { settingsOf, clock } = this.#options
+    const settings = settingsOf(trackId)
     this.#remember(call)
     const exception = this.#policy.exceptionFor(call, track, clock.wallMs())
     if (exception === null) return settings
@@ -122,47 +124,33 @@ export class PolicyWatch {
 
   /** What was done to a call, from memory, else as stored. @throws OperatingError storage_unavailable */
   async viewOf(callSid: string): Promise<CallPolicyView> {
-    const memory = this.#calls.get(callSid)
-    if (memory === undefined) {
-      const records = await this.#options.past.of(callSid)
-      return { actions: records.map(actionView), risk: null, handsOff: null }
-    }
+    const memory = this.#options.memories.get(callSid)
+    const actions = (await this.#decisions.of(callSid)).map(actionView)
+    if (memory?.isHeard !== true) return { actions, risk: null, handsOff: memory?.handsOff ?? null }
     const score = Math.max(...[...memory.scores.values()].map((each) => each ?? -1))
     const risk = this.#riskOf(memory, score < 0 ? null : score)
-    return { actions: memory.records.map(actionView), risk, handsOff: memory.handsOff }
+    return { actions, risk, handsOff: memory.handsOff }
   }
 
-  /** Nothing more is done to a call, or the policy goes on. @throws OperatingError not_found */
-  setHandsOff(callSid: string, handsOff: HandsOff | null): void {
-    const memory = this.#calls.get(callSid)
+  /**
+   * Nothing more is done to a call, or the policy goes on; a restart knows of it when this resolves.
+   * @throws OperatingError not_found, spool_full
+   */
+  async setHandsOff(callSid: string, handsOff: HandsOff | null): Promise<void> {
+    const memory = this.#options.memories.get(callSid)
     if (memory === undefined) throw new OperatingError('not_found', 'no such call is in memory')
     memory.handsOff = handsOff
     if (handsOff !== null) {
       for (const record of memory.records) if (record.state === 'planned') this.#options.actions.cancel(record.id)
     }
+    await this.#options.memories.save(memory)
     this.#options.bus.publish('action', { change: 'hands_off', callSid, handsOff, at: this.#now() })
   }
 
   /** Takes an action back. @throws OperatingError not_found, conflict, and what Twilio says of a redirect back */
   async undo(callSid: string, actionId: string, who: string): Promise<ActionRecord> {
-    const memory = this.#calls.get(callSid)
-    const records = memory?.records ?? (await this.#options.past.of(callSid))
-    const record = records.find(({ id }) => id === actionId)
-    if (record === undefined) throw new OperatingError('not_found', 'no such action of this call')
-    if (!canUndo(record)) {
-      throw new OperatingError('conflict', `this ${record.action} is ${record.state} and cannot be undone`)
-    }
-    if (this.#undoing.has(actionId)) throw new OperatingError('conflict', 'it is being undone already')
-    this.#undoing.add(actionId)
-    try {
-      await this.#takeBack(record, memory?.waysBack.get(actionId))
-    } finally {
-      this.#undoing.delete(actionId)
-    }
-    record.state = 'undone'
-    record.undoneAtMs = this.#options.clock.wallMs()
-    record.undoneBy = who
-    this.#tell('undone', record, memory?.call ?? null)
+    const record = await this.#decisions.undo(callSid, actionId, who)
+    this.#tell('undone', record, this.#options.memories.get(callSid)?.call ?? null)
     return record
   }
 
@@ -195,9 +183,10 @@ export class PolicyWatch {
   }
 
   #decide({ memory, track, firing, risk, verdictAtMs }: Decision): void {
-    const { config, modelSha256, clock, counters, random } = this.#options
+    const { config, clock, counters, random } = this.#options
     const { do: what } = firing.rule
     const verdict = track.verdict.snapshot(config.windowsMax)
+    const { model: _, benign: __, modelSha256 = '', ...thresholds } = track.verdict.settings
     const back = twimlOf(what, 'back')
     const record: ActionRecord = {
       id: `act_${Buffer.from(random(9)).toString('hex')}`,
@@ -210,7 +199,7 @@ export class PolicyWatch {
       shadow: config.shadow || firing.rule.shadow,
       // A millisecond apart at least: the order of a call's decisions is told by their times.
       decidedAtMs: Math.max(clock.wallMs(), (memory.records.at(-1)?.decidedAtMs ?? 0) + 1),
-      evidence: evidenceOf({ firing, verdict, modelSha256, thresholds: this.#thresholds, risk }),
+      evidence: evidenceOf({ firing, verdict, modelSha256, thresholds, risk }),
       hasWayBack: back !== null,
       state: 'done',
       latencyMs: null,
@@ -221,13 +210,57 @@ export class PolicyWatch {
     counters.actionsDecided += 1
     memory.records.push(record)
     this.#settle(memory, record, track)
+    if (record.state === 'planned') {
+      if (back !== null) memory.waysBack.set(record.id, back)
+      memory.pending = { record, phase: 'planned' }
+      const twiml = twimlOf(what, 'redirect') ?? ''
+      this.#ask(memory, record, record.action === 'hangup' ? { status: 'completed' } : { twiml }, verdictAtMs)
+    }
     this.#tell('decided', record, memory.call)
-    if (record.state !== 'planned') return
-    if (back !== null) memory.waysBack.set(record.id, back)
-    const change =
-      record.action === 'hangup' ? ({ status: 'completed' } as const) : { twiml: twimlOf(what, 'redirect') ?? '' }
-    const order = { id: record.id, accountSid: record.accountSid, callSid: record.callSid, change, verdictAtMs }
-    void this.#options.actions.take(order).then((outcome) => this.#came(record, memory, outcome))
+    // A rule counts as fired once its row is on disk: a decision is rather told twice than lost.
+    if (memory.pending?.phase === 'planned') void this.#saveSoon(memory)
+    else void this.#rowsDurable().then(() => this.#saveSoon(memory))
+  }
+
+  #ask(
+    memory: CallMemory,
+    record: ActionRecord,
+    change: CallChange,
+    verdictAtMs: number,
+    read = (outcome: ActionOutcome): ActionOutcome => outcome,
+  ): void {
+    const { id, accountSid, callSid } = record
+    const beforeSend = (): void => this.#noteSent(memory, record)
+    const order = { id, accountSid, callSid, change, verdictAtMs, beforeSend }
+    void this.#options.actions.take(order).then((outcome) => this.#came(record, memory, read(outcome)))
+  }
+
+  /** A redirect is marked before it goes out; a hang-up changes nothing twice. */
+  #noteSent(memory: CallMemory, record: ActionRecord): void {
+    if (memory.pending?.record !== record) return
+    memory.pending.phase = 'sent'
+    void this.#saveSoon(memory, record.action !== 'hangup')
+  }
+
+  /** What the last run did not see answered. */
+  #takeUp(memory: CallMemory, { record, phase }: PendingAction): void {
+    const { clock, log } = this.#options
+    const { action, callSid, id } = record
+    if (phase === 'settled') {
+      this.#store(record)
+      void this.#closeBook(memory, record)
+      return
+    }
+    log.warn('an action was under way when the last run ended', { action: id, callSid, what: action, phase })
+    if (phase === 'planned') {
+      const text = 'the server stopped before the request went out; the next verdict decides'
+      this.#came(record, memory, { state: 'failed', latencyMs: null, result: { code: 'interrupted', text } })
+    } else if (action === 'hangup' && clock.wallMs() - record.decidedAtMs < askAgainMsMax) {
+      this.#ask(memory, record, { status: 'completed' }, clock.steadyMs(), isOverMeansDone)
+    } else {
+      const text = 'the server stopped before Twilio answered; it may have been done and is not asked for again'
+      this.#came(record, memory, { state: 'failed', latencyMs: null, result: { code: 'outcome_unknown', text } })
+    }
   }
 
   /** What becomes of a decision at once. */
@@ -259,6 +292,7 @@ export class PolicyWatch {
   #came(record: ActionRecord, memory: CallMemory, { state, latencyMs, result }: ActionOutcome): void {
     if (latencyMs !== null) this.#options.latency.observe(latencyMs / 1000)
     record.latencyMs = latencyMs === null ? null : Math.round(latencyMs * 10) / 10
+    memory.pending = { record, phase: 'settled' }
     if (state === 'cancelled') {
       if (record.state !== 'planned') return
       record.state = 'withheld'
@@ -267,24 +301,37 @@ export class PolicyWatch {
       record.state = state
       record.result = result
     }
+    void this.#saveSoon(memory)
     this.#tell(state === 'cancelled' ? 'withheld' : state, record, memory.call)
+    void this.#closeBook(memory, record)
   }
 
-  async #takeBack(record: ActionRecord, wayBack: string | undefined): Promise<void> {
-    if (record.state === 'planned') {
-      if (!this.#options.actions.cancel(record.id)) throw new OperatingError('conflict', 'its request is under way')
-    } else if (record.action === 'redirect') {
-      if (wayBack === undefined) throw new OperatingError('conflict', 'there is no way back for the call')
-      await this.#leadBack(record, wayBack)
+  /** The row is on disk with the outcome: the memory need not carry it any longer. */
+  async #closeBook(memory: CallMemory, record: ActionRecord): Promise<void> {
+    await this.#rowsDurable()
+    if (memory.pending?.record !== record) return
+    memory.pending = null
+    await this.#saveSoon(memory)
+  }
+
+  /** Rows that the disk refuses are counted where they are written. */
+  #rowsDurable(): Promise<void> {
+    return this.#options.writer.durable().catch(() => {})
+  }
+
+  /** Where nobody waits for the disk: a full one stops no action; a restart may then act once more. Never rejects. */
+  async #saveSoon(memory: CallMemory, marked = false): Promise<void> {
+    const { memories } = this.#options
+    try {
+      await (marked ? memories.mark(memory) : memories.save(memory))
+    } catch (thrown) {
+      this.#options.counters.actionsUnwritten += 1
+      const { callSid } = memory.call
+      this.#options.log.warn('what was decided about a call is not in the journal', {
+        callSid,
+        reason: messageOf(thrown),
+      })
     }
-  }
-
-  async #leadBack(record: ActionRecord, twiml: string): Promise<void> {
-    const { actions, clock } = this.#options
-    const { accountSid, callSid } = record
-    const order = { id: `${record.id}_back`, accountSid, callSid, change: { twiml }, verdictAtMs: clock.steadyMs() }
-    const { state, result } = await actions.take(order)
-    if (state !== 'done') throw new OperatingError('conflict', `the call was not led back: ${result?.text ?? state}`)
   }
 
   #riskOf(memory: CallMemory, score: number | null): CallRisk {
@@ -299,29 +346,9 @@ export class PolicyWatch {
   }
 
   #remember(call: CallFacts): CallMemory {
-    const known = this.#calls.get(call.callSid)
-    if (known !== undefined) {
-      // To the young end: whoever still speaks is not forgotten.
-      this.#calls.delete(call.callSid)
-      this.#calls.set(call.callSid, known)
-      return known
-    }
-    const memory: CallMemory = {
-      call,
-      climbs: new Map(),
-      records: [],
-      waysBack: new Map(),
-      history: null,
-      handsOff: null,
-      spent: { force: false, shadow: false },
-      scores: new Map(),
-    }
-    this.#calls.set(call.callSid, memory)
-    const oldest =
-      this.#calls.size > this.#options.config.callsRememberedMax ? this.#calls.keys().next().value : undefined
-    if (oldest !== undefined) this.#calls.delete(oldest)
+    const { memory, isNew } = this.#options.memories.of(call)
     const number = plainNumber(call.from)
-    if (/^\d+$/.test(number)) {
+    if (isNew && /^\d+$/.test(number)) {
       void this.#options.signals.historyOf(number).then((history) => {
         memory.history = history
       })
@@ -330,18 +357,29 @@ export class PolicyWatch {
   }
 
   /** A newer row of the same action replaces the older. */
-  #tell(change: ActionChange, record: ActionRecord, call: CallFacts | null): void {
-    const { bus, writer, runId, clock } = this.#options
+  #store(record: ActionRecord): void {
+    const { writer, runId, clock } = this.#options
     this.#version = Math.max(this.#version + 1, clock.wallMs() * 1000)
     writer.write('actions', actionRow(record, runId, this.#version))
+  }
+
+  #tell(change: ActionChange, record: ActionRecord, call: CallFacts | null): void {
+    const { bus } = this.#options
+    this.#store(record)
     const { callSid, track } = record
-    const numbers = call === null ? {} : { from: call.from, to: call.to }
+    const numbers = call === null || call.from === '' ? {} : { from: call.from, to: call.to }
     bus.publish('action', { change, callSid, track, ...numbers, action: actionSummary(record), at: this.#now() })
   }
 
   #now(): string {
     return new Date(this.#options.clock.wallMs()).toISOString()
   }
+}
+
+/** Of a hang-up that is asked for again: the first request may have done it. The verdict was another run's. */
+function isOverMeansDone({ state, result }: ActionOutcome): ActionOutcome {
+  const isDone = state === 'done' || result?.code === 'call_over'
+  return { state: isDone ? 'done' : state, latencyMs: null, result: isDone ? null : result }
 }
 
 type ActionChange = 'decided' | 'done' | 'failed' | 'withheld' | 'undone'

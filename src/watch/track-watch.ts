@@ -8,22 +8,23 @@ import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { LiveCalls, LiveTrack } from '../decisions/live-calls.ts'
 import type { Opinion } from '../decisions/opinion-agreement.ts'
-import type { VerdictSettings } from '../decisions/voice-verdict.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import type { CallListener, EndReason, TrackFacts } from '../ingest/track.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import { verdictEvent } from '../notify/verdict-event.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import { callRow, windowRow } from '../storage/voice-rows.ts'
-import type { VoicePool } from '../worker/pool.ts'
 import type { PolicyWatch } from './policy-watch.ts'
 
 export interface TrackWatchOptions {
   readonly live: LiveCalls
-  readonly pool: Pick<VoicePool, 'onHop' | 'onClosed'>
+  /** Who tells of hops, with the model that judged each, and of tracks whose last hop was told. */
+  readonly pool: {
+    onHop(listener: (hop: ScoredHop, model: string) => void): void
+    onClosed(listener: (trackId: number) => void): void
+  }
   readonly writer: Pick<RowWriter, 'write'>
   readonly bus: EventBus
-  readonly settings: VerdictSettings
   readonly policy: Pick<PolicyWatch, 'opened' | 'judged'>
   readonly runId: string
   readonly clock: Clock
@@ -42,7 +43,7 @@ export class TrackWatch implements CallListener {
 
   constructor(options: TrackWatchOptions) {
     this.#options = options
-    options.pool.onHop((hop) => this.#hop(hop))
+    options.pool.onHop((hop, model) => this.#hop(hop, model))
     options.pool.onClosed((trackId) => this.#finish(trackId))
   }
 
@@ -82,15 +83,15 @@ export class TrackWatch implements CallListener {
     if (track.state === 'live') this.#publish(track, false, false)
   }
 
-  #hop(hop: ScoredHop): void {
-    const { live, policy, settings, writer, clock, counters, latency } = this.#options
+  #hop(hop: ScoredHop, model: string): void {
+    const { live, policy, writer, clock, counters, latency } = this.#options
     const track = live.track(hop.trackId)
     if (track === undefined) return
     const nowMs = clock.wallMs()
     const changed = track.verdict.observe(hop, nowMs)
     const verdictAtMs = clock.steadyMs()
     latency.observe((verdictAtMs - hop.enteredMs) / 1000)
-    writer.write('voice_windows', windowRow(track, hop, settings.model, nowMs))
+    writer.write('voice_windows', windowRow(track, hop, model, nowMs))
     if (changed) {
       counters.verdictsChanged += 1
       this.#store(track)

@@ -10,6 +10,8 @@
  *     "causeQ850": 16, "causeSip": 487, "releasedBy": "caller", "talkMs": 0, "isAttempt": true, "attributes": {} }
  */
 
+import { isToken } from './number-token.ts'
+
 /** Who ended the call or the attempt. `network`: a switch on the way, a timer, a routing failure. */
 export const releaseParties = ['caller', 'callee', 'network', 'unknown'] as const
 export type ReleaseParty = (typeof releaseParties)[number]
@@ -235,7 +237,7 @@ export function parseCdr(value: unknown, source: string): CdrRecord | RecordProb
 function number(check: Check, name: 'from' | 'to'): string | undefined {
   const digits = check.optionalText(name)
   if (digits === undefined) return undefined
-  if (!/^[0-9*#]{1,32}$/.test(digits)) return check.fail(name, 'digits without +')
+  if (!/^[0-9*#]{1,32}$/.test(digits) && !isToken(digits)) return check.fail(name, 'digits without +')
   return digits
 }
 

@@ -3,7 +3,7 @@
  * in the fraud worker and carried as it is to the spool and to ClickHouse. The same call under the same case gives the
  * same key, so a row that is made again replaces itself. Any thread.
  *
- *   ["pbx:7f0c:a:call","pbx",1767225600000000,"c2f0...","wangiri",0.9731,1,"block","allow",1767225612345]\n
+ *   ["pbx:7f0c:a:call","pbx",1767225600000000,"c2f0...","wangiri",0.9731,1,"block","allow",1767225612345,""]\n
  */
 
 export interface CdrScore {
@@ -20,6 +20,8 @@ export interface CdrScore {
   readonly intended: string
   readonly effective: string
   readonly scoredMs: number
+  /** Who gave the case its score: `flash_call/1`, `rule`; empty: the rules of the kind. */
+  readonly model: string
 }
 
 /** Columns in the order of a row. */
@@ -34,6 +36,7 @@ export const cdrScoreColumns = [
   'intended',
   'effective',
   'scored_at',
+  'model',
 ] as const
 
 export const cdrScoreColumnNames = cdrScoreColumns.join(',')
@@ -43,5 +46,5 @@ export function encodeCdrScore(it: CdrScore): string {
   const startUs = Math.round(it.startMs * 1000)
   const score = Math.round(it.score * 10_000) / 10_000
   const row = [it.id, it.source, startUs, it.caseId, it.kind, score, it.ofKind ? 1 : 0]
-  return `${JSON.stringify([...row, it.intended, it.effective, it.scoredMs])}\n`
+  return `${JSON.stringify([...row, it.intended, it.effective, it.scoredMs, it.model])}\n`
 }

@@ -100,6 +100,11 @@ export class NumberReader {
     return this.#bare(digits)
   }
 
+  /** Whether digits, country code first, are a number that can exist. */
+  isE164(digits: string): boolean {
+    return /^[0-9]+$/.test(digits) && this.#international(digits)
+  }
+
   #bare(digits: string): ReadNumber {
     const national = () => (this.#country === undefined ? null : this.#national(digits))
     const international = () => (this.#international(digits) ? digits : null)
@@ -176,6 +181,13 @@ export function userPart(raw: string): string {
   const semicolon = text.indexOf(';')
   if (semicolon >= 0) text = text.slice(0, semicolon)
   return text.trim()
+}
+
+const plainReader = new NumberReader(defaultNumberPlan)
+
+/** Whether these digits are a number of E.164 that can exist. */
+export function isE164(digits: string): boolean {
+  return plainReader.isE164(digits)
 }
 
 export function isCountry(code: string): boolean {

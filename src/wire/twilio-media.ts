@@ -52,6 +52,8 @@ export interface StartMessage {
   readonly tracks: readonly WireTrack[]
   /** Anything but `audio/x-mulaw` at 8000 Hz and 1 channel is not what we decode. */
   readonly isMulaw8k: boolean
+  /** The stream's parameter `voicefw_audio` is "none": no audio of this call is to be kept. */
+  readonly keepsNoAudio: boolean
 }
 
 export type TwilioMessage =
@@ -128,7 +130,9 @@ function startMessage(message: Record<string, unknown>): TwilioMessage {
   const callSid = text(start['callSid'])
   const accountSid = text(start['accountSid'])
   if (streamSid === '' || callSid === '' || accountSid === '') return malformed('start without its SIDs')
-  return { event: 'start', streamSid, callSid, accountSid, tracks, isMulaw8k }
+  const custom = isObject(start['customParameters']) ? start['customParameters'] : {}
+  const keepsNoAudio = custom['voicefw_audio'] === 'none'
+  return { event: 'start', streamSid, callSid, accountSid, tracks, isMulaw8k, keepsNoAudio }
 }
 
 function malformed(detail: string): TwilioMessage {

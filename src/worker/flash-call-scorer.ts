@@ -4,6 +4,7 @@
  */
 import { type FlashCallScorer, flashCallRule } from '../decisions/flash-call-rule.ts'
 import { FlashCallModel } from '../inference/flash-call-model.ts'
+import { judgeMadeUpCalls } from '../inference/model-check.ts'
 import { activeModelDir, modelLabel, readRegistry } from '../inference/model-file.ts'
 
 export interface NamedScorer {
@@ -19,6 +20,8 @@ export interface NamedScorer {
 export async function loadFlashCallScorer(choice?: string): Promise<NamedScorer> {
   if (choice === 'rule') return { name: 'rule', scorer: flashCallRule }
   if (choice === undefined && readRegistry()['flash_call'] === undefined) return { name: 'rule', scorer: flashCallRule }
-  const model = await FlashCallModel.load(choice ?? activeModelDir('flash_call'))
+  const dir = choice ?? activeModelDir('flash_call')
+  const model = await FlashCallModel.load(dir)
+  await judgeMadeUpCalls(model, dir)
   return { name: modelLabel(model.manifest), scorer: model }
 }

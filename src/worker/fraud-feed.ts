@@ -17,11 +17,20 @@ import type { Counters } from '../core/metrics.ts'
 import type { CaseBook, Ruling } from '../decisions/case-book.ts'
 import type { BookedCase } from '../decisions/case-journal.ts'
 import type { DurableLog, LogEntry } from '../log/durable-log.ts'
-import type { FraudDone, FraudQuestion } from './fraud-protocol.ts'
+import type { FlashScored } from './flash-scoring.ts'
+import type { FlashCallFolders, FraudDone, FraudQuestion } from './fraud-protocol.ts'
 import { FraudThread } from './fraud-thread.ts'
 
 export interface FraudFeedOptions {
   readonly cdr: CdrConfig
+  /** Undefined: the package's active model. */
+  readonly flashCall?: FlashCallFolders
+  /** Told what flash calls were scored by, each time something was. */
+  readonly flashCallScored?: (scored: FlashScored) => void
+  /** The worker was lost while a candidate ran in it: the candidate is out. */
+  readonly candidateLost?: (why: string) => void
+  /** Tells neighbours where numbers have tokens; default: they are in clear. */
+  readonly placeKey?: Uint8Array | null
   readonly rows: DurableLog
   readonly book: Pick<CaseBook, 'apply' | 'write' | 'seeds' | 'quiet'>
   /** Resolves once the rows are on disk. */
@@ -64,6 +73,7 @@ const diskRetryMs = 1000
  */
 const hungMsMin = 4000
 const hungMsMax = 120_000
+const noCandidate: FlashCallFolders = { active: null, candidate: null, cpuShareMax: 0 }
 
 export class FraudFeed {
   readonly #options: FraudFeedOptions
@@ -87,9 +97,13 @@ export class FraudFeed {
   #keys = 0
   #held = 0
   #scorer = ''
+  #flashCall: FlashCallFolders | undefined
+  /** What the present worker was started with. */
+  #spawnedWith: string | null | undefined
 
   constructor(options: FraudFeedOptions) {
     this.#options = options
+    this.#flashCall = options.flashCall
     // Asking registers the reader: nothing leaves before it.
     options.rows.cursor(reader)
   }
@@ -115,6 +129,25 @@ export class FraudFeed {
     const thread = this.#thread
     if (thread === null) throw new OperatingError('worker_lost', 'the fraud worker is being replaced')
     return thread.ask(question)
+  }
+
+  /** Loads a model in the worker, beside the active one. @throws OperatingError bad_request, worker_lost */
+  async loadModel(dir: string): Promise<void> {
+    await this.ask({ of: 'model', dir })
+  }
+
+  /** Looks from the next one on are judged by what was loaded last. */
+  useModel(dir: string, label: string): void {
+    this.#flashCall = { ...(this.#flashCall ?? noCandidate), active: dir }
+    this.#scorer = label
+    this.#thread?.send({ kind: 'useModel', dir })
+  }
+
+  /** @throws OperatingError bad_request, worker_lost */
+  async tryModel(dir: string | null): Promise<void> {
+    this.#flashCall = { ...(this.#flashCall ?? noCandidate), candidate: null }
+    await this.ask({ of: 'candidate', dir })
+    this.#flashCall = { ...this.#flashCall, candidate: dir }
   }
 
   /** `rebuilding`: windows are being read from the log again. */
@@ -152,9 +185,12 @@ export class FraudFeed {
 
   #spawn(): void {
     if (this.#stopped) return
-    const { cdr, faults } = this.#options
+    const { cdr, placeKey = null, faults } = this.#options
+    this.#spawnedWith = this.#flashCall?.active
     this.#thread = new FraudThread({
       cdr,
+      flashCall: this.#flashCall,
+      placeKey,
       faults,
       hungMs: this.#hungMs,
       ready: (thread, scorer) => this.#begin(thread, scorer),
@@ -168,6 +204,7 @@ export class FraudFeed {
     const [seeds, quiet] = [book.seeds(), book.quiet()]
     thread.send({ kind: 'begin', seeds, quiet })
     this.#scorer = scorer
+    this.#catchUpModel()
     this.#next = 0
     this.#liveFrom = rows.cursor(reader)
     this.#doneSeq = this.#liveFrom
@@ -175,6 +212,17 @@ export class FraudFeed {
     this.#waits = true
     log.info('fraud worker begins', { scorer, cases: seeds.length, entries: rows.end() - this.#liveFrom })
     this.#pump()
+  }
+
+  /** A swap while this worker was starting passed it by. */
+  #catchUpModel(): void {
+    const active = this.#flashCall?.active
+    if (active === this.#spawnedWith || active === null || active === undefined) return
+    const thread = this.#thread
+    const use = () => thread?.send({ kind: 'useModel', dir: active })
+    const tell = (thrown: unknown) =>
+      this.#options.log.error('flash calls are judged by an older model', { reason: messageOf(thrown) })
+    thread?.ask({ of: 'model', dir: active }).then(use, tell)
   }
 
   #pump(): void {
@@ -233,6 +281,7 @@ export class FraudFeed {
     this.#waits = done.waits
     if (this.#isLive && this.#next >= this.#options.rows.end()) this.#hungMs = hungMsMin
     this.#count(done)
+    if (done.flashCall.judged > 0 || done.flashCall.problem !== null) this.#options.flashCallScored?.(done.flashCall)
     this.#doneSeq = Math.max(this.#doneSeq, done.doneSeq)
     const states = this.#options.book.apply(done.changes)
     this.#unwritten += 1
@@ -301,6 +350,10 @@ export class FraudFeed {
       this.#hungMs = Math.min(hungMsMax, this.#hungMs * 2)
     } else counters.fraudWorkerThrew += 1
     log.error('fraud worker lost', { reason, detail })
+    if (this.#flashCall?.candidate) {
+      this.#flashCall = { ...this.#flashCall, candidate: null }
+      this.#options.candidateLost?.(`the fraud worker was lost while it ran: ${detail}`)
+    }
     this.#thread = null
     this.#inFlight = false
     this.#isLive = false

@@ -5,7 +5,6 @@
  */
 import type { CdrConfig } from '../config/schema.ts'
 import type { CaseChange, CaseSeed, FraudCase } from '../decisions/cases.ts'
-import type { FlashCallScorer } from '../decisions/flash-call-rule.ts'
 import { FraudDetector, isOfKind } from '../decisions/fraud-detector.ts'
 import { FraudPolicy } from '../decisions/fraud-policy.ts'
 import type { CallEvent } from '../features/call-event.ts'
@@ -13,6 +12,8 @@ import { kindOf, WindowView } from '../features/call-windows.ts'
 import { packChunk, unpackChunk } from '../log/row-chunks.ts'
 import { cdrColumnNames, decodeCdrRow } from '../wire/cdr-row.ts'
 import { cdrScoreColumnNames, encodeCdrScore } from '../wire/cdr-score-row.ts'
+import type { NumberPlaces } from '../wire/number-places.ts'
+import type { FlashScoring } from './flash-scoring.ts'
 import type { CaseTold, FraudCounts, FraudDone, FraudRows, NumberWindows, Quiet, ToFraud } from './fraud-protocol.ts'
 
 /** A strengthened case is told at most so often. */
@@ -21,7 +22,8 @@ const chunkBytesMax = 131_072
 
 export interface FraudLoopOptions {
   readonly cdr: CdrConfig
-  readonly scorer: FlashCallScorer
+  readonly scorer: FlashScoring
+  readonly places?: NumberPlaces | undefined
   readonly newCaseId: () => string
   readonly wallMs: () => number
   readonly steadyMs: () => number
@@ -62,12 +64,13 @@ export class FraudLoop {
   #sent = { calls: 0, late: 0, ahead: 0, unreadable: 0, keysEvicted: 0, casesRefused: 0 }
 
   constructor(options: FraudLoopOptions) {
-    const { cdr, scorer, newCaseId } = options
+    const { cdr, scorer, places, newCaseId } = options
     this.#options = options
     this.#policy = new FraudPolicy(cdr.policy)
     this.#detector = new FraudDetector({
       config: cdr,
       scorer,
+      places,
       newCaseId,
       onCase: (change, it) => this.#onCase(change, it),
       onCall: (event, cases) => this.#onCall(event, cases),
@@ -90,6 +93,7 @@ export class FraudLoop {
     const beganMs = steadyMs()
     const nowMs = wallMs()
     if (this.#muted && !muted) this.#unmute()
+    this.#options.scorer.muted = muted
     let start = 0
     for (const end of ends) {
       this.#read(bytes.subarray(start, end))
@@ -211,6 +215,7 @@ export class FraudLoop {
         intended: decision?.intended ?? 'allow',
         effective: decision?.action ?? 'allow',
         scoredMs,
+        model: it.model ?? '',
       })
       this.#lines.push(line)
       if (!this.#changed.has(it)) this.#changed.set(it, 'strengthened')
@@ -239,7 +244,8 @@ export class FraudLoop {
     this.#lines = []
     const waits = this.#detector.held > 0 || this.#changed.size > 0 || this.#marks.length > 0
     const busyMs = this.#options.steadyMs() - beganMs
-    return { doneSeq: this.#doneSeq, changes, scores, scoreRows, counts: this.#counts(), busyMs, waits }
+    const flashCall = this.#options.scorer.take()
+    return { doneSeq: this.#doneSeq, changes, scores, scoreRows, counts: this.#counts(), flashCall, busyMs, waits }
   }
 
   #dueChanges(nowMs: number): CaseTold[] {

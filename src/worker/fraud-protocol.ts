@@ -7,10 +7,23 @@
  */
 import type { CdrConfig } from '../config/schema.ts'
 import type { CaseChange, CaseSeed, Verdict } from '../decisions/cases.ts'
+import type { FlashScored } from './flash-scoring.ts'
+
+/** Folders of versions: what judges flash calls (null: the rule), and what is tried beside it. */
+export interface FlashCallFolders {
+  readonly active: string | null
+  readonly candidate: string | null
+  /** Share of one core that the candidate may take. */
+  readonly cpuShareMax: number
+}
 
 /** `workerData` of the fraud worker. */
 export interface FraudStart {
   readonly cdr: CdrConfig
+  /** Undefined: the active model of the package's registry, nothing beside it. */
+  readonly flashCall?: FlashCallFolders | undefined
+  /** Tells neighbours where numbers have tokens; null: they are in clear. */
+  readonly placeKey: Uint8Array | null
   /** One word; the worker counts it up while it is alive. */
   readonly beat: SharedArrayBuffer
   /** Accept `fault` messages: for tests of what happens then. */
@@ -46,12 +59,18 @@ export type ToFraud =
       readonly restore: CaseSeed | null
     }
   | { readonly kind: 'ask'; readonly id: number; readonly question: FraudQuestion }
+  /** From the next look on; the folder was loaded by a question before. */
+  | { readonly kind: 'useModel'; readonly dir: string }
   | { readonly kind: 'stop' }
   | { readonly kind: 'fault'; readonly fault: 'throw' | 'hang' }
 
 export type FraudQuestion =
   | { readonly of: 'number'; readonly digits: string }
   | { readonly of: 'score'; readonly body: Uint8Array; readonly format: 'json' | 'ndjson' }
+  /** Loads a version for `useModel`; answers its label. */
+  | { readonly of: 'model'; readonly dir: string }
+  /** Puts a version beside the active one, or none. */
+  | { readonly of: 'candidate'; readonly dir: string | null }
 
 export type FromFraud =
   | { readonly kind: 'ready'; readonly scorer: string }
@@ -83,6 +102,7 @@ export interface FraudDone {
   readonly scores: readonly Uint8Array[]
   readonly scoreRows: number
   readonly counts: FraudCounts
+  readonly flashCall: FlashScored
   readonly busyMs: number
   /** Something waits for time to pass: calls that are held, changes not told yet. */
   readonly waits: boolean

@@ -11,6 +11,7 @@ import { FraudPolicy } from '../decisions/fraud-policy.ts'
 import { loadSource } from '../ingest/cdr-sources.ts'
 import { createRecordDecoder } from '../wire/cdr-decode.ts'
 import { CdrSource } from '../wire/cdr-source.ts'
+import type { NumberPlaces } from '../wire/number-places.ts'
 
 /** Records of one request. */
 export const scoredRecordsMax = 10_000
@@ -28,6 +29,7 @@ export async function scoreRecords(
   format: 'json' | 'ndjson',
   cdr: CdrConfig,
   scorer: FlashCallScorer,
+  places?: NumberPlaces,
 ): Promise<ScoredCdrs> {
   const cases: FraudCase[] = []
   const calls: ScoredCdrs['calls'][number][] = []
@@ -37,6 +39,7 @@ export async function scoreRecords(
   const detector = new FraudDetector({
     config: { ...cdr, windows: { ...cdr.windows, recentCallsMax: scoredRecordsMax } },
     scorer,
+    places,
     reorder: { latenessMs: Number.POSITIVE_INFINITY, heldMax: scoredRecordsMax },
     newCaseId: randomUUID,
     onCase: (change, it) => {

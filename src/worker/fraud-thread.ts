@@ -6,10 +6,12 @@ import assert from 'node:assert/strict'
 import { Worker } from 'node:worker_threads'
 import type { CdrConfig } from '../config/schema.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
-import type { FraudDone, FraudQuestion, FraudStart, FromFraud, ToFraud } from './fraud-protocol.ts'
+import type { FlashCallFolders, FraudDone, FraudQuestion, FraudStart, FromFraud, ToFraud } from './fraud-protocol.ts'
 
 export interface FraudThreadOptions {
   readonly cdr: CdrConfig
+  readonly flashCall: FlashCallFolders | undefined
+  readonly placeKey?: Uint8Array | null
   readonly faults: boolean
   /** A worker that runs must give a life sign within it. It beats every 100 ms. */
   readonly hungMs: number
@@ -46,7 +48,8 @@ export class FraudThread {
     this.#options = options
     const beat = new SharedArrayBuffer(4)
     this.#beats = new Int32Array(beat)
-    const workerData: FraudStart = { cdr: options.cdr, beat, faults: options.faults }
+    const { cdr, flashCall, placeKey = null, faults } = options
+    const workerData: FraudStart = { cdr, flashCall, placeKey, beat, faults }
     this.#worker = new Worker(entry, { workerData })
     this.#worker.on('message', (message: FromFraud) => this.#receive(message))
     this.#worker.on('error', (thrown: unknown) => this.#lose('threw', messageOf(thrown)))

@@ -7,7 +7,9 @@ import { randomUUID } from 'node:crypto'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
-import { loadFlashCallScorer } from './flash-call-scorer.ts'
+import { NumberPlaces } from '../wire/number-places.ts'
+import { loadFlashCallScorer, type NamedScorer } from './flash-call-scorer.ts'
+import { FlashScoring } from './flash-scoring.ts'
 import { FraudLoop } from './fraud-loop.ts'
 import type { FraudQuestion, FraudStart, FromFraud, ToFraud } from './fraud-protocol.ts'
 import { scoreRecords } from './fraud-score.ts'
@@ -21,10 +23,20 @@ const beats = new Int32Array(start.beat)
 const beat = (): void => void Atomics.add(beats, 0, 1)
 setInterval(beat, beatMs)
 
-const { name, scorer } = await loadFlashCallScorer()
+const folders = start.flashCall
+const active = await loadFlashCallScorer(folders === undefined ? undefined : (folders.active ?? 'rule'))
+const scorer = new FlashScoring(active, {
+  cpuShareMax: folders?.cpuShareMax ?? 0,
+  steadyMs: () => systemClock.steadyMs(),
+})
+if (folders?.candidate) scorer.shadow(await loadFlashCallScorer(folders.candidate))
+/** Loaded to be used soon; the last one asked for. */
+let prepared: { readonly dir: string; readonly model: NamedScorer } | null = null
+const places = new NumberPlaces(start.placeKey)
 const loop = new FraudLoop({
   cdr: start.cdr,
   scorer,
+  places,
   newCaseId: randomUUID,
   wallMs: () => systemClock.wallMs(),
   steadyMs: () => systemClock.steadyMs(),
@@ -36,7 +48,7 @@ let turn: Promise<void> = Promise.resolve()
 port.on('message', (message: ToFraud) => {
   turn = turn.then(() => take(message))
 })
-send({ kind: 'ready', scorer: name })
+send({ kind: 'ready', scorer: active.name })
 
 async function take(message: ToFraud): Promise<void> {
   beat()
@@ -51,6 +63,9 @@ async function take(message: ToFraud): Promise<void> {
       return loop.decided(message)
     case 'ask':
       return answer(message.id, message.question)
+    case 'useModel':
+      assert(prepared?.dir === message.dir, 'a model that was not loaded')
+      return scorer.use(prepared.model)
     case 'stop':
       return process.exit()
     case 'fault':
@@ -64,13 +79,25 @@ async function take(message: ToFraud): Promise<void> {
 
 async function answer(id: number, question: FraudQuestion): Promise<void> {
   try {
-    const value =
-      question.of === 'number'
-        ? loop.number(question.digits)
-        : await scoreRecords(question.body, question.format, start.cdr, scorer)
-    send({ kind: 'answer', id, value, problem: null })
+    send({ kind: 'answer', id, value: await answerTo(question), problem: null })
   } catch (thrown) {
     send({ kind: 'answer', id, value: null, problem: messageOf(thrown) })
+  }
+}
+
+async function answerTo(question: FraudQuestion): Promise<unknown> {
+  switch (question.of) {
+    case 'number':
+      return loop.number(question.digits)
+    case 'score':
+      return scoreRecords(question.body, question.format, start.cdr, scorer.unwatched(), places)
+    case 'model':
+      prepared = { dir: question.dir, model: await loadFlashCallScorer(question.dir) }
+      return prepared.model.name
+    case 'candidate':
+      return scorer.shadow(question.dir === null ? null : await loadFlashCallScorer(question.dir))
+    default:
+      assert.fail(`unknown question ${JSON.stringify(question satisfies never)}`)
   }
 }
 

@@ -21,6 +21,7 @@ import type { VoiceModel } from '../inference/model-file.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import type { TrackSink } from '../ingest/track.ts'
 import { type Judged, readHop, type WorkerFault } from './protocol.ts'
+import type { SecondStageStart } from './staged-detector.ts'
 import { type PipelineCounters, pipelineCounterNames } from './voice-pipeline.ts'
 import { type LostReason, VoiceThread, type VoiceThreadOptions } from './voice-thread.ts'
 
@@ -39,12 +40,15 @@ export interface VoicePoolOptions {
   /** `detection.voice` of the configuration. */
   readonly config: PoolConfig
   readonly model: VoiceModel
+  readonly secondStage?: SecondStageStart | null
   readonly counters: PipelineCounters & Pick<Counters, 'workerThrew' | 'workerHung'>
   readonly clock: Clock
   readonly log: Log
   readonly batchMax?: number
   /** Allow `fault`. */
   readonly faults?: boolean
+  /** False: a lost worker is replaced only when another has started. Default: a spare one waits. */
+  readonly spare?: boolean
 }
 
 interface Seat {
@@ -104,6 +108,7 @@ export class VoicePool implements TrackSink {
   readonly #seats: readonly Seat[]
   readonly #placed = new Map<number, Placed>()
   #spare: VoiceThread | undefined
+  #keepsSpare: boolean
   #onHop: (hop: ScoredHop) => void = () => {}
   #onClosed: (trackId: number) => void = () => {}
   #state: 'starting' | 'running' | 'draining' | 'stopped' = 'starting'
@@ -116,9 +121,11 @@ export class VoicePool implements TrackSink {
     const tracksMax = Math.ceil(callsMax / workers)
     checkConfig(options.config, tracksMax)
     this.#options = options
+    this.#keepsSpare = options.spare ?? true
     this.#watchedMs = options.clock.steadyMs()
     this.#threadOptions = {
       model: options.model,
+      secondStage: options.secondStage ?? null,
       ringBytes,
       tracksMax,
       batchMax: options.batchMax ?? batchMaxDefault,
@@ -149,7 +156,7 @@ export class VoicePool implements TrackSink {
       throw thrown
     }
     pool.#state = 'running'
-    pool.#prepareSpare()
+    if (pool.#keepsSpare) pool.#prepareSpare()
     const checkMs = Math.max(20, Math.floor(options.config.workerHungMs / 10))
     pool.#watchedMs = options.clock.steadyMs()
     pool.#watch = setInterval(() => pool.#check(2 * checkMs), checkMs)
@@ -210,6 +217,19 @@ export class VoicePool implements TrackSink {
       seat.thread.ring.writeClose(trackId, this.#options.clock.steadyMs())
       seat.closing.add(trackId)
     } else queueMicrotask(() => this.#onClosed(trackId))
+  }
+
+  /** Whether a worker waits in reserve; who has few calls left does without. */
+  keepSpare(kept: boolean): void {
+    this.#keepsSpare = kept
+    if (kept) {
+      this.#prepareSpare()
+      return
+    }
+    const isNeeded = this.#seats.some((seat) => seat.thread === undefined)
+    if (isNeeded || this.#spare === undefined) return
+    void this.#spare.stop()
+    this.#spare = undefined
   }
 
   /** Admits no more tracks, and resolves when every frame accepted so far is judged and its hops are delivered. */
@@ -309,7 +329,8 @@ export class VoicePool implements TrackSink {
       }
       this.#options.log.info('voice worker replaced', { seat: seat.index, tracks: seat.tracks.size })
     }
-    if (this.#spare === undefined) this.#prepareSpare()
+    const isNeeded = this.#keepsSpare || this.#seats.some((seat) => seat.thread === undefined)
+    if (this.#spare === undefined && isNeeded) this.#prepareSpare()
   }
 
   #prepareSpare(): void {

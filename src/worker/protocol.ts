@@ -7,10 +7,13 @@
  */
 import type { VoiceModel } from '../inference/model-file.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
+import type { SecondStageStart } from './staged-detector.ts'
 
 /** `workerData` of a voice worker. */
 export interface WorkerStart {
   readonly model: VoiceModel
+  /** Absent: the model stands alone. */
+  readonly secondStage?: SecondStageStart | null
   /** Memory of the ring that this worker reads; the main thread writes. */
   readonly ring: SharedArrayBuffer
   readonly tracksMax: number
@@ -53,11 +56,11 @@ export interface Judged {
 }
 
 /** Floats of one hop in `Judged.rows`. */
-export const hopStride = 12
+export const hopStride = 14
 
 /**
  * Row `n` of `rows`: trackId, windowStartMs, hopStartMs, hopEndMs, hopSpeechMs, windowSpeechMs, llr (NaN: not scored),
- * flags, filledMs, lostMs, duplicates, enteredMs.
+ * flags, filledMs, lostMs, duplicates, enteredMs, lowFeatures, highFeatures (NaN: no speech).
  */
 export function writeHop(rows: Float64Array, n: number, hop: ScoredHop): void {
   const at = n * hopStride
@@ -73,6 +76,8 @@ export function writeHop(rows: Float64Array, n: number, hop: ScoredHop): void {
   rows[at + 9] = hop.lostMs
   rows[at + 10] = hop.duplicates
   rows[at + 11] = hop.enteredMs
+  rows[at + 12] = hop.lowFeatures ?? Number.NaN
+  rows[at + 13] = hop.highFeatures ?? Number.NaN
 }
 
 export function readHop(rows: Float64Array, n: number): ScoredHop {
@@ -90,5 +95,7 @@ export function readHop(rows: Float64Array, n: number): ScoredHop {
     lostMs: rows[at + 9]!,
     duplicates: rows[at + 10]!,
     enteredMs: rows[at + 11]!,
+    lowFeatures: rows[at + 12]!,
+    highFeatures: rows[at + 13]!,
   }
 }

@@ -5,7 +5,7 @@
  * after it. No threads and no timers inside: the worker and the `score` command both drive it, and must not call it
  * while a tick is under way.
  *
- *     frame -> MediaClock -> VoiceFrontEnd -> hop --> [due hops] --tick--> VoiceDetector --> ScoredHop
+ *     frame -> MediaClock -> VoiceFrontEnd -> hop --> [due hops] --tick--> HopDetector   --> ScoredHop
  *                                                                   HopHistory <-- embedding
  *
  * Two hops of one track in one tick: the second needs the first's embedding. So due hops are judged in waves: wave 0
@@ -15,10 +15,12 @@ import assert from 'node:assert/strict'
 import type { Counters } from '../core/metrics.ts'
 import { type Hop, hopFlag } from '../features/hop.ts'
 import type { VoiceFrontEnd } from '../features/voice-front-end.ts'
+import type { HopDetector } from '../inference/hop-detector.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
-import type { VoiceDetector } from '../inference/voice-detector.ts'
+import { type FrameLayout, speechMeans } from './feature-means.ts'
 import { HopHistory } from './hop-history.ts'
 import { MediaClock, placement } from './media-clock.ts'
+import { secondStageCounterNames } from './second-stage.ts'
 
 /** The longest message the front end decodes, in samples. */
 const messageSamplesMax = 8000
@@ -32,7 +34,7 @@ const unscoredFlags = hopFlag.music | hopFlag.tone | hopFlag.dtmf
 /** What the pipeline needs of the front end; the same as a real one, or a fake in tests. */
 export type FrontEnd = Pick<VoiceFrontEnd, 'open' | 'close' | 'reset' | 'decode' | 'push' | 'fill'>
 
-export type Detector = Pick<VoiceDetector, 'row' | 'batchMax' | 'inputs' | 'embedding' | 'logit' | 'run'>
+export type Detector = Omit<HopDetector, 'release'>
 
 /** What the pipeline counts, in the metrics table's words. */
 export const pipelineCounterNames = [
@@ -45,6 +47,7 @@ export const pipelineCounterNames = [
   'hopsClosed',
   'hopsScored',
   'inferenceRuns',
+  ...secondStageCounterNames,
 ] as const satisfies readonly (keyof Counters)[]
 
 export type PipelineCounters = Pick<Counters, (typeof pipelineCounterNames)[number]>
@@ -54,6 +57,8 @@ export interface VoicePipelineOptions {
   readonly detector: Detector
   /** The manifest's hop.ms. */
   readonly hopMs: number
+  /** How a hop's features lie; left out: their means are not told. */
+  readonly frame?: FrameLayout
   readonly gapFillMsMax: number
   readonly tracksMax: number
   readonly counters: PipelineCounters
@@ -319,6 +324,7 @@ export class VoicePipeline {
       lostMs: due.lostMs,
       duplicates: due.duplicates,
       enteredMs: due.enteredMs,
+      ...speechMeans(due.features, due.speech, this.#options.frame),
     }
   }
 

@@ -41,8 +41,10 @@ export class VoiceThread {
     this.#options = options
     const memory = allocateRing(options.ringBytes)
     this.ring = new RingWriter(memory, options.tracksMax)
-    const { model, tracksMax, batchMax, tickMs, gapFillMsMax, faults } = options
-    const workerData: WorkerStart = { model, ring: memory, tracksMax, batchMax, tickMs, gapFillMsMax, faults }
+    const { model, secondStage = null, tracksMax, batchMax, tickMs, gapFillMsMax, faults } = options
+    const workerData: WorkerStart = {
+      ...{ model, secondStage, ring: memory, tracksMax, batchMax, tickMs, gapFillMsMax, faults },
+    }
     this.#started = settleable()
     this.#worker = new Worker(entry, { workerData })
     this.#worker.on('message', (message: FromWorker) => this.#receive(message))

@@ -8,11 +8,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
+import { featureWidth } from '../features/hop.ts'
 import { VoiceFrontEnd } from '../features/voice-front-end.ts'
+import type { HopDetector } from '../inference/hop-detector.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
-import { hopSpecOf, VoiceDetector } from '../inference/voice-detector.ts'
 import { type FromWorker, hopStride, type ToWorker, type WorkerStart, writeHop } from './protocol.ts'
 import { RingReader, type RingRecord, recordKind } from './ring.ts'
+import { openDetector, type StagedDetector } from './staged-detector.ts'
 import { type PipelineCounters, pipelineCounterNames, VoicePipeline } from './voice-pipeline.ts'
 
 /**
@@ -35,7 +37,7 @@ class VoiceLoop {
   readonly #tickMs: number
   readonly #ring: RingReader
   readonly #record = RingReader.record()
-  readonly #detector: VoiceDetector
+  readonly #detector: HopDetector
   readonly #pipeline: VoicePipeline
   readonly #counters: PipelineCounters
   #drains: Drain[] = []
@@ -51,17 +53,23 @@ class VoiceLoop {
   #tickMsMax = 0
   #reportedMs = systemClock.steadyMs()
 
-  constructor(port: MessagePort, start: WorkerStart, detector: VoiceDetector) {
-    const { model, tracksMax, gapFillMsMax } = start
+  constructor(
+    port: MessagePort,
+    start: WorkerStart,
+    { detector, spec, hopMs }: StagedDetector,
+    counters: PipelineCounters,
+  ) {
+    const { tracksMax, gapFillMsMax } = start
     this.#port = port
     this.#tickMs = start.tickMs
     this.#detector = detector
     this.#ring = new RingReader(start.ring)
-    this.#counters = Object.fromEntries(pipelineCounterNames.map((name) => [name, 0])) as PipelineCounters
+    this.#counters = counters
     this.#pipeline = new VoicePipeline({
-      frontEnd: VoiceFrontEnd.create(hopSpecOf(model.manifest), tracksMax),
+      frontEnd: VoiceFrontEnd.create(spec, tracksMax),
       detector,
-      hopMs: model.manifest.hop.ms,
+      hopMs,
+      frame: { width: featureWidth(spec.features), contextFrames: spec.contextFrames },
       gapFillMsMax,
       tracksMax,
       counters: this.#counters,
@@ -208,9 +216,13 @@ async function main(port: MessagePort, start: WorkerStart): Promise<void> {
     }
   })
   try {
-    loop = new VoiceLoop(port, start, await VoiceDetector.load(start.model, { batchMax: start.batchMax }))
+    const { model, secondStage = null, batchMax } = start
+    const counters = Object.fromEntries(pipelineCounterNames.map((name) => [name, 0])) as PipelineCounters
+    const staged = await openDetector({ model, secondStage, batchMax, counters, waits: false })
+    loop = new VoiceLoop(port, start, staged, counters)
     send(port, { kind: 'ready' })
     await loop.run()
+    await staged.detector.release()
   } catch (thrown) {
     if (loop !== undefined || !(thrown instanceof OperatingError)) throw thrown
     send(port, { kind: 'refused', detail: thrown.message })

@@ -25,3 +25,13 @@ test('remembers a bounded number of addresses; the one unseen for longest leaves
   assert.equal(t.size, 2)
   assert.equal(t.fail('a'), 0, 'a was forgotten')
 })
+
+test('who owns a whole IPv6 network is one address', () => {
+  const { throttle: t } = throttle()
+  const hosts = ['1', '2', '3', '4'].map((host) => `2001:0db8:0000:0001:0000:0000:0000:000${host}`)
+  assert.deepEqual(
+    hosts.map((host) => t.fail(host)),
+    [0, 0, 0, 1000],
+  )
+  assert.equal(t.fail('2001:0db8:0000:0002:0000:0000:0000:0001'), 0)
+})

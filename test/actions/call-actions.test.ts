@@ -75,6 +75,16 @@ describe('an action on a call', () => {
     assert.equal(counters.actionsRefused, 1)
   })
 
+  it('says so once, just before its first request goes out', async () => {
+    const { actions, requests } = house()
+    const said: string[] = []
+    void actions.take(order('1', { beforeSend: () => void said.push('now') }))
+    assert.deepEqual(said, [])
+    requests[0]?.more.begun?.()
+    requests[0]?.more.begun?.()
+    assert.deepEqual(said, ['now'])
+  })
+
   it('can be taken back until its request goes out, and not after', async () => {
     const { actions, requests } = house()
     const outcome = actions.take(order('1'))

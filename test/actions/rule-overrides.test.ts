@@ -14,10 +14,10 @@ describe('rules laid over at run time', () => {
     const clock = new ManualClock()
     const seen: (readonly DetectionRule[])[] = []
     const changed = (rules: readonly DetectionRule[]): void => void seen.push(rules)
-    const first = new RuleOverrides({ file, clock, changed })
+    const first = new RuleOverrides({ named: (rules) => rules, file, clock, changed })
     assert.equal(first.state.revision, 0)
     first.replace([quiet], 0, 'key:1 anna')
-    const second = new RuleOverrides({ file, clock, changed })
+    const second = new RuleOverrides({ named: (rules) => rules, file, clock, changed })
     assert.deepEqual(seen, [[], [quiet], [quiet]])
     assert.deepEqual(second.state, {
       revision: 1,
@@ -30,7 +30,7 @@ describe('rules laid over at run time', () => {
 
   it('are not replaced by somebody who has not read the last change', (t) => {
     const file = `${scratchDirectory(t)}/detection-rules.json`
-    const overrides = new RuleOverrides({ file, clock: new ManualClock(), changed: () => {} })
+    const overrides = new RuleOverrides({ named: (rules) => rules, file, clock: new ManualClock(), changed: () => {} })
     overrides.replace([quiet], 0, 'anna')
     assert.throws(() => overrides.replace([], 0, 'ben'), { code: 'conflict' })
     assert.equal(JSON.parse(readFileSync(file, 'utf8')).rules.length, 1)
@@ -39,8 +39,11 @@ describe('rules laid over at run time', () => {
   it('that cannot be read stop the start: they may forbid to listen to somebody', (t) => {
     const file = `${scratchDirectory(t)}/detection-rules.json`
     writeFileSync(file, '{"version":1,"rules":[')
-    assert.throws(() => new RuleOverrides({ file, clock: new ManualClock(), changed: () => {} }), {
-      code: 'config_invalid',
-    })
+    assert.throws(
+      () => new RuleOverrides({ named: (rules) => rules, file, clock: new ManualClock(), changed: () => {} }),
+      {
+        code: 'config_invalid',
+      },
+    )
   })
 })

@@ -16,7 +16,7 @@ interface Ending {
 function house(t: Ending) {
   const calls = controlled({ log: new MemoryLog() })
   const file = `${scratchDirectory(t)}/detection-rules.json`
-  const overrides = new RuleOverrides({ file, clock: new ManualClock(), changed: () => {} })
+  const overrides = new RuleOverrides({ named: (rules) => rules, file, clock: new ManualClock(), changed: () => {} })
   const configured = { default: true, timeZone: 'UTC', rules: [] }
   const api = fakeApi({ detections: { detections: calls.detections, overrides, configured } })
   const { key } = api.keys.create('operator', 'desk')

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { projectRoot } from '../../src/core/project.ts'
 import { childrenOf } from '../fakes/process-tree.ts'
+import { quickWasmFlag } from '../fakes/quick-wasm.ts'
 import { eventually } from '../fakes/server-process.ts'
 import { until } from '../fakes/until.ts'
 
@@ -19,7 +20,9 @@ interface Serving {
 async function withServe(args: string[], use: (serving: Serving) => Promise<void>): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'voicefw-serve-'))
   const env = { ...process.env, VOICEFW__DATA_DIR: dataDir, VOICEFW__SERVER__PORT: '0' }
-  const child = spawn(process.execPath, [join(projectRoot, 'dist/src/cli.js'), 'serve', ...args], { env })
+  const child = spawn(process.execPath, [quickWasmFlag, join(projectRoot, 'dist/src/cli.js'), 'serve', ...args], {
+    env,
+  })
   const serving: Serving = { child, dataDir, out: '', err: '' }
   child.stdout.on('data', (chunk: Buffer) => {
     serving.out += chunk

@@ -99,7 +99,7 @@ test('the account is the given one, else the configured one, else that of the de
   try {
     const sid = `AC${'a'.repeat(32)}`
     const bare = loadConfig({ env: { VOICEFW__DATA_DIR: dataDir } })
-    const accounts = [{ sid, authTokens: ['configured'], apiBaseUrl: 'https://api.twilio.com' }]
+    const accounts = [{ sid, authTokens: ['configured'], apiBaseUrl: 'http://127.0.0.1:8090' }]
     const configured = { ...bare, twilio: { ...bare.twilio, accounts } }
     const options = { url: 'ws://127.0.0.1:9001', streams: 1, seconds: 1, faults: false, seed: 1, json: true }
     assert.throws(() => targetOf(bare, options), /no Twilio account/)
@@ -110,6 +110,9 @@ test('the account is the given one, else the configured one, else that of the de
       ...demo,
     })
     assert.equal(targetOf(configured, options).authToken, 'configured')
+    const [played] = accounts
+    const real = { ...bare.twilio, accounts: [{ ...played!, apiBaseUrl: 'https://api.dublin.ie1.twilio.com' }] }
+    assert.throws(() => targetOf({ ...bare, twilio: real }, options), /would ask https:\S+ about made-up calls/)
     const given = { ...options, accountSid: 'AC1', authToken: 'given' }
     assert.deepEqual([targetOf(configured, given).accountSid, targetOf(configured, given).authToken], ['AC1', 'given'])
   } finally {

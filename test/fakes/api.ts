@@ -9,10 +9,13 @@ import { EventSubscribers } from '../../src/api/event-subscribers.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
 import { KeysResource } from '../../src/api/keys.ts'
+import { ModelsResource, type ModelsShown } from '../../src/api/models.ts'
 import { Notifications, type NotificationsView } from '../../src/api/notifications.ts'
 import { Page } from '../../src/api/page.ts'
+import { RecordingsResource, type RecordingsResourceOptions } from '../../src/api/recordings.ts'
 import { apiRoutes } from '../../src/api/routes.ts'
 import { SessionResource } from '../../src/api/session.ts'
+import type { VoiceScores } from '../../src/api/voice-scores.ts'
 import { OperatingError } from '../../src/core/errors.ts'
 import { projectRoot } from '../../src/core/project.ts'
 import type { SocketRoute } from '../../src/http/exchange.ts'
@@ -29,12 +32,17 @@ export interface ApiOptions {
   readonly subscribersMax?: number
   readonly keepMax?: number
   readonly storageBatch?: number
+  readonly score?: VoiceScores['score']
   readonly notifications?: NotificationsView
+  /** Mode `tokens`. */
+  readonly reveal?: (text: string) => string
   readonly detections?: Omit<DetectionResourceOptions, 'audit'>
+  readonly models?: ModelsShown
+  readonly recordings?: RecordingsResourceOptions['recordings']
 }
 
 const nothing = (): never => {
-  throw new OperatingError('not_found', 'no detections here')
+  throw new OperatingError('not_found', 'nothing of the kind here')
 }
 
 const noDetections: Omit<DetectionResourceOptions, 'audit'> = {
@@ -47,6 +55,22 @@ const noDetections: Omit<DetectionResourceOptions, 'audit'> = {
   },
   overrides: { state: { revision: 0, changedAt: null, changedBy: null, rules: [] }, replace: nothing },
   configured: { default: true, timeZone: 'UTC', rules: [] },
+}
+
+const noModels: ModelsShown = {
+  views: () => [],
+  activate: async () => nothing(),
+  rollback: async () => nothing(),
+  setCandidate: async () => nothing(),
+}
+
+const noRecordings: RecordingsResourceOptions['recordings'] = {
+  isOn: false,
+  list: async () => [],
+  read: async () => nothing(),
+  erase: async () => 0,
+  optIn: () => {},
+  optOut: async () => 0,
 }
 
 const noNotifications: NotificationsView = {
@@ -95,7 +119,8 @@ export function fakeApi(options: ApiOptions = {}) {
   const past = new FakePastCalls()
   const policy = new FakeCallPolicy()
   const bus = new EventBus({ keepMax: options.keepMax ?? 10_000, firstId: clock.wallMs() * 1000, counters })
-  const subscribers = new EventSubscribers({ bus, subscribersMax: options.subscribersMax ?? 10, counters })
+  const reveal = options.reveal ?? ((text: string) => text)
+  const subscribers = new EventSubscribers({ bus, subscribersMax: options.subscribersMax ?? 10, reveal, counters })
   const events = new Events(subscribers)
   const checks: Record<string, Check> = { ...options.checks }
   const fraud = fakeFraud(clock)
@@ -103,10 +128,11 @@ export function fakeApi(options: ApiOptions = {}) {
   const { routes, sockets } = apiRoutes({
     ...{ version: '0.1.0', authenticator, audit, origins, counters, events, subscribers },
     limits: { socketsPerKey: 3, socketsPerAddress: 5 },
+    reveal: options.reveal ?? null,
     keys: new KeysResource({ keys: people.keys, audit, audited: async () => {} }),
     auditLog: new AuditLog({ rows: trail, head: async () => trail.head, audit, clock }),
     detections: new DetectionResource({ ...(options.detections ?? noDetections), audit }),
-    calls: new Calls({ live, past, policy, storageBatch: options.storageBatch ?? 250 }),
+    calls: new Calls({ live, past, policy, searched: (text) => text, storageBatch: options.storageBatch ?? 250 }),
     actions: new CallActionsResource({ policy, audit, clock }),
     health: new Health({
       version: '0.1.0',
@@ -118,6 +144,8 @@ export function fakeApi(options: ApiOptions = {}) {
     session: new SessionResource({ authenticator, sessions, audit }),
     page: new Page(`${projectRoot}dist/dashboard`),
     notifications: new Notifications({ view: options.notifications ?? noNotifications, audit }),
+    models: new ModelsResource({ models: options.models ?? noModels, audit, audited: async () => {} }),
+    recordings: new RecordingsResource({ recordings: options.recordings ?? noRecordings, startCall: () => {}, audit }),
     analytics: new Analytics({
       clock,
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
@@ -125,6 +153,7 @@ export function fakeApi(options: ApiOptions = {}) {
       fraud: { report: async () => ({ points: [], kinds: [] }) },
     }),
     fraud: fraud.parts(audit),
+    voiceScores: { score: options.score ?? (async () => []), bodyBytesMax: 1000 },
     cdr: { bodyBytesMax: 1000, route: cdrSocket, post: async () => ({ status: 200, body: '{}' }) },
     sql: null,
     metricsPublic: options.metricsPublic ?? true,

@@ -121,7 +121,7 @@ export class FakeCallPolicy implements CallPolicy {
     return this.record
   }
 
-  setHandsOff(sid: string, handsOff: HandsOff | null): void {
+  async setHandsOff(sid: string, handsOff: HandsOff | null): Promise<void> {
     const view = this.views.get(sid)
     if (view === undefined) throw new OperatingError('not_found', 'no such call is in memory')
     this.views.set(sid, { ...view, handsOff })

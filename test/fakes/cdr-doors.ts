@@ -17,6 +17,7 @@ import { CdrIntake } from '../../src/ingest/cdr-intake.ts'
 import type { QualityCount, QualityExample } from '../../src/ingest/cdr-quality.ts'
 import type { DurableLog } from '../../src/log/durable-log.ts'
 import { LogEnvironment } from '../../src/log/log-environment.ts'
+import { type NumberDoors, openDoors } from '../../src/privacy/number-doors.ts'
 import type { CdrRecord } from '../../src/wire/cdr-record.ts'
 import { scratchDirectory } from './scratch.ts'
 
@@ -51,6 +52,8 @@ export interface CdrDoorsOptions {
   readonly cdr?: Partial<CdrDoorsConfig>
   readonly sourceDirectories?: string[]
   readonly clock?: Clock
+  /** Default: mode `clear`. */
+  readonly doors?: (logs: LogEnvironment) => NumberDoors
 }
 
 export async function startCdrDoors(test: Ending, options: CdrDoorsOptions = {}): Promise<CdrDoors> {
@@ -64,6 +67,7 @@ export async function startCdrDoors(test: Ending, options: CdrDoorsOptions = {})
     config,
     sourceDirectories: options.sourceDirectories ?? [],
     logs: { log: (name, budget) => faulty(logs.log(name, budget), disk) },
+    doors: options.doors?.(logs) ?? openDoors,
     clock: options.clock ?? systemClock,
     counters,
     log: silentLog,

@@ -8,7 +8,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Store, StoreError } from '../../src/storage/store.ts'
+import { type SqlStore, type Store, StoreError } from '../../src/storage/store.ts'
 
 export type FrontFault =
   /** The connection is reset after a part of the body. */
@@ -23,14 +23,17 @@ export type FrontFault =
   | 'exception_with_200'
 
 export class ClickHouseFront {
-  readonly #engine: Store
+  readonly #engine: Store & SqlStore
   readonly #server: Server
   readonly inserts: string[] = []
   faults: FrontFault[] = []
   slowMs = 1500
   port = 0
 
-  constructor(engine: Store) {
+  /** Settings of the last query that was asked read-only. */
+  asked: Record<string, string> = {}
+
+  constructor(engine: Store & SqlStore) {
     this.#engine = engine
     this.#server = createServer((request, response) => void this.#answer(request, response))
     this.#server.keepAliveTimeout = 3000
@@ -67,7 +70,13 @@ export class ClickHouseFront {
       return
     }
     try {
-      const text = isInsert ? await this.#insert(url, body) : await this.#query(url, body.toString('utf8'))
+      const isAsked = url.searchParams.get('readonly') === '1'
+      const sql = body.toString('utf8')
+      const text = isInsert
+        ? await this.#insert(url, body)
+        : isAsked
+          ? await this.#ask(url, sql)
+          : await this.#query(url, sql)
       await this.#deliver(response, fault, text)
     } catch (thrown) {
       const error = thrown instanceof StoreError ? thrown : new StoreError('internal', String(thrown), 1002, false)
@@ -75,7 +84,7 @@ export class ClickHouseFront {
     }
   }
 
-  async #deliver(response: ServerResponse, fault: FrontFault | undefined, text: string): Promise<void> {
+  async #deliver(response: ServerResponse, fault: FrontFault | undefined, text: string | Uint8Array): Promise<void> {
     if (fault === 'reset_after_writing') {
       response.socket?.resetAndDestroy()
       return
@@ -103,6 +112,27 @@ export class ClickHouseFront {
     const names = columns.split(', ').map((name) => name.replaceAll('`', ''))
     await this.#engine.insert(table.replaceAll('`', ''), names, body, token)
     return ''
+  }
+
+  /** With the limits and row filters that came as settings: what did not come along is not held to. */
+  async #ask(url: URL, body: string): Promise<Uint8Array> {
+    const [, sql = '', format = ''] = /^(.*)\nFORMAT (\w+)$/s.exec(body) ?? []
+    const setting = (name: string): string => url.searchParams.get(name) ?? ''
+    this.asked = Object.fromEntries(url.searchParams)
+    const parameters = Object.fromEntries(
+      [...url.searchParams]
+        .filter(([name]) => name.startsWith('param_'))
+        .map(([name, value]) => [name.slice(6), value]),
+    )
+    const limits = {
+      rowsMax: Number(setting('max_result_rows')),
+      answerBytesMax: Number(setting('max_result_bytes')),
+      timeMs: Number(setting('max_execution_time')) * 1000,
+      memoryBytesMax: Number(setting('max_memory_usage')),
+    }
+    const filters = [...setting('additional_table_filters').matchAll(/'([\w.]+)':'((?:[^'\\]|\\.)*)'/g)]
+    const rowFilters = Object.fromEntries(filters.map(([, table, text = '']) => [table, text.replace(/\\(.)/g, '$1')]))
+    return await this.#engine.ask({ sql, parameters, format, limits, rowFilters })
   }
 
   async #query(url: URL, body: string): Promise<string> {

@@ -100,6 +100,7 @@ export function controlled(options: ControlledOptions): Controlled {
     doors,
     watched: track,
     restartStreams: options.restartStreams ?? true,
+    party: (raw) => raw,
     verdictOf: (sid, name) => verdicts.get(`${sid}/${name}`) ?? null,
     random: numbered(),
     clock,

@@ -79,7 +79,7 @@ export function fakeFraud(clock: Clock, policy = cdrConfig.policy): FakeFraud {
     list: async () => log.past,
     get: async (id: string) => log.past.find((each) => each.id === id),
   }
-  const asked = { windowsOf: async () => null, score: async () => ({}) }
+  const asked = { windowsOf: async () => null, score: async () => ({}), asked: (number: string) => number }
   return {
     ...log,
     book,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ApiKeys } from '../../src/access/api-keys.ts'
 import { Authenticator } from '../../src/access/authenticate.ts'
-import { FailureThrottle, failureThrottleDefaults } from '../../src/access/failure-throttle.ts'
+import { FailureThrottle } from '../../src/access/failure-throttle.ts'
 import { JwtVerifier } from '../../src/access/jwt.ts'
 import { Origins } from '../../src/access/origins.ts'
 import { RateLimits } from '../../src/access/rate-limits.ts'
@@ -49,14 +49,14 @@ export function house(
     secure: over.secure ?? false,
     clock,
     random: randomBytes,
-    keyStands: (id) => keys.stands(id),
+    keyStands: (id) => id.startsWith('jwt:') || keys.stands(id),
     counters,
   })
-  const throttle = new FailureThrottle({ ...failureThrottleDefaults, clock })
+  const throttle = new FailureThrottle({ burst: 10, refillMs: 6000, addressesMax: 10_000, clock })
   const limits = new RateLimits({ limits: over.limits ?? generous, counters })
   const origins = new Origins({ publicUrl: 'https://voice.example.com', browserOrigins: [] })
   const jwt = over.jwt === undefined ? null : new JwtVerifier(over.jwt, clock)
-  const authenticator = new Authenticator({ keys, sessions, throttle, limits, origins, jwt, counters })
+  const authenticator = new Authenticator({ keys, sessions, throttle, limits, origins, jwt, clock, counters })
   return { clock, counters, dataDir, keys, sessions, throttle, origins, authenticator }
 }
 

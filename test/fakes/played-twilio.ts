@@ -24,6 +24,16 @@ export async function playedTwilio(
   return twilio
 }
 
+const limits = {
+  timeoutMs: 1000,
+  totalMs: 5000,
+  triesMax: 4,
+  backoffMs: 20,
+  atOnce: 4,
+  urgentAtOnce: 4,
+  waitingMax: 100,
+}
+
 export function restTo(
   url: string,
   over: { authTokens?: string[]; limits?: Partial<TwilioRestOptions['limits']> } = {},
@@ -33,7 +43,7 @@ export function restTo(
   const { authTokens = [playedAccount.authToken] } = over
   const rest = new TwilioRest({
     accounts: [{ sid: playedAccount.accountSid, authTokens, apiBaseUrl: url }],
-    limits: { timeoutMs: 1000, totalMs: 5000, triesMax: 4, backoffMs: 20, atOnce: 4, waitingMax: 100, ...over.limits },
+    limits: { ...limits, ...over.limits },
     clock: systemClock,
     counters,
     latency: { observe: (value) => void seconds.push(value) },

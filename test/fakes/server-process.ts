@@ -6,8 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { projectRoot } from '../../src/core/project.ts'
+import { quickWasmFlag } from './quick-wasm.ts'
 
 export const testAccount = { sid: `AC${'12'.repeat(16)}`, token: 'test-auth-token-of-no-account' }
+
+const endMsMax = 60_000
 
 /** What Twilio was told to call; not where the server listens. */
 export const testPublicUrl = 'https://voice.example.com'
@@ -17,6 +20,8 @@ export interface ServerProcess {
   readonly dataDir: string
   readonly child: ChildProcess
   readonly lines: Record<string, unknown>[]
+  /** All that it wrote to stdout and stderr. */
+  readonly output: string[]
   /** GET with the admin key. */
   get(path: string): Promise<unknown>
   key(): string
@@ -29,6 +34,8 @@ export interface ServerChoices {
   readonly dataDir?: string
   /** More configuration, laid over the test's. */
   readonly config?: Record<string, unknown>
+  /** A script that serves instead of the command line; its argument is the configuration. */
+  readonly program?: string
 }
 
 export async function startServer(choices: ServerChoices = {}): Promise<ServerProcess> {
@@ -43,12 +50,20 @@ export async function startServer(choices: ServerChoices = {}): Promise<ServerPr
     storage: { flushMs: 100 },
   }
   writeFileSync(file, JSON.stringify(merge(base, choices.config ?? {})))
-  const child = spawn(process.execPath, [join(projectRoot, 'dist/src/cli.js'), 'serve', '--config', file], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const flags = process.argv[1]?.endsWith('.long.js') ? [] : [quickWasmFlag]
+  const { program } = choices
+  const [script = '', ...args] =
+    program === undefined ? ['dist/src/cli.js', 'serve', '--config', file] : [program, file]
+  const command = [join(projectRoot, script), ...args]
+  const child = spawn(process.execPath, [...flags, ...command], { stdio: ['ignore', 'pipe', 'pipe'] })
   const lines: Record<string, unknown>[] = []
   const stderr: string[] = []
-  child.stderr.on('data', (chunk: Buffer) => stderr.push(chunk.toString()))
+  const output: string[] = []
+  child.stdout.on('data', (chunk: Buffer) => output.push(chunk.toString()))
+  child.stderr.on('data', (chunk: Buffer) => {
+    output.push(chunk.toString())
+    stderr.push(chunk.toString())
+  })
   const url = await new Promise<string>((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`the server left with ${code}: ${stderr.join('')}`)))
     createInterface({ input: child.stdout }).on('line', (text) => {
@@ -64,6 +79,7 @@ export async function startServer(choices: ServerChoices = {}): Promise<ServerPr
     dataDir,
     child,
     lines,
+    output,
     key,
     async get(path) {
       const response = await fetch(url + path, { headers: { authorization: `Bearer ${key()}` } })
@@ -73,7 +89,12 @@ export async function startServer(choices: ServerChoices = {}): Promise<ServerPr
     end(signal) {
       return new Promise((resolve) => {
         if (child.exitCode !== null || child.signalCode !== null) return resolve(child.exitCode)
-        child.once('exit', (code) => resolve(code))
+        // One that does not end fails its test; it must not keep the tests from ending.
+        const tooLate = setTimeout(() => child.kill('SIGKILL'), endMsMax)
+        child.once('exit', (code) => {
+          clearTimeout(tooLate)
+          resolve(code)
+        })
         child.kill(signal)
       })
     },

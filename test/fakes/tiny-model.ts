@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { VoiceManifest } from '../../src/inference/model-file.ts'
+import type { StreamManifest } from '../../src/inference/model-file.ts'
 import { writeOnnx } from './onnx-writer.ts'
 
 export interface TinyShape {
@@ -19,10 +19,10 @@ export interface TinyShape {
 
 export const tinyShape: TinyShape = { hopFrames: 50, contextFrames: 2, bands: 60, windowHops: 4, embeddingSize: 3 }
 
-export function tinyOnnx(shape: TinyShape = tinyShape): Uint8Array {
+export function tinyOnnx(shape: TinyShape = tinyShape, weight = 1): Uint8Array {
   const { bands, embeddingSize } = shape
   const pick = new Float32Array(bands * embeddingSize)
-  for (let e = 0; e < embeddingSize; e += 1) pick[e * embeddingSize + e] = 1
+  for (let e = 0; e < embeddingSize; e += 1) pick[e * embeddingSize + e] = weight
   return writeOnnx({
     inputs: {
       features: [shape.contextFrames + shape.hopFrames, bands],
@@ -55,7 +55,7 @@ function mean(input: string, output: string, axes: number[]) {
   }
 }
 
-export function tinyManifest(onnx: Uint8Array, shape: TinyShape = tinyShape): VoiceManifest {
+export function tinyManifest(onnx: Uint8Array, shape: TinyShape = tinyShape): StreamManifest {
   return {
     name: 'voice',
     version: 'tiny',
@@ -93,4 +93,17 @@ export function writeTinyModel(dir: string, shape: TinyShape = tinyShape): void 
   writeFileSync(join(dir, 'voice', 'tiny', 'model.onnx'), onnx)
   writeFileSync(join(dir, 'voice', 'tiny', 'manifest.json'), JSON.stringify(tinyManifest(onnx, shape)))
   writeFileSync(join(dir, 'registry.json'), JSON.stringify({ voice: { active: 'tiny', previous: null } }))
+}
+
+/** Another version beside it, by default of the same arithmetic; the registry is left as it is. */
+export function writeVersion(
+  dir: string,
+  version: string,
+  { weight = 1, ...change }: { weight?: number } & Partial<StreamManifest> = {},
+): void {
+  const onnx = tinyOnnx(tinyShape, weight)
+  const folder = join(dir, 'voice', version)
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'model.onnx'), onnx)
+  writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ ...tinyManifest(onnx), version, ...change }))
 }

@@ -14,6 +14,16 @@ export interface CallerOptions {
   readonly publicUrl?: string
   readonly accountSid: string
   readonly authToken: string
+  /** Numbers of its calls. */
+  readonly from?: string
+  readonly to?: string
+}
+
+export interface StreamChoices {
+  /** Of the webhook's URL, with its question mark. */
+  readonly query?: string
+  /** Of the start message. */
+  readonly parameters?: Readonly<Record<string, string>>
 }
 
 export function randomSid(prefix: 'CA' | 'MZ' | 'AC'): string {
@@ -43,12 +53,12 @@ export class TwilioCaller {
   }
 
   /** Asks the webhook what to do with a call. */
-  ring(callSid: string): Promise<Response> {
-    return this.post('/twilio/voice', {
+  ring(callSid: string, query = ''): Promise<Response> {
+    return this.post(`/twilio/voice${query}`, {
       AccountSid: this.#options.accountSid,
       CallSid: callSid,
-      From: '+15005550006',
-      To: '+15005550001',
+      From: this.#options.from ?? '+15005550006',
+      To: this.#options.to ?? '+15005550001',
       Direction: 'inbound',
       CallStatus: 'ringing',
       ApiVersion: '2010-04-01',
@@ -56,8 +66,8 @@ export class TwilioCaller {
   }
 
   /** The stream URL of the TwiML that the webhook answers. */
-  async streamUrl(callSid: string): Promise<string> {
-    const response = await this.ring(callSid)
+  async streamUrl(callSid: string, query = ''): Promise<string> {
+    const response = await this.ring(callSid, query)
     const twiml = await response.text()
     assert.equal(response.status, 200, twiml)
     const url = /<Stream[^>]*\surl="([^"]+)"/.exec(twiml)?.[1]
@@ -81,10 +91,14 @@ export class TwilioCaller {
   }
 
   /** Webhook, socket, `connected` and `start`: a stream that is ready for media. */
-  async stream(callSid: string, tracks: readonly string[] = ['inbound']): Promise<CallerStream> {
-    const socket = await this.connect(await this.streamUrl(callSid))
+  async stream(
+    callSid: string,
+    tracks: readonly string[] = ['inbound'],
+    over: StreamChoices = {},
+  ): Promise<CallerStream> {
+    const socket = await this.connect(await this.streamUrl(callSid, over.query))
     const stream = new CallerStream(socket, this.#options.accountSid, callSid)
-    stream.begin(tracks)
+    stream.begin(tracks, over.parameters)
     return stream
   }
 }
@@ -110,7 +124,7 @@ export class CallerStream {
     this.socket.send(JSON.stringify(message))
   }
 
-  begin(tracks: readonly string[]): void {
+  begin(tracks: readonly string[], parameters: Readonly<Record<string, string>> = {}): void {
     this.send({ event: 'connected', protocol: 'Call', version: '1.0.0' })
     this.#sequence += 1
     this.send({
@@ -122,7 +136,7 @@ export class CallerStream {
         callSid: this.callSid,
         tracks,
         mediaFormat: { encoding: 'audio/x-mulaw', sampleRate: 8000, channels: 1 },
-        customParameters: {},
+        customParameters: parameters,
       },
       streamSid: this.streamSid,
     })

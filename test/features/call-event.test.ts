@@ -40,6 +40,17 @@ describe('a call as the windows see it', () => {
     assert.equal(callEventOf(call({ ...numbers, releasedBy: 'unknown', sip: 486 })).releasedByCallee, true)
   })
 
+  it('takes a SIP 603 for the called party that declines, and a 608 or 604 for the network', () => {
+    const rung = { ringMs: 2000, ringUs: (scenarioStartMs + 1500) * 1000 }
+    const of = (sip: number) => callEventOf({ ...call({ ...numbers, releasedBy: 'unknown', ringS: 2, sip }), ...rung })
+    for (const sip of [600, 603, 607]) {
+      assert.deepEqual([of(sip).releasedByCallee, of(sip).networkFailed, of(sip).blink], [true, false, true], `${sip}`)
+    }
+    for (const sip of [404, 500, 503, 604, 606, 608]) {
+      assert.deepEqual([of(sip).releasedByCallee, of(sip).networkFailed, of(sip).blink], [false, true, false], `${sip}`)
+    }
+  })
+
   it('does not call a withheld number an impossible one', () => {
     const withheld = { ...call({ ...numbers, fromValid: false }), from: undefined, fromRaw: 'anonymous' }
     assert.equal(callEventOf(withheld).fromInvalid, false)

@@ -90,7 +90,7 @@ describe('the sliding windows', () => {
     }
   })
 
-  it('cost under 0.7 KiB a key on mixed traffic, and at most 3.4 KiB for the busiest number', () => {
+  it('cost under 0.7 KiB a key on mixed traffic, and at most 3.6 KiB for the busiest number', () => {
     const windows = new CallWindows({ ...limits, numbersMax: 50_000, calledNumbersMax: 50_000, rangesMax: 50_000 })
     // One call in five comes from one of ten busy numbers, the others from numbers that call once or twice a day.
     for (let n = 0; n < 30_000; n++) {
@@ -100,7 +100,7 @@ describe('the sliding windows', () => {
     }
     assert.ok(windows.liveBytes / windows.keys < 0.7 * 1024, `${windows.liveBytes / windows.keys} bytes a key`)
     const busiest = SubjectKeys.slotBytes + panesPerKeyMax * windows.tables[0]!.pool.paneBytes
-    assert.ok(busiest <= 3.4 * 1024, `${busiest}`)
+    assert.ok(busiest <= 3.6 * 1024, `${busiest}`)
   })
 
   it('know who calls back', () => {

@@ -18,7 +18,7 @@ function made(): { baseline: RouteBaseline; usual: (atMs: number) => Usual; call
       return out
     },
     calls: (atMs, n) => {
-      for (let i = 0; i < n; i++) baseline.add(3, atMs + i, true, i % 2 === 0, none)
+      for (let i = 0; i < n; i++) baseline.add(3, atMs + i, true, i % 2 === 0, false, none)
     },
   }
 }

@@ -1,7 +1,7 @@
 /** Where a request ends: hostile framing over raw sockets. */
 import { strict as assert } from 'node:assert'
 import { afterEach, it } from 'node:test'
-import type { Route } from '../../src/http/exchange.ts'
+import type { HttpAnswer, Route } from '../../src/http/exchange.ts'
 import { closeServers, raw, startServer } from '../fakes/http-server.ts'
 
 afterEach(closeServers)
@@ -63,4 +63,52 @@ it('any Transfer-Encoding on a request is refused', async () => {
   const both = await raw(port, [post('Transfer-Encoding: chunked\r\nContent-Length: 3\r\n', '0\r\n\r\n')])
   assert.match(both.text, /^HTTP\/1\.1 400 /)
   assert.ok(both.closed)
+})
+
+const chunked: Route = { ...echo, acceptsChunked: true, bodyBytesMax: 4096 }
+const inChunks = 'Transfer-Encoding: chunked\r\n'
+
+it('a route may take a body in chunks, within the bounds of any body', async () => {
+  const { port, counters } = await startServer([chunked])
+  const pieces = [post(inChunks, '3\r\nabc\r\n'), '2\r\nd', 'e\r\n', '0\r\n\r\n']
+  const whole = await raw(port, [...pieces, 'GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'])
+  assert.match(whole.text, /^HTTP\/1\.1 200 .*\r\n\r\nabcdeHTTP\/1\.1 404 /s)
+  const large = await raw(port, [post(inChunks, `1001\r\n${'x'.repeat(4097)}\r\n0\r\n\r\n`)])
+  assert.match(large.text, /^HTTP\/1\.1 413 /)
+  assert.ok(large.closed)
+  assert.equal(counters.httpBodyRefused, 1)
+})
+
+it('chunks that are no chunks, or stand beside a length or another coding, are refused', async () => {
+  let seen = 0
+  const answer = (): HttpAnswer => {
+    seen += 1
+    return { status: 200 }
+  }
+  const counted: Route = { ...chunked, answer }
+  const { port } = await startServer([counted])
+  const secret = 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n'
+  for (const text of [
+    post(`${inChunks}Content-Length: 3\r\n`, `0\r\n\r\n${secret}`),
+    post(`Content-Length: 3\r\n${inChunks}`, `0\r\n\r\n${secret}`),
+    post(`${inChunks}${inChunks}`, `0\r\n\r\n${secret}`),
+    post('Transfer-Encoding: gzip, chunked\r\n', `0\r\n\r\n${secret}`),
+    post('Transfer-Encoding: chunked, identity\r\n', `0\r\n\r\n${secret}`),
+    post('Transfer-Encoding:\r\n', `0\r\n\r\n${secret}`),
+    post(inChunks, `zz\r\nabc\r\n0\r\n\r\n${secret}`),
+    post(inChunks, `-1\r\nabc\r\n0\r\n\r\n${secret}`),
+    post(inChunks, `ffffffffffffffff1\r\nabc\r\n0\r\n\r\n${secret}`),
+  ]) {
+    const { text: said, closed } = await raw(port, [text])
+    assert.doesNotMatch(said, /^HTTP\/1\.1 200 /, text)
+    assert.ok(closed, text)
+    assert.equal(seen, 0, text)
+  }
+})
+
+it('a body in chunks that does not end is given up', async () => {
+  const { port } = await startServer([chunked], [], { bodyTimeoutMs: 200 })
+  const { text, closed } = await raw(port, [post(inChunks, '3\r\nabc\r\n')])
+  assert.match(text, /^HTTP\/1\.1 408 /)
+  assert.ok(closed)
 })

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { OperatingError } from '../../src/core/errors.ts'
 import { featureWidth } from '../../src/features/hop.ts'
+import { hopSpecOf } from '../../src/inference/load-detector.ts'
 import { activeModelDir, loadManifest, loadVoiceModel, modelLabel } from '../../src/inference/model-file.ts'
-import { hopSpecOf } from '../../src/inference/voice-detector.ts'
-import { writeTinyModel } from '../fakes/tiny-model.ts'
+import { tinyManifest, tinyOnnx, writeTinyModel } from '../fakes/tiny-model.ts'
 
 /** Runs `act` and returns the text of the `model_invalid` it must throw. */
 function refusal(act: () => unknown): string {
@@ -71,7 +71,7 @@ describe('a model on disk', () => {
 
   it('may ask for cepstra, no more of them than bands; log bands have no coefficients', () => {
     writeTinyModel(dir)
-    const { features } = loadManifest(activeModelDir('voice', dir))
+    const { features } = tinyManifest(tinyOnnx())
     const cepstra = { ...features, kind: 'cepstra', coefficients: 20 }
     const spec = hopSpecOf(loadManifest(change({ features: cepstra }))).features
     assert.deepEqual(spec, { ...cepstra, sampleRateHz: 8000 })

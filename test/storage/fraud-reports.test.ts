@@ -55,6 +55,7 @@ function score(id: string, caseId: string, intended: string, scoredMs: number): 
     intended,
     effective: 'allow',
     scoredMs,
+    model: '',
   })
 }
 

@@ -8,6 +8,7 @@ import { LogEnvironment } from '../../src/log/log-environment.ts'
 import { migrate } from '../../src/storage/migrations.ts'
 import { RowWriter } from '../../src/storage/row-writer.ts'
 import { ServerStore } from '../../src/storage/server-store.ts'
+import { SqlDoor } from '../../src/storage/sql-door.ts'
 import { StoreError } from '../../src/storage/store.ts'
 import { ClickHouseFront, type FrontFault } from '../fakes/clickhouse-front.ts'
 import { auditRow } from '../fakes/rows.ts'
@@ -117,5 +118,43 @@ describe('a ClickHouse server', () => {
     assert.deepEqual(await store.query(sql, {}), [{ c: '400', u: '400' }])
     assert(counters.insertsRetried >= 9)
     await writer.close()
+  })
+})
+
+describe("other people's queries on a ClickHouse server", () => {
+  const limits = { rowsMax: 100, answerBytesMax: 10_000, timeMs: 1000, memoryBytesMax: 200_000_000, queriesMax: 2 }
+  const refusal = async (door: SqlDoor, text: string): Promise<number | null> => {
+    const asked = door.ask({ text, parameters: {}, defaultFormat: 'TabSeparated' })
+    return await asked.then(
+      () => 0,
+      (thrown: unknown) => (thrown as StoreError).engineCode,
+    )
+  }
+
+  it('go out read-only, with limits, filters and parameters as they were written', async () => {
+    const door = new SqlDoor({ store, database: 'voicefw_test', limits })
+    const text = 'SELECT hex({x:String}), {a:Array(String)}'
+    const parameters = { x: 'a\\tb', a: "['it\\'s']" }
+    const { bytes } = await door.ask({ text, parameters, defaultFormat: 'TabSeparated' })
+    assert.equal(Buffer.from(bytes).toString(), "610962\t['it\\'s']\n")
+    const { asked } = front
+    const told = [asked['readonly'], asked['max_result_rows'], asked['max_execution_time'], asked['param_x']]
+    assert.deepEqual(told, ['1', '100', '1', 'a\\tb'])
+    // An error that comes late must not look like the end of an answer.
+    assert.equal(asked['wait_end_of_query'], '1')
+    const tables = await door.ask({ text: 'SHOW TABLES', parameters: {}, defaultFormat: 'TSV' })
+    assert.match(Buffer.from(tables.bytes).toString(), /^actions\ncalls\n/)
+    assert.doesNotMatch(Buffer.from(tables.bytes).toString(), /audit/)
+  })
+
+  it('change nothing, read nothing else, and stay within the limits', async () => {
+    const door = new SqlDoor({ store, database: 'voicefw_test', limits })
+    assert.equal(await refusal(door, 'DROP TABLE calls'), 164)
+    assert.equal(await refusal(door, 'SELECT 1 SETTINGS readonly = 0'), 164)
+    assert.equal(await refusal(door, 'SELECT * FROM audit'), 497)
+    assert.equal(await refusal(door, 'SELECT * FROM nowhere'), 60)
+    assert.equal(await refusal(door, 'SELECT number FROM numbers(101)'), 396)
+    assert.equal(await refusal(door, "SELECT repeat('x', 9000) FROM numbers(2)"), 396)
+    assert.equal(store.state(), 'up')
   })
 })

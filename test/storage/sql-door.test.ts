@@ -75,7 +75,7 @@ describe('the SQL door', () => {
       "SELECT 1 INTO OUTFILE '/tmp/x'",
       'SELECT 1 FROM calls PARALLEL WITH DROP TABLE calls',
       'EXPLAIN SELECT 1',
-      'SHOW TABLES FROM system',
+      'SHOW CREATE TABLE calls',
     ]
     for (const sql of changes) assert.ok([164, 497, 62].includes((await refusal(sql)) ?? 0), sql)
     assert.equal(await refusal('SELECT 1 SETTINGS readonly = 0'), 164)
@@ -105,7 +105,14 @@ describe('the SQL door', () => {
       'SELECT 1 IN audit',
       "SELECT 'a' IN voicefw_test.audit",
       'SELECT 1 IN (SELECT seq FROM audit)',
-      'SELECT (SELECT count() FROM system.tables)',
+      'SELECT (SELECT count() FROM system.functions)',
+      'SELECT count() FROM system.tables WHERE name IN system.columns',
+      'SELECT data_paths FROM system.tables',
+      'SELECT t.metadata_path FROM system.tables AS t',
+      "SELECT COLUMNS('data') FROM system.tables",
+      'SELECT t.* FROM system.tables AS t',
+      "SELECT name FROM system.tables SETTINGS additional_table_filters = {'system.tables': '1'}",
+      'WITH system.tables AS t SELECT * FROM t',
       'WITH system.one AS t SELECT * FROM t',
       'SELECT * FROM schema_migrations',
       'DESCRIBE TABLE system.one',
@@ -128,6 +135,39 @@ describe('the SQL door', () => {
     assert.equal(await refusal('SELECT * FROM {t:Identifier}', { t: 'audit' }), 497)
     assert.notEqual(await refusal(`SELECT 1 INTO/**/OUTFILE '${out}'`), null)
     assert.equal(existsSync(out), false)
+  })
+
+  it('shows tools which tables and columns there are: ours that are open, and no other', async () => {
+    const open = 'actions\ncalls\ncases\ncdr_scores\ncdrs\nsource_quality\nsource_quality_examples\ntraffic_minutes\n'
+    const all = `${open}voice_windows\n`
+    assert.equal(await ask('SELECT name FROM system.tables ORDER BY name'), all)
+    assert.equal(await ask('SHOW TABLES FROM voicefw_test'), all)
+    assert.equal(await ask('show tables'), all)
+    assert.equal(await ask("SELECT name FROM system.tables WHERE name = 'audit' OR database = 'system'"), '')
+    assert.equal(await ask('SHOW TABLES FROM system'), '')
+    assert.equal(await ask('SHOW DATABASES'), 'voicefw_test\n')
+    assert.equal(await ask('SELECT name FROM system.databases'), 'voicefw_test\n')
+    assert.equal(
+      await ask("SELECT count() FROM system.columns WHERE table = 'audit' OR database != 'voicefw_test'"),
+      '0\n',
+    )
+    const columns =
+      "SELECT type FROM system.columns WHERE database = 'voicefw_test' AND table = 'calls' AND name = 'call_sid'"
+    assert.equal(await ask(columns), 'String\n')
+  })
+
+  it('takes parameters as ClickHouse writes them, text in an array included', async () => {
+    assert.equal(await ask('SELECT hex({x:String})', { x: "a\\tb\\\\\\'" }), '6109625C27\n')
+    assert.equal(
+      await ask('SELECT arrayMap(s -> hex(s), {x:Array(String)})', { x: "['it\\'s','b\\\\']" }),
+      "['69742773','625C']\n",
+    )
+    assert.equal(
+      await ask('SELECT isNull({x:Nullable(String)}), {y:UInt64}', { x: '\\N', y: '18446744073709551615' }),
+      '1\t18446744073709551615\n',
+    )
+    assert.equal(await ask('SELECT {x:String}', { x: "' OR 1 --" }), "\\' OR 1 --\n")
+    assert.equal(await ask("SELECT toDateTime('2026-01-01 00:00:00', 'UTC')"), '2026-01-01 00:00:00\n')
   })
 
   it('keeps within rows, bytes, memory and time', async () => {

@@ -1,133 +1,10 @@
 /** What follows from verdicts on live calls: hops go in, actions, rows and events come out. */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { ActionOrder, ActionOutcome } from '../../src/actions/call-actions.ts'
-import type { ActionsConfig, RuleConfig } from '../../src/config/actions-schema.ts'
-import { loadConfig } from '../../src/config/load.ts'
-import { ManualClock } from '../../src/core/clock.ts'
-import { silentLog } from '../../src/core/log.ts'
-import { zeroCounters } from '../../src/core/metrics.ts'
 import type { ActionRecord } from '../../src/decisions/action-record.ts'
-import type { CallerHistory, KnownCase } from '../../src/decisions/call-risk.ts'
-import { LiveCalls, type LiveTrack } from '../../src/decisions/live-calls.ts'
-import type { TrackName } from '../../src/ingest/track.ts'
-import { EventBus } from '../../src/notify/event-bus.ts'
-import { columnsOf } from '../../src/storage/tables.ts'
-import { PolicyWatch } from '../../src/watch/policy-watch.ts'
+import type { LiveTrack } from '../../src/decisions/live-calls.ts'
 import { actionRecord } from '../fakes/actions.ts'
-
-const settings = {
-  provisionalNetSpeechMs: 1500,
-  firmNetSpeechMs: 4000,
-  forgettingHalfLifeMs: 10_000,
-  dwellMs: 1000,
-  lossShareMax: 0.2,
-  hysteresis: 0.05,
-  synthetic: 0.9,
-  human: 0.3,
-  model: 'voice/test',
-}
-
-interface Event {
-  readonly change: string
-  readonly action: { readonly state: string; readonly rule: string }
-}
-
-interface Choices {
-  readonly config?: Partial<ActionsConfig>
-  readonly cases?: readonly KnownCase[]
-  readonly history?: CallerHistory
-  readonly past?: readonly ActionRecord[]
-  readonly secondOpinion?: (track: LiveTrack) => boolean
-}
-
-/** The policy over fakes that remember what it asked of them. */
-function watch({ config = {}, cases = [], history, past = [], secondOpinion = () => false }: Choices) {
-  const clock = new ManualClock()
-  const counters = zeroCounters()
-  const bus = new EventBus({ keepMax: 1000, firstId: 1, counters })
-  const events: Event[] = []
-  bus.subscribe(null, (event) => event.type === 'action' && events.push(event.data as Event))
-  const rows: Record<string, unknown>[] = []
-  const orders: ActionOrder[] = []
-  const outcomes: ((outcome: ActionOutcome) => void)[] = []
-  const cancelled: string[] = []
-  const latencies: number[] = []
-  let ids = 0
-  const policy = new PolicyWatch({
-    config: { ...loadConfig({ env: {} }).actions, shadow: false, ...config },
-    settings,
-    modelSha256: 'ab'.repeat(32),
-    signals: { caseFor: () => cases, historyOf: async () => history ?? null },
-    actions: {
-      take: (order) => {
-        orders.push(order)
-        return new Promise((resolve) => outcomes.push(resolve))
-      },
-      cancel: (id) => {
-        cancelled.push(id)
-        return true
-      },
-    },
-    secondOpinion,
-    past: { of: async () => [...past] },
-    bus,
-    writer: {
-      write: (table, row) => {
-        assert.equal(table, 'actions')
-        rows.push(Object.fromEntries(columnsOf('actions').map((column, at) => [column, row[at]])))
-        return true
-      },
-    },
-    runId: 'run-1',
-    random: (bytes) => Buffer.alloc(bytes, ++ids),
-    clock,
-    log: silentLog,
-    counters,
-    latency: { observe: (seconds) => latencies.push(seconds) },
-  })
-  return { policy, clock, counters, bus, events, rows, orders, outcomes, cancelled, latencies }
-}
-
-function house(choices: Choices = {}) {
-  const all = watch(choices)
-  const { policy, clock } = all
-  const live = new LiveCalls()
-  let trackIds = 0
-  /** A detection begins. */
-  const open = (callSid: string, track: TrackName = 'inbound', from = '+12025550123') => {
-    const call = { callSid, accountSid: 'AC1', from, to: '+442079460123', direction: 'inbound', stirVerstat: '' }
-    const facts = { trackId: ++trackIds, track, call, streamSid: `MZ${trackIds}`, startedAtMs: clock.wallMs() }
-    return { track: live.open(facts, policy.opened(facts)), hops: 0 }
-  }
-  /** So many hops of 500 ms, each with clear evidence. */
-  const speak = (opened: ReturnType<typeof open>, count: number, llr = 6) => {
-    for (let hop = 0; hop < count; hop += 1) {
-      const hopStartMs = opened.hops * 500
-      opened.hops += 1
-      clock.advance(500)
-      const times = { windowStartMs: Math.max(0, hopStartMs - 3500), hopStartMs, hopEndMs: hopStartMs + 500 }
-      const clean = { hopSpeechMs: 500, windowSpeechMs: 4000, flags: 0, filledMs: 0, lostMs: 0, duplicates: 0 }
-      opened.track.verdict.observe({ trackId: trackIds, ...times, ...clean, llr, enteredMs: 0 }, clock.wallMs())
-      policy.judged(opened.track, clock.steadyMs())
-    }
-  }
-  const view = async (callSid: string) => {
-    const { actions } = await policy.viewOf(callSid)
-    return actions.map(({ rule, state }) => `${rule}:${state}`).join(' ')
-  }
-  return { ...all, open, speak, view, settled: () => new Promise((resolve) => setImmediate(resolve)) }
-}
-
-function rule(name: string, what: RuleConfig['do'], over: Partial<RuleConfig> = {}): RuleConfig {
-  return { name, when: { label: 'likely_synthetic' }, do: what, shadow: false, ...over }
-}
-
-const twiml = '<Response><Say>One moment.</Say></Response>'
-const back = '<Response><Dial>desk</Dial></Response>'
-const hangUp = rule('hang-up', 'hangup', { when: { label: 'likely_synthetic', dwellMs: 2000 } })
-const aside = rule('aside', { redirect: { twiml }, back: { twiml: back } })
-const done: ActionOutcome = { state: 'done', latencyMs: 4.26, result: null }
+import { aside, back, done, hangUp, house, rule, twiml } from '../fakes/policy-house.ts'
 
 describe('the policy in force', () => {
   it('asks Twilio once, tells decision and outcome, and stores both with their evidence', async () => {
@@ -314,19 +191,19 @@ describe('a person', () => {
     const call = open('CA1')
     speak(call, 3)
     const handsOff = { by: 'key:1 desk', at: '2026-01-01T00:00:00.000Z', note: 'my mother' }
-    policy.setHandsOff('CA1', handsOff)
+    await policy.setHandsOff('CA1', handsOff)
     assert.deepEqual(cancelled, [orders[0]?.id])
     outcomes[0]?.({ state: 'cancelled', latencyMs: null, result: null })
     await settled()
     speak(call, 4)
     assert.equal(await view('CA1'), 'aside:withheld hang-up:withheld')
     assert.deepEqual((await policy.viewOf('CA1')).handsOff, handsOff)
-    policy.setHandsOff('CA1', null)
+    await policy.setHandsOff('CA1', null)
     speak(call, 5)
     assert.equal(await view('CA1'), 'aside:withheld hang-up:withheld tell:done')
     assert.equal(orders.length, 1)
     assert.equal(events.filter((event) => event.change === 'hands_off').length, 2)
-    assert.throws(() => policy.setHandsOff('CAnobody', handsOff), /no such call/)
+    await assert.rejects(policy.setHandsOff('CAnobody', handsOff), /no such call/)
   })
 
   it('takes a notification and an annotation back, once', async () => {
@@ -361,6 +238,7 @@ describe('a person', () => {
     outcomes[0]?.(done)
     await settled()
     const undo = policy.undo('CA1', orders[0]?.id ?? '', 'key:1 desk')
+    await settled()
     outcomes[1]?.({ state: 'failed', latencyMs: 1, result: { code: 'call_over', text: 'gone' } })
     await assert.rejects(undo, /not led back: gone/)
     assert.equal(await view('CA1'), 'aside:done')

@@ -14,10 +14,11 @@ it('a score is one line with a value for every column, its time of start in us a
     intended: 'block',
     effective: 'allow',
     scoredMs: 1_767_225_612_345,
+    model: 'rule',
   })
   assert.equal(
     line,
-    '["pbx:7f0c:a:call","pbx",1767225600000123,"c2f0","wangiri",0.9731,1,"block","allow",1767225612345]\n',
+    '["pbx:7f0c:a:call","pbx",1767225600000123,"c2f0","wangiri",0.9731,1,"block","allow",1767225612345,"rule"]\n',
   )
   assert.equal((JSON.parse(line) as unknown[]).length, cdrScoreColumns.length)
 })

@@ -138,6 +138,7 @@ it('the other events of Twilio are told apart, and unknown ones are named so', (
     accountSid: 'ACa',
     tracks: ['inbound', 'outbound'],
     isMulaw8k: true,
+    keepsNoAudio: false,
   })
   assert.deepEqual(parsed('{"event":"connected","protocol":"Call","version":"1.0.0"}'), { event: 'connected' })
   assert.deepEqual(parsed('{"event":"stop","stop":{"callSid":"CAc"}}'), { event: 'stop', callSid: 'CAc' })
@@ -145,6 +146,8 @@ it('the other events of Twilio are told apart, and unknown ones are named so', (
   assert.deepEqual(parsed(dtmf), { event: 'dtmf', track: 'inbound', digit: '1' })
   assert.deepEqual(parsed('{"event":"mark","mark":{"name":"m"}}'), { event: 'mark', name: 'm' })
   assert.deepEqual(parsed('{"event":"playback"}'), { event: 'unknown' })
+  const optedOut = parseTwilioMessage(bytesOf(start.replace('"FirstName":"Jane"', '"voicefw_audio":"none"')))
+  assert.equal(optedOut.event === 'start' && optedOut.keepsNoAudio, true)
   for (const text of ['[]', '5', 'null', '{}', '{"event":5}', '{"event":"start"}', '{"event":"media","media":[]}']) {
     assert.equal(parseTwilioMessage(bytesOf(text)).event, 'malformed', text)
   }

@@ -14,7 +14,10 @@ import { cdrColumnNames, encodeCdrRow } from '../../src/wire/cdr-row.ts'
 import { FraudFeed } from '../../src/worker/fraud-feed.ts'
 import { call, scenarioStartMs } from '../fakes/call-events.ts'
 import { cdrConfig } from '../fakes/fraud.ts'
+import { quickWasm } from '../fakes/quick-wasm.ts'
 import { eventually, scratchDirectory } from '../fakes/scratch.ts'
+
+quickWasm()
 
 interface Fed {
   readonly feed: FraudFeed

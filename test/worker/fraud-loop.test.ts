@@ -7,6 +7,7 @@ import { flashCallRule } from '../../src/decisions/flash-call-rule.ts'
 import { packChunk, unpackChunk } from '../../src/log/row-chunks.ts'
 import type { CdrRecord } from '../../src/wire/cdr-record.ts'
 import { cdrColumnNames, encodeCdrRow } from '../../src/wire/cdr-row.ts'
+import { FlashScoring } from '../../src/worker/flash-scoring.ts'
 import { FraudLoop } from '../../src/worker/fraud-loop.ts'
 import type { FraudDone, Quiet } from '../../src/worker/fraud-protocol.ts'
 import { call } from '../fakes/call-events.ts'
@@ -28,7 +29,7 @@ function rig(name = 'a', seeds: readonly CaseSeed[] = [], quiet: readonly Quiet[
   let ids = 0
   const loop = new FraudLoop({
     cdr: { ...cdrConfig, windows: { ...cdrConfig.windows, latenessMs } },
-    scorer: flashCallRule,
+    scorer: new FlashScoring({ name: 'rule', scorer: flashCallRule }, { cpuShareMax: 0, steadyMs: () => 0 }),
     newCaseId: () => `${name}-${++ids}`,
     wallMs: () => made.nowMs,
     steadyMs: () => made.nowMs,

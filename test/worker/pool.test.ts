@@ -6,8 +6,11 @@ import { zeroCounters } from '../../src/core/metrics.ts'
 import { hopFlag } from '../../src/features/hop.ts'
 import type { ScoredHop } from '../../src/inference/scored-hop.ts'
 import { VoicePool } from '../../src/worker/pool.ts'
+import { quickWasm } from '../fakes/quick-wasm.ts'
 import { tinyManifest, tinyOnnx } from '../fakes/tiny-model.ts'
 import { voiceLike } from '../fakes/voice-like.ts'
+
+quickWasm()
 
 const onnx = tinyOnnx()
 const model = { manifest: tinyManifest(onnx), onnx }

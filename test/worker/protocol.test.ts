@@ -20,6 +20,8 @@ describe('the worker protocol', () => {
       lostMs: number,
       duplicates: fc.nat(),
       enteredMs: number,
+      lowFeatures: number,
+      highFeatures: number,
     }
     const hop: fc.Arbitrary<ScoredHop> = fc.record(fields, { noNullPrototype: true })
     fc.assert(

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import type { FromWorker, WorkerStart } from '../../src/worker/protocol.ts'
+import { type FromWorker, readHop, type WorkerStart } from '../../src/worker/protocol.ts'
 import { allocateRing, RingWriter } from '../../src/worker/ring.ts'
+import { pipelineCounterNames } from '../../src/worker/voice-pipeline.ts'
+import { powerModel } from '../fakes/own-models.ts'
 import { tinyManifest, tinyOnnx } from '../fakes/tiny-model.ts'
 import { voiceLike } from '../fakes/voice-like.ts'
 
@@ -62,6 +64,31 @@ describe('a voice worker', () => {
     assert.deepEqual(messages.at(-1), { kind: 'drained', id: 77 })
     assert.equal(writer.usedBytes(), 0)
     assert.ok(writer.beats() > 0)
+    worker.postMessage({ kind: 'stop' })
+    assert.equal(await ended, 0)
+  })
+
+  it('runs a second stage beside it, whose thread ends with its own', async () => {
+    const secondStage = { model: powerModel(), scoreMin: 0.01, cpuShareMax: 1 }
+    const { worker, messages, ended, writer } = started({ secondStage })
+    await until(() => messages.length > 0)
+    writer.writeOpen(5, Number.NaN, 0)
+    const heard = (from: number): void => {
+      for (let n = from; n < from + 25; n += 1) {
+        const payload = Buffer.from(voiceLike(n * 160, 160).toString('base64'))
+        writer.writeFrame(5, n * 20, payload, 0, payload.length, n)
+      }
+    }
+    const judged = () => messages.filter((message) => message.kind === 'judged')
+    const counted = (name: 'secondStageJudged' | 'hopsScored'): number =>
+      judged().reduce((sum, { counts }) => sum + (counts[pipelineCounterNames.indexOf(name)] ?? 0), 0)
+    heard(0)
+    await until(() => counted('secondStageJudged') === 1)
+    heard(25)
+    await until(() => counted('hopsScored') === 2)
+    const llrs = judged().flatMap(({ rows, hops }) => Array.from({ length: hops }, (_, n) => readHop(rows, n).llr))
+    // The power model answers with a ratio above 0 for any sound; the tiny one is far from it.
+    assert.ok((llrs[0] ?? 0) < 0 && (llrs[1] ?? 0) > 0, `${llrs}`)
     worker.postMessage({ kind: 'stop' })
     assert.equal(await ended, 0)
   })

@@ -16,9 +16,11 @@ import torch
 import yaml
 from torch import nn
 
-from model import FlashCallModel
+from model import KINDS, FlashCallModel
 
 CLEAN, CAMPAIGN = 0, 1
+# Shares of windows that carry a campaign, for which the calibration is told.
+PREVALENCES = [0.001, 0.01, 0.05]
 
 
 class Looks:
@@ -38,13 +40,14 @@ class Looks:
             first += int(numbers.max(initial=-1)) + 1
             self.days += run["days"]
             self.calls += run["calls"]
-        table = np.concatenate(rows)
+        table = np.concatenate(rows) if rows else np.zeros((0, width), np.float32)
+        subjects = subjects or [np.zeros(0, np.int64)]
         self.features = np.ascontiguousarray(table[:, : len(facts["features"])])
         self.label = table[:, column["label"]].astype(np.int64)
         self.subject = np.concatenate(subjects)
         # A range that is looked at a thousand times tells little more than one that is looked at ten times.
-        looks = np.bincount(self.subject)[self.subject]
-        self.weight = (1 / np.sqrt(looks)).astype(np.float32)
+        looks = np.bincount(self.subject)[self.subject] if len(self.subject) else np.zeros(0)
+        self.weight = (1 / np.sqrt(np.maximum(1, looks))).astype(np.float32)
         self.known = self.label <= CAMPAIGN
 
     def counts(self):
@@ -68,7 +71,12 @@ def auc(label, score, weight):
     return float((below * weight * label).sum() / (below[-1] * (weight * label).sum()))
 
 
-def train(looks, settings, left_out, names):
+def taught(labelled):
+    """Windows with a person's verdict: four in five are learnt from, by subject; the others tell what that did."""
+    return labelled.subject % 5 != 0
+
+
+def train(looks, labelled, settings, left_out, names):
     torch.manual_seed(settings["seed"])
     torch.set_num_threads(1)
     model = FlashCallModel(names, left_out, settings["hidden"])
@@ -80,6 +88,14 @@ def train(looks, settings, left_out, names):
         weight[target == value] *= 0.5 / weight[target == value].sum()
     weight *= len(weight)
     model.fit_scale(features)
+    if len(labelled.label):
+        # All verdicts together weigh as a fixed share of the simulated windows, however few they are.
+        chosen = taught(labelled)
+        mine = torch.from_numpy(labelled.weight[chosen])
+        mine *= settings["labelledShare"] * len(weight) / mine.sum()
+        features = torch.cat([features, torch.from_numpy(labelled.features[chosen])])
+        target = torch.cat([target, torch.from_numpy((labelled.label[chosen] == CAMPAIGN).astype(np.float32))])
+        weight = torch.cat([weight, mine])
     with torch.no_grad():
         inputs = model.inputs(features)
     optimiser = torch.optim.AdamW(model.layers.parameters(), lr=settings["rate"], weight_decay=settings["weightDecay"])
@@ -142,6 +158,37 @@ def reliability(label, probability, weight):
     return rows
 
 
+def at_prevalence(dev, probability, share, threshold):
+    """What the probabilities mean where so many of the windows carry a campaign: the odds are moved by the change of
+    the prior, the clean windows weighted up. `threshold` is that of the probabilities as the model gives them."""
+    label, said = (dev.label[dev.known] == CAMPAIGN).astype(np.float64), probability[dev.known].astype(np.float64)
+    weight = dev.weight[dev.known].astype(np.float64)
+    here = weight[label == 1].sum() / weight.sum()
+    weight = np.where(label == 1, weight * share / here, weight * (1 - share) / (1 - here))
+    shift = np.log(share / (1 - share)) - np.log(here / (1 - here))
+    said = np.clip(said, 1e-7, 1 - 1e-7)
+    moved = 1 / (1 + np.exp(-(np.log(said / (1 - said)) + shift)))
+    over = said >= threshold
+    bins = np.clip((moved * 10).astype(int), 0, 9)
+    error = sum(abs((weight[bins == at] * (moved[bins == at] - label[bins == at])).sum()) for at in range(10))
+    return {"prevalence": share, "oddsShift": round(float(shift), 3), "calibrationError": round(error / weight.sum(), 5),
+            "brier": round(float((weight * (moved - label) ** 2).sum() / weight.sum()), 6),
+            "precisionAtThreshold": round(float((weight * label)[over].sum() / weight[over].sum()), 4),
+            "recallAtThreshold": round(float((weight * label)[over].sum() / (weight * label).sum()), 4),
+            "reliability": reliability(label, moved, weight)}
+
+
+def reference(looks, kinds):
+    """What a clean window of each kind of key is like: medians. To say which features moved a probability."""
+    column = looks.features[:, -2]
+    rows = {}
+    for kind in kinds:
+        chosen = looks.features[(looks.label == CLEAN) & (column == kind)]
+        if len(chosen) >= 20:
+            rows[str(int(kind))] = [round(float(value), 4) for value in np.median(chosen, axis=0)]
+    return rows
+
+
 def choose_threshold(dev, probability, wanted):
     """The least threshold that so many clean subjects a day reach at most, and what campaigns reach it."""
     clean = dev.label == CLEAN
@@ -197,11 +244,11 @@ if __name__ == "__main__":
     recipe = yaml.safe_load(Path(options.recipe).read_text())
     work = Path(options.work)
     facts = json.loads((work / "runs.json").read_text())
-    parts = {name: Looks(facts, name, work) for name in ("train", "dev")}
+    parts = {name: Looks(facts, name, work) for name in ("train", "dev", "labelled")}
     for name, looks in parts.items():
         print(name, looks.counts(), flush=True)
     dev = parts["dev"]
-    model = train(parts["train"], recipe["train"], recipe["leftOut"], facts["features"])
+    model = train(parts["train"], parts["labelled"], recipe["train"], recipe["leftOut"], facts["features"])
     calibration = calibrate(model, dev)
     model.eval()
     score = probabilities(model, dev.features)
@@ -214,9 +261,18 @@ if __name__ == "__main__":
         "parameters": sum(each.numel() for each in model.layers.parameters()),
         "threshold": threshold,
         "calibration": {**calibration, "threshold": chosen,
-                        "dev": reliability((dev.label[known] == CAMPAIGN).astype(float), score[known], dev.weight[known])},
-        "data": {name: looks.counts() for name, looks in parts.items()},
+                        "dev": reliability((dev.label[known] == CAMPAIGN).astype(float), score[known], dev.weight[known]),
+                        "prevalences": [at_prevalence(dev, score, share, threshold) for share in PREVALENCES]},
+        "reference": reference(parts["train"], KINDS),
+        "data": {name: looks.counts() for name, looks in parts.items() if len(looks.label)},
         "dev": figures(dev, score),
     }
+    labelled = parts["labelled"]
+    if len(labelled.label):
+        said = probabilities(model, labelled.features) >= threshold
+        right = said == (labelled.label == CAMPAIGN)
+        held = ~taught(labelled)
+        report["labelled"] = {"learntFrom": int((~held).sum()), "rightOfThem": int(right[~held].sum()),
+                              "heldBack": int(held.sum()), "rightOfHeldBack": int(right[held].sum())}
     (work / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps({key: report[key] for key in ("threshold", "calibration", "dev")}, indent=1), flush=True)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type RecordingResult, RecordingScorer } from '../../src/cli/recording-scorer.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { writeWav } from '../../src/wire/wav.ts'
+import { type RecordingResult, RecordingScorer } from '../../src/worker/recording-scorer.ts'
 import { tinyManifest, tinyOnnx } from '../fakes/tiny-model.ts'
 
 async function scorer(): Promise<RecordingScorer> {

@@ -13,11 +13,12 @@ import { zeroCounters } from '../core/metrics.ts'
 import type { TrackVerdict } from '../decisions/verdict-view.ts'
 import { type VerdictSettings, VoiceVerdict, verdictSettings } from '../decisions/voice-verdict.ts'
 import { VoiceFrontEnd } from '../features/voice-front-end.ts'
-import { modelLabel, type VoiceModel } from '../inference/model-file.ts'
+import type { HopDetector } from '../inference/hop-detector.ts'
+import type { VoiceModel } from '../inference/model-file.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
-import { hopSpecOf, VoiceDetector } from '../inference/voice-detector.ts'
 import { readAudio, wavChannelsMax } from '../wire/wav.ts'
-import { VoicePipeline } from '../worker/voice-pipeline.ts'
+import { openDetector, type SecondStageStart, type StagedDetector, stagesLabel } from './staged-detector.ts'
+import { VoicePipeline } from './voice-pipeline.ts'
 
 /** Channels side by side; a file with more still goes whole. */
 const lanesMax = 32
@@ -28,11 +29,28 @@ export interface Recording {
   readonly file: string
   /** Reads the whole file; called once, when its turn comes. */
   readonly read: () => Promise<Uint8Array>
+  /** Refuses a recording with more, which would take that many tracks; default: as many as a WAV file may have. */
+  readonly channelsMax?: number
+  /** Refuses a longer one. */
+  readonly audioSMax?: number
+  /** Called after each hop, with the verdict as it stands then. */
+  readonly heard?: (hop: ScoredHop, verdict: VoiceVerdict, channel: number) => void
 }
 
 export type RecordingResult =
   | { readonly file: string; readonly verdicts: readonly TrackVerdict[] }
   | { readonly file: string; readonly error: OperatingError }
+
+/** What `score` and the API say of a channel. */
+export type ScoredChannel = { readonly file: string; readonly channel: number } & Pick<
+  TrackVerdict,
+  'label' | 'score' | 'confidence' | 'netSpeechMs' | 'audioMs' | 'windows' | 'reasons' | 'model'
+>
+
+export function scoredChannel(file: string, channel: number, verdict: TrackVerdict): ScoredChannel {
+  const { label, score, confidence, netSpeechMs, audioMs, windows, reasons, model } = verdict
+  return { file, channel, label, score, confidence, netSpeechMs, audioMs, windows, reasons, model }
+}
 
 interface Lane {
   readonly trackId: number
@@ -44,7 +62,7 @@ interface Lane {
 }
 
 interface Job {
-  readonly file: string
+  readonly recording: Recording
   /** Channels still under way. */
   open: number
   readonly verdicts: TrackVerdict[]
@@ -53,6 +71,7 @@ interface Job {
 
 export interface ScorerOptions {
   readonly model: VoiceModel
+  readonly secondStage?: SecondStageStart | null
   readonly voice: VoiceConfig
 }
 
@@ -60,31 +79,32 @@ export class RecordingScorer {
   readonly #pipeline: VoicePipeline
   readonly #settings: VerdictSettings
   readonly #hopFrames: number
+  readonly #detector: HopDetector
   readonly #lanes: Lane[] = []
   readonly #byTrack = new Map<number, Lane>()
   /** One frame as base64 text. */
   readonly #text = Buffer.alloc(4 * Math.ceil(frameBytes / 3))
   #nextTrackId = 1
 
-  private constructor(pipeline: VoicePipeline, settings: VerdictSettings, hopFrames: number) {
+  private constructor(pipeline: VoicePipeline, settings: VerdictSettings, { detector, hopMs }: StagedDetector) {
     this.#pipeline = pipeline
+    this.#detector = detector
     this.#settings = settings
-    this.#hopFrames = hopFrames
+    this.#hopFrames = Math.ceil(hopMs / frameMs)
   }
 
-  static async create({ model, voice }: ScorerOptions): Promise<RecordingScorer> {
+  static async create({ model, secondStage = null, voice }: ScorerOptions): Promise<RecordingScorer> {
     const { manifest } = model
     const tracksMax = lanesMax + wavChannelsMax
+    const counters = zeroCounters()
+    const staged = await openDetector({ model, secondStage, batchMax: lanesMax, counters, waits: true })
+    const { detector, spec, hopMs } = staged
     const pipeline = new VoicePipeline({
-      frontEnd: VoiceFrontEnd.create(hopSpecOf(manifest), tracksMax),
-      detector: await VoiceDetector.load(model, { batchMax: lanesMax }),
-      hopMs: manifest.hop.ms,
-      gapFillMsMax: voice.gapFillMsMax,
-      tracksMax,
-      counters: zeroCounters(),
+      frontEnd: VoiceFrontEnd.create(spec, tracksMax),
+      ...{ detector, hopMs, gapFillMsMax: voice.gapFillMsMax, tracksMax, counters },
     })
-    const settings = verdictSettings(voice, manifest, modelLabel(manifest))
-    return new RecordingScorer(pipeline, settings, Math.ceil(manifest.hop.ms / frameMs))
+    const settings = verdictSettings(voice, manifest, stagesLabel(manifest, secondStage))
+    return new RecordingScorer(pipeline, settings, staged)
   }
 
   /** `done` is called once per recording, in their order. */
@@ -100,16 +120,31 @@ export class RecordingScorer {
       for (let job = jobs[0]; job !== undefined && job.open === 0; job = jobs[0]) {
         jobs.shift()
         told++
-        const { file, verdicts, error } = job
+        const { recording, verdicts, error } = job
+        const { file } = recording
         done(error === undefined ? { file, verdicts } : { file, error })
       }
     }
   }
 
-  async #begin({ file, read }: Recording): Promise<Job> {
-    const job: Job = { file, open: 0, verdicts: [], error: undefined }
+  /** Frees the models' memory and ends their threads; nothing can be scored after that. */
+  release(): Promise<void> {
+    return this.#detector.release()
+  }
+
+  async #begin(recording: Recording): Promise<Job> {
+    const { file, read, channelsMax = wavChannelsMax, audioSMax = Infinity } = recording
+    const job: Job = { recording, open: 0, verdicts: [], error: undefined }
     try {
-      const channels = telephoneChannels(readAudio(file, await read()))
+      const audio = readAudio(file, await read())
+      if (audio.channels.length > channelsMax) {
+        throw new OperatingError('audio_unreadable', `${audio.channels.length} channels, at most ${channelsMax}`)
+      }
+      const audioS = (audio.channels[0]?.length ?? 0) / audio.sampleRateHz
+      if (audioS > audioSMax) {
+        throw new OperatingError('audio_unreadable', `${Math.ceil(audioS)} s of audio, at most ${audioSMax}`)
+      }
+      const channels = telephoneChannels(audio)
       job.open = channels.length
       for (const [channel, mulaw] of channels.entries()) this.#open(job, channel, mulaw)
     } catch (thrown) {
@@ -158,6 +193,7 @@ export class RecordingScorer {
       const lane = this.#byTrack.get(hop.trackId)
       assert(lane !== undefined, 'a hop of a track that is not open')
       lane.verdict.observe(hop, hop.hopEndMs)
+      lane.job.recording.heard?.(hop, lane.verdict, lane.channel)
     })
   }
 

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { MarkFile } from '../../src/log/mark-file.ts'
+import { scratchDirectory } from '../fakes/scratch.ts'
+
+describe('marks', () => {
+  it('are there for the next process without anything having been closed, in order', (t) => {
+    const file = join(scratchDirectory(t), 'marks')
+    const first = new MarkFile(file)
+    t.after(() => first.close())
+    first.put('one', new Promise(() => {}))
+    first.put('two', new Promise(() => {}))
+    const second = new MarkFile(file)
+    t.after(() => second.close())
+    assert.deepEqual(second.read(), ['one', 'two'])
+  })
+
+  it('leave when asked, but not while the durable log lacks one', async (t) => {
+    const marks = new MarkFile(join(scratchDirectory(t), 'marks'))
+    t.after(() => marks.close())
+    let kept = (): void => {}
+    const written = new Promise<void>((resolve) => {
+      kept = resolve
+    })
+    marks.put('one', written)
+    marks.clear()
+    assert.deepEqual(marks.read(), ['one'])
+    kept()
+    await new Promise((turn) => setImmediate(turn))
+    marks.clear()
+    assert.deepEqual(marks.read(), [])
+  })
+
+  it('take 4 MiB at most once the durable log has them', async (t) => {
+    const marks = new MarkFile(join(scratchDirectory(t), 'marks'))
+    t.after(() => marks.close())
+    for (let n = 0; n < 50; n += 1) marks.put('x'.repeat(100_000), Promise.resolve())
+    await new Promise((turn) => setImmediate(turn))
+    assert.deepEqual(marks.read(), [])
+  })
+})
