@@ -1,10 +1,11 @@
 """Leave-one-family-out: for each fold trains without its families and measures them as engines never heard.
 
-A fold leaves out several families at once (recipe: `folds`), which is stricter than one and saves work; families of the test
-part are in no training, so the fold `none` (the shipped model) measures them. Every fold is a short training of
-`foldSteps` steps from the start. Human windows are the test part's speakers through drawn channels; a family's windows are
-all its calls of dev and test through drawn channels, and up to 150 of the train part. "1 FA/h": the threshold that at
-most one non-overlapping 4 s window in an hour of human speech passes; intervals are of speakers drawn with replacement.
+A fold (recipe: `folds`) leaves out up to three families at once, which is stricter than one and saves work, and is a short
+training: from nothing for families that version 1 had heard, else from the weights of version 1. Families of the test part
+are in no training, so the fold `none` (the shipped model) measures them. Human windows are the test part's speakers through
+drawn channels; a family's windows are all its calls of dev and test through drawn channels, and up to 150 of the train part.
+"1 FA/h": the threshold that at most one non-overlapping 4 s window in an hour of human speech passes; intervals are of
+speakers drawn with replacement.
 
 usage: python left_out.py --recipe recipe.yaml --features DIR --facts DIR --out DIR [--shipped run/best.pt]
 """
@@ -75,9 +76,10 @@ def measure(model, parts, engines, human):
 
 def run(settings, parts, out, shipped):
     everyone = choose(parts["test"], lambda call: call["label"] == 0 and call["condition"] == "drawn")
-    folds = {"none": settings["testEngines"]} if shipped else {}
-    folds.update({str(number): engines for number, engines in enumerate(settings["folds"])})
-    for name, engines in folds.items():
+    folds = {"none": {"leaveOut": settings["testEngines"]}} if shipped else {}
+    folds.update({str(number): fold for number, fold in enumerate(settings["folds"])})
+    for name, fold in folds.items():
+        engines = fold["leaveOut"]
         path = out / f"fold-{name}.json"
         if path.exists():
             continue
@@ -89,8 +91,9 @@ def run(settings, parts, out, shipped):
             folder = out / f"fold-{name}"
             folder.mkdir(exist_ok=True)
             batches = Batches(parts["train"], settings, settings["seed"], set(engines))
-            quick = {**settings, "stepsPerCheck": 10**9}
-            model = train(quick, batches, None, folder, settings["foldSteps"], None)
+            quick = {**settings, "stepsPerCheck": 10**9, "rate": fold["rate"]}
+            start = fold.get("start") and Path(__file__).parent / fold["start"]
+            model = train(quick, batches, None, folder, fold["steps"], start)
         human = judge_calls(model, parts["test"], everyone)
         path.write_text(json.dumps(measure(model, parts, engines, human), indent=1) + "\n")
 

@@ -246,13 +246,14 @@ export class ModelWatch {
   }
 
   async #tryBeside(standing: Standing, version: string | null): Promise<void> {
-    const { name, seat } = standing
+    const { name, seat, candidate: before } = standing
     standing.candidate = version
     standing.candidateProblem = null
     try {
       await seat.tryBeside(version === null ? null : this.#checkedFolder(name, seat.kind, version))
     } catch (thrown) {
-      standing.candidate = null
+      // What was tried before is tried still.
+      standing.candidate = before
       const reason = this.#plain(messageOf(thrown))
       standing.candidateProblem = `candidate ${name}/${version} was refused: ${reason}`
       this.#options.log.warn('a candidate was refused', { candidate: `${name}/${version}`, reason })

@@ -39,6 +39,7 @@ export class VoiceSeat implements ModelSeat {
   readonly #options: VoiceSeatOptions
   #shadow: VoiceShadow | null = null
   #candidate: VoiceModel | null = null
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(options: VoiceSeatOptions) {
     this.#options = options
@@ -67,12 +68,16 @@ export class VoiceSeat implements ModelSeat {
       commit: () => {
         prepared.commit()
         this.#watchDrift()
-        void this.#afterSwap()
+        void this.#queued(() => this.#afterSwap())
       },
     }
   }
 
-  async tryBeside(dir: string | null): Promise<void> {
+  tryBeside(dir: string | null): Promise<void> {
+    return this.#queued(() => this.#tryBeside(dir))
+  }
+
+  async #tryBeside(dir: string | null): Promise<void> {
     const candidate = dir === null ? null : await loadVoiceModelSlowly(dir)
     const started = candidate === null ? null : await this.#options.startShadowPool(candidate)
     await this.#endShadow()
@@ -94,7 +99,14 @@ export class VoiceSeat implements ModelSeat {
   }
 
   async stop(): Promise<void> {
-    await this.#endShadow()
+    await this.#queued(() => this.#endShadow())
+  }
+
+  /** Candidates come and go one after the other. */
+  #queued(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => undefined)
+    return done
   }
 
   #watchDrift(): void {

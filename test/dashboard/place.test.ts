@@ -7,6 +7,8 @@ describe('the address', () => {
     assert.deepEqual(placeOf('#/fraud?kind=irsf'), { page: 'fraud' })
     assert.deepEqual(placeOf('#/fraud/c_1-a'), { page: 'case', id: 'c_1-a' })
     assert.deepEqual(placeOf('#/numbers/+12025550123'), { page: 'number', id: '+12025550123' })
+    const token = '1202555~fk3j7x2mbq7tz5ah'
+    assert.deepEqual(placeOf(`#/numbers/${encodeURIComponent(token)}`), { page: 'number', id: token })
     assert.deepEqual(placeOf('#/calls/CA5f0c'), { page: 'call', id: 'CA5f0c' })
     assert.deepEqual(placeOf('#/traffic?span=7d'), { page: 'traffic' })
     assert.deepEqual(placeOf('#/models'), { page: 'models' })

@@ -9,6 +9,7 @@ describe('wording', () => {
     assert.equal(maskNumber('sip:alice@example.com'), 'si····')
     assert.equal(showNumber('', false), 'hidden')
     assert.equal(showNumber('+14155550123', true), '+14155550123')
+    for (const clear of [true, false]) assert.equal(showNumber('1202555~fk3j7x2mbq7tz5ah', clear), '1202555…5ah')
   })
 
   it('has words for every label, and never promises identity', () => {

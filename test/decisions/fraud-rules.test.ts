@@ -146,7 +146,19 @@ describe('a case that a trained model opened', () => {
         ringS: 2,
       })
     })
-    const [found] = await casesOf(codes, scorer)
+    const watched: number[] = []
+    const [found] = await casesOf(codes, {
+      ...scorer,
+      scores: async (rows, count) => {
+        for (let row = 0; row < count; row++) watched.push(rows[row * featureCount + feature.blinkShare]!)
+        return scorer.scores(rows, count)
+      },
+      unwatched: () => scorer,
+    })
+    assert.ok(
+      watched.every((share) => share > 0),
+      'windows that were made up to ask why are no traffic',
+    )
     assert.equal(found?.kind, 'flash_call')
     assert.equal(found?.features?.length, featureCount)
     assert.ok(found!.features![feature.blinkShare]! > 0.9)

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync } from 'node:fs'
+import { cpSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -15,21 +15,26 @@ import type { OpenApiDocument, Operation, Parameter } from '../../src/api/openap
 import { loadConfig } from '../../src/config/load.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { silentLog } from '../../src/core/log.ts'
+import { projectRoot } from '../../src/core/project.ts'
 import { type Firewall, startFirewall } from '../../src/main.ts'
 import { type Said, say } from '../fakes/callers.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
 const dataDir = mkdtempSync(join(tmpdir(), 'voicefw-contract-'))
+/** A copy: whatever is asked here, the package's own registry stays as it is. */
+const modelsDir = join(dataDir, 'models')
 let firewall: Firewall
 let document: OpenApiDocument
 const keys: Record<string, string> = {}
 
 before(async () => {
+  cpSync(join(projectRoot, 'models'), modelsDir, { recursive: true })
   const limit = '{ requests: 1000000, windowS: 10 }'
   const env = {
     VOICEFW__DATA_DIR: dataDir,
     VOICEFW__SERVER__PORT: '0',
+    VOICEFW__MODELS__DIRECTORY: modelsDir,
     VOICEFW__AUTH__LIMITS__PER_KEY: limit,
     VOICEFW__AUTH__LIMITS__PER_INGEST_KEY: limit,
     VOICEFW__AUTH__LIMITS__PER_ADDRESS: limit,

@@ -22,6 +22,8 @@ import { randomSid, TwilioCaller } from '../fakes/twilio-caller.ts'
 
 const human = wavMulaw(readFileSync(join(projectRoot, 'fixtures/calls/human-nl-woman.wav')))
 const hopBytes = 4000
+/** Loading a model takes half a second of CPU, on machines that may be busy. */
+const patienceMs = 60_000
 const directory = mkdtempSync(join(tmpdir(), 'voicefw-models-'))
 let server: ServerProcess
 let caller: TwilioCaller
@@ -157,22 +159,22 @@ describe('models on a running server', () => {
 
   it('a registry that somebody writes by hand is followed if it verifies, else told in /readyz and not', async () => {
     register({ active: 'garbage', previous: '2' })
-    await eventually('the refusal', async () => ((await model()).state === 'refused' ? true : undefined))
+    await eventually('the refusal', async () => ((await model()).state === 'refused' ? true : undefined), patienceMs)
     const ready = (await server.get('/readyz')) as { status: string; checks: Record<string, { detail: string }> }
     assert.equal(ready.status, 'degraded')
     assert.match(ready.checks['models']?.detail ?? '', /^voice\/garbage was refused, voice\/2 goes on/)
     register({ active: '1', previous: '2' })
-    await eventually('voice/1', async () => ((await model()).serving === 'voice/1' ? true : undefined))
+    await eventually('voice/1', async () => ((await model()).serving === 'voice/1' ? true : undefined), patienceMs)
     assert.equal((await model()).problem, null)
   })
 
   it('the command line reaches the running server, and refuses what does not verify', async () => {
     const { stdout } = await voicefw('activate', 'voice', '2')
     assert.match(stdout, /^voice: active 2, previous 1, candidate none$/m)
-    await eventually('voice/2', async () => ((await model()).serving === 'voice/2' ? true : undefined))
+    await eventually('voice/2', async () => ((await model()).serving === 'voice/2' ? true : undefined), patienceMs)
     await assert.rejects(voicefw('activate', 'voice', 'tampered'), /sha256 must be/)
     await voicefw('rollback', 'voice')
-    await eventually('voice/1', async () => ((await model()).serving === 'voice/1' ? true : undefined))
+    await eventually('voice/1', async () => ((await model()).serving === 'voice/1' ? true : undefined), patienceMs)
   })
 
   it('a candidate judges the hops of new calls beside the active model: told, stored and measured', async () => {

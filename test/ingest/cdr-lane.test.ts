@@ -1,7 +1,14 @@
 /** Sources whose rows wait for one another: nothing that was acknowledged is lost, and nothing counts twice. */
 import { strict as assert } from 'node:assert'
+import { readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { ManualClock } from '../../src/core/clock.ts'
+import { zeroCounters } from '../../src/core/metrics.ts'
+import type { LogEnvironment } from '../../src/log/log-environment.ts'
+import { hidingDoors, type NumberDoors } from '../../src/privacy/number-doors.ts'
+import { NumberVault } from '../../src/privacy/number-vault.ts'
+import { VaultKeys } from '../../src/privacy/vault-keys.ts'
+import { isToken } from '../../src/wire/number-token.ts'
 import { startCdrDoors } from '../fakes/cdr-doors.ts'
 import { scratchDirectory } from '../fakes/scratch.ts'
 
@@ -46,6 +53,24 @@ describe('a call whose rows come apart', () => {
     ])
     assert.deepEqual((await third.post('opensips', 'text/csv', `${invite}\n${bye}\n`)).body['accepted'], 0)
     assert.equal(third.accepted.length, 2)
+  })
+
+  it('waits sealed on disk where numbers are tokens, and is completed after a restart', async (t) => {
+    const directory = scratchDirectory(t)
+    const doors = (logs: LogEnvironment): NumberDoors => {
+      const keys = VaultKeys.readOrMake(`${directory}/vault-keys.json`, 0)
+      const parts = { table: logs.table('vault'), keys, cacheNumbersMax: 100, counters: zeroCounters() }
+      return hidingDoors(new NumberVault(parts))
+    }
+    const first = await startCdrDoors(t, { directory, doors })
+    assert.equal((await first.post('opensips', 'text/csv', `${invite}\n`)).status, 200)
+    await first.close()
+    assert.ok(!readFileSync(`${directory}/spool/log/data.mdb`).includes('12025550123'))
+    const second = await startCdrDoors(t, { directory, doors })
+    assert.deepEqual((await second.post('opensips', 'text/csv', `${bye}\n`)).body['accepted'], 1)
+    const [record] = second.accepted
+    assert.ok(isToken(record?.from ?? '') && record?.fromRaw === record?.from, JSON.stringify(record))
+    assert.equal(record?.talkMs, 42_000)
   })
 
   it('is not lost when the disk refuses the row that completes it', async (t) => {

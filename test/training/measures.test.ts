@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { averagePrecision, median, rateOf, shareOf } from '../../src/training/measures.ts'
+import { averagePrecision, calibrationOf, median, rateOf, shareOf } from '../../src/training/measures.ts'
 
 const never = () => {
   throw new Error('no draw was expected')
@@ -39,6 +39,20 @@ describe('measures', () => {
     near(averagePrecision(ranked, random)?.value, (1 + 2 / 3) / 2, 1e-9)
     near(averagePrecision([look(0.5, true, 1), look(0.5, false, 2)], random)?.value, 0.5, 1e-9)
     assert.equal(averagePrecision([look(0.5, false, 1)], never), null)
+  })
+
+  it('tell how often it is true what a scorer says', () => {
+    const look = (score: number, isCampaign: boolean) => ({ score, isCampaign, subject: 1 })
+    const bins = calibrationOf([look(0.02, false), look(0.06, true), look(0.95, true), look(1, true)])
+    assert.deepEqual(
+      bins.map(({ from, to, looks, isTrue }) => [from, to, looks, isTrue]),
+      [
+        [0, 0.1, 2, 0.5],
+        [0.9, 0.99, 1, 1],
+        [0.99, 1, 1, 1],
+      ],
+    )
+    near(bins[0]?.said, 0.04, 1e-9)
   })
 
   it('give the middle one', () => {
