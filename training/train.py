@@ -274,5 +274,5 @@ if __name__ == "__main__":
              for name in ("train", "dev")}
     print({name: len(part.calls) for name, part in parts.items()}, flush=True)
     source = Batches(parts["train"], chosen, chosen["seed"], set(options.leave_out))
-    begin = options.start or chosen["start"] and str(Path(options.recipe).parent / chosen["start"])
+    begin = options.start or chosen["start"] and str(Path(__file__).parent / chosen["start"])
     train(chosen, source, parts["dev"], destination, options.steps or chosen["steps"], None if begin == "none" else begin)
