@@ -7,6 +7,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { scopes } from './access/roles.ts'
+import { addKeeping } from './cli/keeping-commands.ts'
 import type { KeyContext, NewKeyFlags } from './cli/key.ts'
 import { addModelsCommands, type CommonOptions } from './cli/models-commands.ts'
 import type { SimulateCdrOptions } from './cli/simulate-cdr.ts'
@@ -102,6 +103,17 @@ function build(): Command {
   addDoctor(program)
   addKey(program)
   addAudit(program)
+  addKeeping({
+    leaf: (usage, description) => leaf(program, usage, description),
+    contextOf: (options) => ({ config: configOf(options), clock, terminal }),
+    leafBeside: (usage, description) => {
+      const where = 'where the running server listens; default: as configured'
+      return leaf(program, usage, description).option('--url <url>', where, serverUrl)
+    },
+    ended: (code) => {
+      exitCode = code
+    },
+  })
   addVault(program)
   return program
 }

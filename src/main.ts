@@ -15,6 +15,7 @@ import { type Control, openControl } from './house/detections.ts'
 import { type Fraud, openFraud } from './house/fraud.ts'
 import { registerGauges } from './house/gauges.ts'
 import { type Ingest, type IngestRooms, openIngest } from './house/ingest.ts'
+import { type Keeping, openKeeping } from './house/keeping.ts'
 import { openKeys } from './house/keys.ts'
 import { type Models, openModels } from './house/models.ts'
 import { openNotify } from './house/notify.ts'
@@ -89,7 +90,9 @@ export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
   const ingest = openIngest({ config, log, clock, metrics, ...below })
   const common = { config, log, clock, keys, metrics, live, bus, models, policy }
   const scoring = openVoiceScoring({ config, metrics, active: () => models.judgement() })
-  const rooms: ApiRooms = { ...common, storage, fraud, scoring, server, control, notifier, audio }
+  const inMemory = { fraud, live, policy, control, ingest, bus, notifier, audio }
+  const keeping = openKeeping({ config, log, clock, storage, live: inMemory })
+  const rooms: ApiRooms = { ...common, storage, fraud, scoring, server, control, notifier, audio, keeping }
   const api: ReturnType<typeof openApi> = openApi(rooms)
   const { routes, sockets } = apiRoutes(api)
   for (const route of routes) server.route(route)
@@ -103,8 +106,7 @@ export async function startFirewall(given: FirewallOptions): Promise<Firewall> {
   policy.begin()
   const url = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
   log.info('listening', { url, model: settingsOf().model, runId })
-  const floors = { server, ingest, pool, models, watch, policy, storage, fraud, scoring, control }
-  const house: House = { ...floors, notifier, opinions, audio, audit: api.audit, keys }
+  const house: House = { ...rooms, pool, ingest, watch, opinions, audit: api.audit }
   return {
     ...{ url, port, pool, patterns: () => server.patterns(), reload: () => certificate.reload() },
     async close() {
@@ -132,11 +134,12 @@ interface House {
   readonly scoring: VoiceScoring
   readonly audit: Audit
   readonly keys: ApiKeys
+  readonly keeping: Keeping
 }
 
 async function closeHouse({ config, clock, log }: FirewallOptions, house: House): Promise<void> {
   const { server, ingest, pool, models, watch, policy, storage, fraud, scoring, control } = house
-  const { notifier, opinions, audio, audit, keys } = house
+  const { notifier, opinions, audio, audit, keys, keeping } = house
   const { writer, records, trail, store, logs, upkeep } = storage
   log.info('draining', { tracks: ingest.table.size })
   server.drain()
@@ -155,6 +158,7 @@ async function closeHouse({ config, clock, log }: FirewallOptions, house: House)
   ingest.stop()
   await policy.settled()
   control.rest.close()
+  await keeping.over()
   await records.intake.close()
   await fraud.feed.stop()
   await notifier.close()

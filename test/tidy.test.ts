@@ -48,7 +48,12 @@ const doors: Readonly<Record<string, string | readonly string[]>> = {
   'prom-client': 'src/core/metrics.ts',
   pino: 'src/core/log.ts',
   yaml: 'src/config/load.ts',
-  commander: ['src/cli.ts', 'src/cli/models-commands.ts', 'src/cli/training-commands.ts'],
+  commander: [
+    'src/cli.ts',
+    'src/cli/keeping-commands.ts',
+    'src/cli/models-commands.ts',
+    'src/cli/training-commands.ts',
+  ],
   twilio: 'src/actions/',
   ws: ['src/simulator/', 'src/opinions/vendor-socket.ts'],
   nodemailer: 'src/notify/mail.ts',

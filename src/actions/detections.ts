@@ -9,7 +9,15 @@ import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { TrackVerdict } from '../decisions/verdict-view.ts'
-import type { CallFacts, CallListener, EndReason, TrackFacts, TrackName } from '../ingest/track.ts'
+import {
+  type CallFacts,
+  type CallListener,
+  type EndReason,
+  eraseInCall,
+  type TrackFacts,
+  type TrackName,
+} from '../ingest/track.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 import { type Detection, detectionView, freshDetection, isActive, noteStream } from './detection.ts'
 import type { DetectionJournal } from './detection-journal.ts'
 import { type DetectionFilter, DetectionRegistry } from './detection-registry.ts'
@@ -85,6 +93,10 @@ export class Detections implements CallListener {
     const found = [...this.#registry.all()].filter(({ lostAtMs }) => lostAtMs !== null)
     for (const detection of found) this.#streams.lost(detection)
     if (found.length > 0) this.#options.log.info('detections of the last run are taken up', { count: found.length })
+  }
+
+  erase(spellings: NumberSpellings): void {
+    for (const { call } of this.#registry.all()) if (call !== null) eraseInCall(call, spellings)
   }
 
   close(): void {

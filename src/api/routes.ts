@@ -7,10 +7,12 @@ import type { CdrSocketState } from '../ingest/cdr-door.ts'
 import type { CallActionsResource } from './actions.ts'
 import { type Analytics, analyticsQuery } from './analytics.ts'
 import { type AuditLog, auditPage, auditQuery } from './audit-log.ts'
+import { type BackupResource, backupRoutes } from './backups.ts'
 import { callRoutes } from './call-routes.ts'
 import type { Calls } from './calls.ts'
 import { detectionRoutes } from './detection-routes.ts'
 import type { DetectionResource } from './detections.ts'
+import { type ErasureResource, erasureRoutes } from './erasures.ts'
 import { type EventSubscribers, eventsQuery } from './event-subscribers.ts'
 import type { Events } from './events.ts'
 import { type FraudParts, fraudRoutes } from './fraud-routes.ts'
@@ -53,6 +55,8 @@ export interface ApiParts extends GateOptions {
   readonly analytics: Analytics
   readonly keys: KeysResource
   readonly auditLog: AuditLog
+  readonly erasures: ErasureResource
+  readonly backups: BackupResource
   /** `POST` and `WS /v1/cdr`. */
   readonly cdr: {
     post(request: HttpRequest): Promise<HttpAnswer>
@@ -83,6 +87,8 @@ export function apiRoutes(parts: ApiParts): { readonly routes: Route[]; readonly
     ...recordingRoutes(parts.recordings),
     ...sqlRoutes(parts.sql),
     ...adminRoutes(parts),
+    ...erasureRoutes(parts.erasures),
+    ...backupRoutes(parts.backups),
   ]
   const sockets = apiSockets(parts)
   const document = openApiDocument({

@@ -12,6 +12,7 @@ import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf } from '../core/errors.ts'
 import { activeModelDir, loadVoiceModel } from '../inference/model-file.ts'
+import { modelsDirectory } from '../inference/model-registry.ts'
 import { type Recording, type RecordingResult, RecordingScorer, scoredChannel } from '../worker/recording-scorer.ts'
 import { secondStageOf } from '../worker/staged-detector.ts'
 import { type ExitCode, progressText, type Terminal, table } from './terminal.ts'
@@ -20,14 +21,14 @@ export interface ScoreContext {
   readonly config: Config
   readonly clock: Clock
   readonly terminal: Terminal
-  /** Where models lie; the package's own when undefined. */
+  /** Where models lie; as configured when undefined. */
   readonly modelsDir?: string
 }
 
 const audioName = /\.(wav|wave|ul|ulaw|mulaw|raw)$/i
 
 export async function score(
-  { config, clock, terminal, modelsDir }: ScoreContext,
+  { config, clock, terminal, modelsDir = modelsDirectory(config.models.directory) }: ScoreContext,
   paths: readonly string[],
   options: { json: boolean },
 ): Promise<ExitCode> {

@@ -38,7 +38,6 @@ export interface TrainVoiceOptions {
 const trainingFolder = join(projectRoot, 'training')
 export const shippedVoiceRecipe = join(trainingFolder, 'recipe.yaml')
 export const shippedVoiceSteps = join(trainingFolder, 'steps.yaml')
-export const shippedModels = join(projectRoot, 'models')
 
 const doneSchema = z.record(z.string(), z.string())
 /** Lines shown of a step that failed. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
+import { modelsDirectory } from '../inference/model-registry.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 
 interface CommonOptions {
@@ -52,7 +53,9 @@ function evaluateVoiceCommand(evaluate: Command, line: TrainingCommandLine): voi
     .action(async (options: EvaluateVoiceFlags) => {
       const { evaluateVoice } = await import('./evaluate-voice.ts')
       const { json = false, ...rest } = options
-      exit(await evaluateVoice({ ...rest, json, voice: configOf(options).detection.voice, clock, terminal }))
+      const { detection, models } = configOf(options)
+      const modelsDir = modelsDirectory(models.directory)
+      exit(await evaluateVoice({ ...rest, json, modelsDir, voice: detection.voice, clock, terminal }))
     })
 }
 
@@ -103,12 +106,13 @@ function trainVoiceCommand(train: Command, line: TrainingCommandLine): void {
     .option('--from <step>', 'run again from this step on, done or not')
     .option('--recipe <file>', 'default: training/recipe.yaml')
     .option('--steps <file>', 'default: training/steps.yaml')
-    .option('--models <folder>', 'where the version goes; default: models/ of the package')
+    .option('--models <folder>', 'where the version goes; default: as configured')
     .option('--python <command>', 'a Python 3 with what training/README.md says', 'python3')
     .action(async (options: TrainVoiceFlags) => {
-      const { shippedModels, shippedVoiceRecipe, shippedVoiceSteps, trainVoice } = await import('./train-voice.ts')
-      const { recipe = shippedVoiceRecipe, steps = shippedVoiceSteps, models = shippedModels } = options
-      const { prepare = false, work = join(configOf(options).dataDir, 'training'), ...rest } = options
+      const { shippedVoiceRecipe, shippedVoiceSteps, trainVoice } = await import('./train-voice.ts')
+      const { recipe = shippedVoiceRecipe, steps = shippedVoiceSteps, prepare = false, ...rest } = options
+      const config = configOf(options)
+      const { models = modelsDirectory(config.models.directory), work = join(config.dataDir, 'training') } = options
       exit(await trainVoice({ ...rest, work, prepare, recipe, steps, models, clock, terminal }))
     })
 }

@@ -304,6 +304,8 @@ export const configSchema = z.strictObject({
     shadowScoresDays: days,
     qualityDays: days,
     actionsDays: days,
+    deadLettersDays: days,
+    quarantineDays: days,
   }),
 })
 

@@ -10,6 +10,7 @@
  */
 import type { Clock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 import type { BookedCase, CaseJournal } from './case-journal.ts'
 import { subjectKey } from './case-subjects.ts'
 import type { CaseChange, CaseSeed, FraudCase, Verdict } from './cases.ts'
@@ -168,6 +169,65 @@ export class CaseBook {
     return state
   }
 
+  /**
+   * A number is to be forgotten: cases about it end and keep no subject, texts of others lose it. @returns how many
+   * states changed, once they are on disk; the journal begins anew without the former ones.
+   */
+  async erase(spellings: NumberSpellings): Promise<number> {
+    let changed = 0
+    for (const [id, booked] of this.#byId) {
+      const { it } = booked.seed
+      const isAbout = it.subject.type.endsWith('number') && spellings.is(it.subject.value)
+      const scrubbed = spellings.scrubValue(booked, isAbout)
+      if (scrubbed === booked) continue
+      changed += 1
+      const ends = isAbout && isLive(it)
+      this.#unlist(it)
+      const seed = { ...scrubbed.seed, it: { ...scrubbed.seed.it, ...(ends ? { state: 'closed' as const } : {}) } }
+      const quietUntilMs = isAbout ? 0 : booked.quietUntilMs
+      const state = {
+        ...scrubbed,
+        seed: { ...seed, it: { ...seed.it, id } },
+        quietUntilMs,
+        version: booked.version + 1,
+      }
+      this.#put(state)
+      this.#options.stored(state)
+      if (ends) this.#options.published('closed', state)
+    }
+    const { journal } = this.#options
+    const before = this.#writing.catch(() => undefined)
+    this.#writing = before.then(() => journal.compact([...this.#byId.values()]))
+    await this.#writing
+    return changed
+  }
+
+  /** Lets go of cases that are over and were seen last before then, on disk too. @returns how many */
+  async expire(beforeMs: number): Promise<number> {
+    const nowMs = this.#options.clock.wallMs()
+    const old = [...this.#over].filter((id) => {
+      const booked = this.#byId.get(id) as BookedCase
+      return booked.seed.it.lastSeenMs < beforeMs && booked.quietUntilMs <= nowMs
+    })
+    if (old.length === 0) return 0
+    for (const id of old) {
+      this.#over.delete(id)
+      this.#byId.delete(id)
+    }
+    const { journal } = this.#options
+    const before = this.#writing.catch(() => undefined)
+    this.#writing = before.then(() => journal.compact([...this.#byId.values()]))
+    await this.#writing
+    return old.length
+  }
+
+  #unlist(it: FraudCase): void {
+    const key = subjectKey(it.subject)
+    const ids = this.#live.get(key)
+    ids?.delete(it.id)
+    if (ids?.size === 0) this.#live.delete(key)
+  }
+
   #isFree(it: FraudCase): boolean {
     return !this.on([subjectKey(it.subject)]).some((each) => each.kind === it.kind)
   }
@@ -190,9 +250,7 @@ export class CaseBook {
       return
     }
     this.#over.add(it.id)
-    const ids = this.#live.get(key)
-    ids?.delete(it.id)
-    if (ids?.size === 0) this.#live.delete(key)
+    this.#unlist(it)
   }
 
   /** The oldest that are over leave memory, but not while they keep a subject quiet. */

@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict'
 import type { ScoredHop } from '../inference/scored-hop.ts'
-import type { CallFacts, EndReason, TrackFacts } from '../ingest/track.ts'
+import { type CallFacts, type EndReason, eraseInCall, type TrackFacts } from '../ingest/track.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 import type { CallState, CallView, TrackVerdict } from './verdict-view.ts'
 import { type VerdictSettings, VoiceVerdict } from './voice-verdict.ts'
 
@@ -90,6 +91,12 @@ export class LiveCalls {
   list(): CallView[] {
     const views = [...this.#byCall.values()].map((tracks) => callView(tracks, listWindowsMax))
     return views.sort((left, right) => (left.startedAt < right.startedAt ? 1 : -1))
+  }
+
+  /** @returns tracks whose call had the number */
+  erase(spellings: NumberSpellings): number {
+    const tracks = [...this.#byCall.values()].flat()
+    return tracks.filter(({ facts }) => eraseInCall(facts.call, spellings)).length
   }
 
   get(callSid: string): CallView | undefined {

@@ -46,7 +46,11 @@ export function openActions(rooms: ActionRooms): PolicyWatch {
   const policy = new PolicyWatch({
     config: config.actions,
     settingsOf,
-    signals: { caseFor: rooms.caseFor, historyOf: (number) => histories.of(number) },
+    signals: {
+      caseFor: rooms.caseFor,
+      historyOf: (number) => histories.of(number),
+      forget: (number) => histories.forget(number),
+    },
     actions,
     memories: new CallMemories({
       log: storage.logs.log('call-decisions', new ByteBudget(journalBytesMax)),

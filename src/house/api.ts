@@ -11,8 +11,10 @@ import { CallActionsResource } from '../api/actions.ts'
 import { Analytics } from '../api/analytics.ts'
 import { Audit } from '../api/audit.ts'
 import { AuditLog } from '../api/audit-log.ts'
+import { BackupResource } from '../api/backups.ts'
 import { Calls } from '../api/calls.ts'
 import { DetectionResource } from '../api/detections.ts'
+import { ErasureResource } from '../api/erasures.ts'
 import { EventSubscribers } from '../api/event-subscribers.ts'
 import { Events } from '../api/events.ts'
 import { Health } from '../api/health.ts'
@@ -49,6 +51,7 @@ import type { Upkeep } from '../storage/upkeep.ts'
 import type { PolicyWatch } from '../watch/policy-watch.ts'
 import type { Control } from './detections.ts'
 import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
+import type { Keeping } from './keeping.ts'
 import type { Models } from './models.ts'
 import { random } from './options.ts'
 import type { KeptAudio } from './recordings.ts'
@@ -74,6 +77,7 @@ export interface ApiRooms {
   readonly server: HttpServer
   readonly notifier: Notifier
   readonly control: Control
+  readonly keeping: Keeping
   readonly audio: KeptAudio
 }
 
@@ -118,6 +122,8 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
   return {
     ...{ version, authenticator, audit, origins, counters, limits: config.auth.limits, health, reveal },
     keys: new KeysResource({ keys, audit, audited: () => trail.durable() }),
+    erasures: new ErasureResource({ erasures: rooms.keeping.erasures, audit, audited: () => trail.durable() }),
+    backups: new BackupResource({ backups: rooms.keeping.backups, audit, audited: () => trail.durable() }),
     auditLog: new AuditLog({ rows: new AuditRows(store), head: () => auditHead(trail), audit, clock }),
     calls: new Calls({ live, past: new PastCalls(new Reports(store)), policy, searched: doors.searched }),
     actions: new CallActionsResource({ policy, audit, clock }),

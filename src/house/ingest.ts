@@ -13,6 +13,7 @@ import { StreamTokens } from '../ingest/stream-tokens.ts'
 import type { CallListener, TrackSink } from '../ingest/track.ts'
 import { streamStatusUrl, voiceWebhookRoutes } from '../ingest/voice-webhook.ts'
 import type { TrackWatch } from '../watch/track-watch.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 import { type Control, toAll } from './detections.ts'
 import { random } from './options.ts'
 
@@ -24,6 +25,8 @@ const slowTickMs = 1000
 export interface Ingest {
   readonly table: CallTable
   listening(port: number): void
+  /** Calls that Twilio was told to stream and that have not come yet forget the number. */
+  erase(spellings: NumberSpellings): void
   stop(): void
 }
 
@@ -107,6 +110,7 @@ export function openIngest(rooms: IngestRooms): Ingest {
     listening(port) {
       if (publicUrl === '') publicUrl = `${config.server.tls ? 'https' : 'http'}://${config.server.host}:${port}`
     },
+    erase: (spellings) => tokens.erase(spellings),
     stop() {
       clearInterval(timer)
       clearInterval(slowTimer)

@@ -1,23 +1,27 @@
 /** Spool, store, row writer, and whoever brings the store up and keeps trying. Main thread. */
+import { existsSync } from 'node:fs'
+import { OperatingError } from '../core/errors.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { LogEnvironment } from '../log/log-environment.ts'
 import { AuditTrail } from '../storage/audit-trail.ts'
 import { runIdOf } from '../storage/interrupted-calls.ts'
 import { RowQuarantine } from '../storage/row-quarantine.ts'
 import { RowWriter } from '../storage/row-writer.ts'
-import type { SqlStore, Store } from '../storage/store.ts'
+import type { DumpStore, SqlStore, Store } from '../storage/store.ts'
 import { createStore } from '../storage/stores.ts'
 import { keepStore, type Upkeep } from '../storage/upkeep.ts'
 import type { FirewallOptions } from './options.ts'
 import { openPrivacy, type Privacy } from './privacy.ts'
 import { openRecords, type Records } from './records.ts'
 
+/** Stands in the data directory while a restore is under way. */
+export const restoringName = 'restoring'
 const auditQuarantineBytesMax = 16_777_216
 
 export interface Storage {
   readonly logs: LogEnvironment
   readonly runId: string
-  readonly store: Store & SqlStore
+  readonly store: Store & SqlStore & DumpStore
   readonly writer: RowWriter
   readonly records: Records
   readonly trail: AuditTrail
@@ -28,6 +32,9 @@ export interface Storage {
 /** Spool, store, writer, and whoever brings the store up and keeps trying. */
 export function openStorage({ config, log, clock }: FirewallOptions, metrics: Metrics): Storage {
   const { counters } = metrics
+  if (existsSync(`${config.dataDir}/${restoringName}`)) {
+    throw new OperatingError('config_invalid', 'a restore was cut off: run it again with --replace')
+  }
   const logs = LogEnvironment.open({ directory: `${config.dataDir}/spool`, counters, log })
   const runId = runIdOf(logs.id, clock.wallMs())
   const store = createStore(config, { counters, log })

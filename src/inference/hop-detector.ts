@@ -33,5 +33,7 @@ export interface HopDetector {
   readonly logit: Float32Array
   /** Judges rows 0..count-1. One run at a time. */
   run(count: number): Promise<void>
+  /** A run on whatever stands in the rows, so that its code is compiled; nothing else comes of it. */
+  warm(count: number): Promise<void>
   release(): Promise<void>
 }

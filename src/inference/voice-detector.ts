@@ -73,6 +73,10 @@ export class VoiceDetector implements HopDetector {
     return this.#session.run(count)
   }
 
+  warm(count: number): Promise<void> {
+    return this.#session.run(count)
+  }
+
   /** Frees the model's WebAssembly memory. */
   release(): Promise<void> {
     return this.#session.release()

@@ -107,6 +107,10 @@ export class WindowDetector implements HopDetector {
     }
   }
 
+  warm(count: number): Promise<void> {
+    return this.#session.run(Math.min(count, this.#session.batchMax))
+  }
+
   release(): Promise<void> {
     return this.#session.release()
   }

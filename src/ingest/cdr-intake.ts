@@ -65,6 +65,11 @@ export class CdrIntake {
   #closing = false
   #pendingBytes = 0
   #unzipping: Promise<unknown> = Promise.resolve()
+  /** While paused: resolves when batches may go on. */
+  #gate: Promise<void> | null = null
+  #openGate: () => void = () => {}
+  /** Batches past the gate. */
+  #working = 0
 
   /** @throws ConfigProblems with what is wrong in the user's own mappings. */
   constructor(options: CdrIntakeOptions) {
@@ -104,7 +109,7 @@ export class CdrIntake {
     const { clock, log } = this.#options
     const sinceMs = clock.steadyMs()
     const records = await this.#ledger.open()
-    const rows = await this.#resume()
+    const rows = await this.#resume((visit) => this.#heldLog.replay(visit))
     this.#ready = true
     if (records + rows > 0) {
       log.info('memory of records rebuilt', { records, rows, ms: Math.round(clock.steadyMs() - sinceMs) })
@@ -125,25 +130,51 @@ export class CdrIntake {
 
   /** A request body. Resolves once durable. @throws OperatingError: nothing of it was taken. */
   takeBody(source: string, body: Buffer, format: CdrFormat, encoding: string): Promise<CdrAnswer> {
-    const lane = this.lane(source)
+    // Refused before anything is read.
+    this.lane(source)
     return this.#bounded(body.length, async () => {
       const bytes = await this.#inflate(body, encoding)
       const more = bytes.length - body.length
-      const feed = feedOf(bytes, format, lane.source.decodeOptions)
-      return this.#bounded(Math.max(0, more), () => this.#take(lane, feed))
+      return this.#bounded(Math.max(0, more), () =>
+        this.#past(() => this.#take(source, (lane) => feedOf(bytes, format, lane.source.decodeOptions))),
+      )
     })
   }
 
   /** The envelope of a WebSocket's message, its bytes our own. Resolves once durable. */
   takeEnvelope(source: string, envelope: Envelope, bytes: number): Promise<CdrAnswer> {
-    const lane = this.lane(source)
-    return this.#bounded(bytes, () => this.#take(lane, (sink) => envelope.next(sink)))
+    this.lane(source)
+    return this.#bounded(bytes, () => this.#past(() => this.#take(source, () => (sink) => envelope.next(sink))))
+  }
+
+  /** Batches wait from now on; resolves once those that were begun are on disk and nothing of them is in memory. */
+  async pause(): Promise<void> {
+    this.#gate ??= new Promise((open) => {
+      this.#openGate = open
+    })
+    while (!this.#ready || this.#working > 0) await sleep(5)
+    await this.#ledger.settled()
+    this.#quality.flush()
+    if ([...this.#lanes.values()].some((lane) => lane.owes)) {
+      throw new OperatingError('capacity_full', 'records wait for the disk')
+    }
+  }
+
+  /** Rows that wait for others are read from the log again, where they may have been changed. While paused. */
+  async reload(): Promise<void> {
+    for (const [name, lane] of this.#lanes) if (lane.joins) this.#lanes.delete(name)
+    await this.#resume((visit) => this.#heldLog.visit(visit))
+  }
+
+  resume(): void {
+    this.#gate = null
+    this.#openGate()
   }
 
   /** Call it about once a second. */
   tick(): void {
     this.#quality.flush()
-    if (!this.#ready) return
+    if (!this.#ready || this.#gate !== null) return
     const failed = (thrown: unknown): void => {
       this.#options.log.warn('the log of records could not be moved on', { reason: messageOf(thrown) })
     }
@@ -171,8 +202,19 @@ export class CdrIntake {
     return { ids: this.#seen.size, pendingBytes: this.#pendingBytes, logBytes: this.#log.bytes() }
   }
 
-  async #take(lane: CdrLane, feed: Feed): Promise<CdrAnswer> {
-    const answer = await lane.take(feed)
+  async #past(work: () => Promise<CdrAnswer>): Promise<CdrAnswer> {
+    while (this.#gate !== null) await this.#gate
+    this.#working += 1
+    try {
+      return await work()
+    } finally {
+      this.#working -= 1
+    }
+  }
+
+  async #take(source: string, feedFor: (lane: CdrLane) => Feed): Promise<CdrAnswer> {
+    const lane = this.lane(source)
+    const answer = await lane.take(feedFor(lane))
     this.#options.counters.cdrRejected += answer.rejected.length
     return answer
   }
@@ -212,10 +254,10 @@ export class CdrIntake {
     return lane
   }
 
-  async #resume(): Promise<number> {
+  async #resume(read: (visit: (entry: LogEntry) => void) => Promise<void>): Promise<number> {
     const rows = new Map<string, RawRecord[]>()
     let count = 0
-    await this.#heldLog.replay((entry) => {
+    await read((entry) => {
       for (const { source, raw } of heldRowsOf(entry, this.#options.doors.names)) {
         count += 1
         const list = rows.get(source)

@@ -84,6 +84,16 @@ export class CdrLane implements CdrSink {
       : this.source
   }
 
+  /** It keeps rows that wait for others. */
+  get joins(): boolean {
+    return this.#joins
+  }
+
+  /** Records that the disk has refused and that nobody would give again. */
+  get owes(): boolean {
+    return this.#owed.records.length > 0 || this.#owed.heldRows.length > 0
+  }
+
   /** Maps a batch and resolves once it is durable. @throws OperatingError: nothing of it was taken. */
   async take(feed: Feed): Promise<CdrAnswer> {
     const { batch, answer } = await this.#inTurn(async () => {

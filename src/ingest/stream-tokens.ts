@@ -3,7 +3,8 @@
  * request) described it, and opens one socket once. Bounded: past `tokensMax` the oldest leaves. Main thread.
  */
 import type { Clock } from '../core/clock.ts'
-import type { CallFacts } from './track.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
+import { type CallFacts, eraseInCall } from './track.ts'
 
 /** 24 bytes are 32 characters of base64url: safe in a path, nothing to escape. */
 const tokenBytes = 24
@@ -55,6 +56,10 @@ export class StreamTokens {
     const facts = this.peek(token)
     this.#waiting.delete(token)
     return facts
+  }
+
+  erase(spellings: NumberSpellings): void {
+    for (const { facts } of this.#waiting.values()) eraseInCall(facts, spellings)
   }
 
   /** Forgets what has expired. */

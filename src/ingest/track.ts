@@ -1,4 +1,5 @@
-/** What the call table tells the rest of the house about calls and tracks. Types only. Main thread. */
+/** What the call table tells the rest of the house about calls and tracks. Main thread. */
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 
 export type TrackName = 'inbound' | 'outbound'
 
@@ -18,6 +19,17 @@ export interface CallFacts {
   readonly tracks?: readonly TrackName[]
   /** Whoever routes the call asked that no audio of it be kept. */
   readonly keepsNoAudio?: boolean
+}
+
+/**
+ * Forgets a number in a call. In place: the call table, verdicts, policy and detections of a call share its facts.
+ * @returns whether the number was there
+ */
+export function eraseInCall(call: CallFacts, spellings: NumberSpellings): boolean {
+  const [from, to] = [spellings.scrub(call.from, true), spellings.scrub(call.to, true)]
+  if (from === call.from && to === call.to) return false
+  Object.assign(call, { from, to })
+  return true
 }
 
 /** One detection: a track of a call, over all its streams. */

@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Database } from 'lmdb'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
@@ -88,6 +89,9 @@ export function told(write: PromiseLike<unknown>): void {
  *   <log>/reserve/<name>  end of the batch the reader has claimed
  */
 const headerBytes = 4
+/** Of one slice of a rewrite. */
+const rewriteEntriesMax = 500
+const rewriteBytesMax = 524_288
 const pageBytes = 4096
 /** Longer values lie on pages of their own (LMDB keeps at least two nodes a page). */
 const inPageBytesMax = 1950
@@ -103,8 +107,8 @@ export function footprintBytes(payloadBytes: number): number {
 export class LmdbLog implements DurableLog {
   readonly #environment: LogGround
   readonly #name: string
-  readonly #entries: Database<Uint8Array, number>
-  readonly #meta: Database<unknown, string>
+  #entries: Database<Uint8Array, number>
+  #meta: Database<unknown, string>
   readonly #budget: ByteBudget
   readonly #cursors = new Map<string, number>()
   readonly #reserved = new Map<string, number>()
@@ -264,6 +268,47 @@ export class LmdbLog implements DurableLog {
     this.#reserved.delete(name)
     this.#first = Math.max(this.#first, passed)
     for (const key of gone) this.#damaged.delete(key)
+  }
+
+  /**
+   * Puts what `change` makes of an entry in its place (null: it stays as it is), all the way to the end, in slices that
+   * leave the thread to others in between. Sequence numbers, readers and reservations stay. @returns entries changed
+   */
+  async rewrite(change: (payload: Uint8Array) => Uint8Array | null): Promise<number> {
+    let count = 0
+    for (let from = this.#first; from < this.#end; ) {
+      const entries = this.read(from, rewriteEntriesMax, rewriteBytesMax)
+      if (entries.length === 0) break
+      const changed = entries.flatMap(({ seq, bytes }) => {
+        const payload = change(bytes)
+        const grown = payload === null ? 0 : footprintBytes(payload.length) - footprintBytes(bytes.length)
+        return payload === null ? [] : [{ seq, payload, grown }]
+      })
+      if (changed.length > 0) await this.#replace(changed)
+      count += changed.length
+      from = (entries.at(-1)?.seq ?? this.#end) + 1
+      await turn()
+    }
+    return count
+  }
+
+  async #replace(changed: readonly { seq: number; payload: Uint8Array; grown: number }[]): Promise<void> {
+    await this.#environment.commit(() => {
+      for (const { seq, payload, grown } of changed) {
+        // Its last reader may have passed it meanwhile.
+        if (seq < this.#first) continue
+        told(this.#entries.put(seq, sealed(payload)))
+        this.#hold(grown)
+        this.#diskBytes += grown
+      }
+      this.#putTail()
+    })
+  }
+
+  /** The environment goes on in another file, with the same content. */
+  moved(entries: Database<Uint8Array, number>, meta: Database<unknown, string>): void {
+    this.#entries = entries
+    this.#meta = meta
   }
 
   end(): number {

@@ -22,16 +22,21 @@ export interface KeyTableWrites {
 
 export class LmdbKeyTable implements KeyTable {
   readonly #ground: Pick<LogGround, 'commit'>
-  readonly #entries: Database<Uint8Array, string>
+  #entries: Database<Uint8Array, string>
   readonly #writes: KeyTableWrites
 
   constructor(ground: Pick<LogGround, 'commit'>, entries: Database<Uint8Array, string>) {
     this.#ground = ground
     this.#entries = entries
     this.#writes = {
-      put: (key, value) => told(entries.put(key, value)),
-      remove: (key) => told(entries.remove(key)),
+      put: (key, value) => told(this.#entries.put(key, value)),
+      remove: (key) => told(this.#entries.remove(key)),
     }
+  }
+
+  /** The environment goes on in another file, with the same content. */
+  moved(entries: Database<Uint8Array, string>): void {
+    this.#entries = entries
   }
 
   get(key: string): Uint8Array | undefined {

@@ -6,13 +6,13 @@
  */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, renameSync } from 'node:fs'
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { messageOf } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
-import { type ByteBudget, type DurableLog, LmdbLog, told } from './durable-log.ts'
+import { ByteBudget, type DurableLog, LmdbLog, told } from './durable-log.ts'
 import { type KeyTable, LmdbKeyTable } from './key-table.ts'
 import { damageOf } from './lmdb-file.ts'
 import { releaseOwnership, takeOwnership } from './owner.ts'
@@ -27,6 +27,38 @@ export interface LogEnvironmentOptions {
 /** Logs and tables. */
 const logsMax = 64
 const flushWaitMsMax = 30_000
+const logPrefix = 'log.'
+/** LMDB takes a name with a dot in it for a file. */
+const copyPrefix = 'log-copy-'
+
+function openRoot(path: string): RootDatabase<Uint8Array, number> {
+  // Its own batching makes a promise that nobody can catch when the disk is full; commit() does the batching.
+  return open<Uint8Array, number>({ path, encoding: 'binary', maxDbs: logsMax, eventTurnBatching: false })
+}
+
+function metaIn(root: RootDatabase<Uint8Array, number>): Database<unknown, string> {
+  return root.openDB<unknown, string>({ name: 'meta', encoding: 'json' })
+}
+
+function entriesIn(root: RootDatabase<Uint8Array, number>, name: string): Database<Uint8Array, number> {
+  return root.openDB<Uint8Array, number>({ name: `${logPrefix}${name}`, encoding: 'binary' })
+}
+
+function tableIn(root: RootDatabase<Uint8Array, number>, name: string): Database<Uint8Array, string> {
+  return root.openDB<Uint8Array, string>({ name: `table.${name}`, encoding: 'binary' })
+}
+
+/** What was written, and the names themselves, are on disk. */
+function syncDirectory(...paths: readonly string[]): void {
+  for (const path of paths) {
+    const handle = openSync(path, 'r')
+    try {
+      fsyncSync(handle)
+    } finally {
+      closeSync(handle)
+    }
+  }
+}
 
 interface Commit {
   readonly writes: () => void
@@ -41,10 +73,13 @@ export class LogEnvironment {
   readonly events: Log
   /** Random name of this environment, kept in it. Part of every token made from its sequence numbers. */
   readonly id: string
-  readonly #root: RootDatabase<Uint8Array, number>
-  readonly #meta: Database<unknown, string>
+  #root: RootDatabase<Uint8Array, number>
+  #meta: Database<unknown, string>
   readonly #logs = new Map<string, LmdbLog>()
+  readonly #tables = new Map<string, LmdbKeyTable>()
   readonly #queue: Commit[] = []
+  /** Work that no commit may run beside. */
+  readonly #alone: (() => Promise<void>)[] = []
   #committing = false
   #turn = 0
 
@@ -53,7 +88,7 @@ export class LogEnvironment {
     this.counters = options.counters
     this.events = options.log
     this.#root = root
-    this.#meta = root.openDB<unknown, string>({ name: 'meta', encoding: 'json' })
+    this.#meta = metaIn(root)
     const known = this.#meta.get('id')
     this.id = typeof known === 'string' ? known : randomUUID().slice(0, 13)
     if (known === undefined) this.#meta.putSync('id', this.id)
@@ -71,9 +106,11 @@ export class LogEnvironment {
       options.counters.logEntriesCorrupt += 1
       options.log.error('the durable log is damaged; moved aside and begun anew', { aside, damage })
     }
-    // Its own batching makes a promise that nobody can catch when the disk is full; commit() does the batching.
-    const root = open<Uint8Array, number>({ path, encoding: 'binary', maxDbs: logsMax, eventTurnBatching: false })
-    return new LogEnvironment(options, root)
+    // Of a compaction that was cut off: what it copied is still in the log.
+    for (const name of readdirSync(options.directory)) {
+      if (name.startsWith(copyPrefix)) rmSync(`${options.directory}/${name}`, { recursive: true })
+    }
+    return new LogEnvironment(options, openRoot(path))
   }
 
   /** The log of that name; logs that share a budget are bounded together. The same name gives the same log. */
@@ -81,7 +118,7 @@ export class LogEnvironment {
     const known = this.#logs.get(name)
     if (known !== undefined) return known
     assert(this.#logs.size < logsMax - 2, 'more named logs than the environment holds')
-    const entries = this.#root.openDB<Uint8Array, number>({ name: `log.${name}`, encoding: 'binary' })
+    const entries = entriesIn(this.#root, name)
     const log = new LmdbLog(this, name, entries, this.#meta, budget)
     this.#logs.set(name, log)
     return log
@@ -89,7 +126,11 @@ export class LogEnvironment {
 
   /** The durable map of that name. */
   table(name: string): KeyTable {
-    return new LmdbKeyTable(this, this.#root.openDB<Uint8Array, string>({ name: `table.${name}`, encoding: 'binary' }))
+    const known = this.#tables.get(name)
+    if (known !== undefined) return known
+    const table = new LmdbKeyTable(this, tableIn(this.#root, name))
+    this.#tables.set(name, table)
+    return table
   }
 
   /**
@@ -104,11 +145,76 @@ export class LogEnvironment {
     })
   }
 
+  /** Names of all logs in the environment, also of those that nobody has opened. */
+  names(): string[] {
+    const keys = [...this.#root.getKeys()].map(String)
+    return keys.filter((key) => key.startsWith(logPrefix)).map((key) => key.slice(logPrefix.length))
+  }
+
+  /** How many entries a log holds. */
+  entriesOf(name: string): number {
+    return entriesIn(this.#root, name).getKeysCount()
+  }
+
+  /**
+   * Changes entries of all logs, see `LmdbLog.rewrite`. What the entries were stays in freed pages of the file until
+   * `compact`. @returns entries changed, by log
+   */
+  async rewrite(change: (log: string, payload: Uint8Array) => Uint8Array | null): Promise<Map<string, number>> {
+    const changed = new Map<string, number>()
+    for (const name of this.names()) {
+      this.log(name, new ByteBudget(Number.POSITIVE_INFINITY))
+      const count = await this.#logs.get(name)?.rewrite((payload) => change(name, payload))
+      changed.set(name, count ?? 0)
+    }
+    return changed
+  }
+
+  /**
+   * Writes what is live to a new file and goes on in it; the old file, with all that was freed in it, is gone. Commits
+   * wait meanwhile, reading goes on. The new file takes the old one's name in one step.
+   */
+  async compact(): Promise<void> {
+    await this.#inSilence(async () => {
+      const path = `${this.directory}/${copyPrefix}${randomUUID().slice(0, 8)}`
+      await this.copyTo(path)
+      const [root, old] = [openRoot(path), this.#root]
+      renameSync(`${path}/data.mdb`, `${this.directory}/log/data.mdb`)
+      syncDirectory(`${this.directory}/log`)
+      this.#root = root
+      this.#meta = metaIn(root)
+      for (const [name, log] of this.#logs) log.moved(entriesIn(root, name), this.#meta)
+      for (const [name, table] of this.#tables) table.moved(tableIn(root, name))
+      await old.close()
+      rmSync(path, { recursive: true })
+    })
+  }
+
+  /** A copy as it stands at one moment, as a directory `open` takes as its `log`; commits go on. */
+  async copyTo(directory: string): Promise<void> {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    await this.#root.flushed
+    await this.#root.backup(directory, true)
+    syncDirectory(directory, `${directory}/data.mdb`)
+  }
+
+  #inSilence(work: () => Promise<void>): Promise<void> {
+    return new Promise((done, failed) => {
+      this.#alone.push(() => work().then(done, failed))
+      if (!this.#committing) void this.#commitQueue()
+    })
+  }
+
   async #commitQueue(): Promise<void> {
     this.#committing = true
     // What else this turn of the event loop appends comes along.
     await null
-    while (this.#queue.length > 0) {
+    while (this.#queue.length > 0 || this.#alone.length > 0) {
+      const alone = this.#alone.shift()
+      if (alone !== undefined) {
+        await alone()
+        continue
+      }
       const group = this.#queue.splice(0)
       try {
         await this.#commitGroup(group)

@@ -30,6 +30,11 @@ export function takeOwnership(directory: string): void {
   }
 }
 
+/** Process that owns the directory and lives; null: nobody. */
+export function ownerOf(directory: string): number | null {
+  return livingOwner(`${directory}/owner`)
+}
+
 export function releaseOwnership(directory: string): void {
   rmSync(`${directory}/owner`, { force: true })
 }

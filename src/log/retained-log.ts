@@ -46,7 +46,17 @@ export class RetainedLog {
 
   /** Reads everything that is kept, in order, in slices that leave the thread to others in between. Once, at start. */
   async replay(visit: (entry: LogEntry) => void): Promise<void> {
-    const { log, stampOf, clock } = this.#options
+    const { stampOf, clock } = this.#options
+    await this.visit((entry) => {
+      visit(entry)
+      const stamp = stampOf(entry)
+      this.#remember(entry.seq + 1, entry.bytes.length, Number.isFinite(stamp) ? stamp : clock.wallMs())
+    })
+  }
+
+  /** Shows everything that is kept, as it stands, in such slices. */
+  async visit(visit: (entry: LogEntry) => void): Promise<void> {
+    const { log } = this.#options
     let from = log.cursor(reader)
     const end = log.end()
     while (from < end) {
@@ -55,8 +65,6 @@ export class RetainedLog {
       for (const entry of entries) {
         if (entry.seq >= end) break
         visit(entry)
-        const stamp = stampOf(entry)
-        this.#remember(entry.seq + 1, entry.bytes.length, Number.isFinite(stamp) ? stamp : clock.wallMs())
       }
       from = (entries.at(-1)?.seq ?? end) + 1
       await turn()

@@ -4,6 +4,7 @@
  * times, then it is a dead letter, and the next ones go on. Pure. Main thread.
  */
 import type { OutwardAnswer } from '../http/outward.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 import type { Notice } from './notice.ts'
 
 /** Receivers of kind webhook get every notice, the others people's portions. */
@@ -100,6 +101,8 @@ export interface Courier {
   /** Looks for new notices and for what is due. Cheap; called often. */
   wake(): void
   view(): CourierView
+  /** Forgets a number in notices that wait. */
+  erase(spellings: NumberSpellings): void
   /** Stops at once; what is under way is given up and stays in the log. */
   close(): Promise<void>
 }

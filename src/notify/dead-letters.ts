@@ -8,6 +8,7 @@
 import { OperatingError } from '../core/errors.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { DurableLog } from '../log/durable-log.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 import type { Notice } from './notice.ts'
 
 export interface DeadLetter {
@@ -60,6 +61,20 @@ export class DeadLetters {
 
   find(id: string): DeadLetter | undefined {
     return this.#letters.get(id)?.letter
+  }
+
+  /** Lets go of letters that died before then. @returns how many */
+  expire(beforeMs: number): Promise<number> {
+    return this.#inTurn(async () => {
+      const old = [...this.#letters.values()].filter(({ letter }) => Date.parse(letter.diedAt) < beforeMs)
+      for (const { letter } of old) await this.#write({ gone: letter.id })
+      return old.length
+    })
+  }
+
+  /** Forgets a number in what is listed; the log is changed by whoever changes all logs. */
+  erase(spellings: NumberSpellings): void {
+    for (const { letter } of this.#letters.values()) Object.assign(letter, spellings.scrubValue(letter))
   }
 
   /** On disk when it resolves. False: the disk refuses even after the oldest have left. */

@@ -11,6 +11,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Counters } from '../core/metrics.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 
 export const eventTypes = ['verdict', 'case', 'action', 'model', 'health'] as const
 
@@ -88,6 +89,18 @@ export class EventBus {
       assert(event !== undefined && event.id === id, 'a kept event stands in its slot')
       if (!visit(event)) return
     }
+  }
+
+  /** Forgets a number in what is kept. @returns events that held it */
+  erase(spellings: NumberSpellings): number {
+    let count = 0
+    for (const [slot, event] of this.#ring.entries()) {
+      const data = event === undefined ? undefined : spellings.scrubValue(event.data)
+      if (event === undefined || data === undefined || data === event.data) continue
+      this.#ring[slot] = { ...event, data }
+      count += 1
+    }
+    return count
   }
 
   /** Id of the newest event, or one below the first when there was none. */

@@ -9,6 +9,7 @@
  */
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/metrics.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 import {
   type Attempts,
   type Bury,
@@ -110,6 +111,10 @@ export class MessageCourier implements Courier {
       delivered: this.#delivered,
       lastError: this.#lastError,
     }
+  }
+
+  erase(spellings: NumberSpellings): void {
+    this.#options.outbox.erase(spellings)
   }
 
   async close(): Promise<void> {

@@ -11,6 +11,7 @@ import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { DurableLog } from '../log/durable-log.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 import type { Bury, Courier, CourierView } from './courier.ts'
 import { type DeadLetter, DeadLetters } from './dead-letters.ts'
 import type { BusEvent, EventBus } from './event-bus.ts'
@@ -101,6 +102,17 @@ export class Notifier {
     await this.#letters.remove(id)
     this.#wake()
     return letter
+  }
+
+  /** Lets go of dead letters from before then. @returns how many */
+  expire(beforeMs: number): Promise<number> {
+    return this.#letters.expire(beforeMs)
+  }
+
+  /** Forgets a number in what waits and what was given up. What was sent before is with the receivers. */
+  erase(spellings: NumberSpellings): void {
+    this.#letters.erase(spellings)
+    for (const courier of this.#couriers) courier.erase(spellings)
   }
 
   /** What was published is on disk when it resolves. */

@@ -7,6 +7,7 @@
  *                        ^ cursor                   ^ next to read
  */
 import type { DurableLog } from '../log/durable-log.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 import type { Notice } from './notice.ts'
 
 /** An entry of the log. `only`: for that receiver alone, a dead letter sent again. */
@@ -69,6 +70,11 @@ export class Outbox {
   done(seq: number): void {
     this.#pending.delete(seq)
     this.#advance()
+  }
+
+  /** Forgets a number in notices that wait. In place: the courier holds the same ones. */
+  erase(spellings: NumberSpellings): void {
+    for (const notice of this.#pending.values()) Object.assign(notice, spellings.scrubValue(notice))
   }
 
   /** Entries of the log that this receiver holds back, wanted or not. */

@@ -117,7 +117,7 @@ function hideIn(record: CdrRecord, nameOf: (number: string) => string): CdrRecor
     if (number === undefined) return [undefined, isToken(raw) ? raw : withoutNumbers(raw)]
     const name = nameOf(number)
     if (name === number) return [number, withoutNumbers(raw)]
-    if (!isToken(number)) tails.push([number.slice(-tailDigits), name])
+    tails.push([number.slice(-tailDigits), name])
     return [name, name]
   }
   ;[record.from, record.fromRaw] = side(record.from, record.fromRaw)

@@ -105,6 +105,19 @@ export class AuditTrail {
     await this.#drain.drained(this.#rows.end())
   }
 
+  /** Resolves when no insert is under way; none begins until `resume`. */
+  pause(): Promise<void> {
+    return this.#drain.pause()
+  }
+
+  get isUnclear(): boolean {
+    return this.#drain.isUnclear
+  }
+
+  resume(): void {
+    this.#drain.resume()
+  }
+
   async close(): Promise<void> {
     await this.durable().catch((thrown: unknown) => {
       this.#options.log.error('audit rows lost: the disk refuses them', { reason: messageOf(thrown) })

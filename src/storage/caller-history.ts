@@ -64,6 +64,10 @@ export class CallerHistories {
     return history
   }
 
+  forget(number: string): void {
+    this.#remembered.delete(number)
+  }
+
   async #ask(number: string): Promise<CallerHistory | null> {
     // Whoever ends hands the turn on.
     if (this.#running < atOnceMax) this.#running += 1

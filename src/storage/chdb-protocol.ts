@@ -49,6 +49,7 @@ export type ChdbRequest =
     }
   | { readonly id: number; readonly op: 'ask'; readonly question: SqlQuestion }
   | { readonly id: number; readonly op: 'command'; readonly sql: string }
+  | { readonly id: number; readonly op: 'dump'; readonly sql: string }
   | { readonly id: number; readonly op: 'close' }
 
 export type ChdbReply =
@@ -57,7 +58,7 @@ export type ChdbReply =
       readonly ok: true
       /** JSONEachRow text of a query. */
       readonly text: string
-      /** What was asked read-only, in its format. */
+      /** What was asked read-only, in its format; rows of a dump. */
       readonly bytes?: Uint8Array
     }
   | {

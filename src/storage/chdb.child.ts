@@ -81,6 +81,11 @@ async function ask(question: SqlQuestion): Promise<Uint8Array> {
   return Buffer.from(bytes)
 }
 
+async function dump(sql: string): Promise<Uint8Array> {
+  if (session === null) throw new OpenFailure('not_opened', new Error('the engine is not open'))
+  return Buffer.from((await session.queryAsync(sql, { format: 'JSONCompactEachRow' })).bytes())
+}
+
 /** A process that was killed a moment ago may still hold the lock (ClickHouse code 76, said on stderr only). */
 async function openSession(chdb: Chdb, options: ChdbOpenOptions): Promise<Session> {
   const attempts = Math.max(1, Math.ceil(options.lockWaitMs / lockRetryMs))
@@ -94,7 +99,7 @@ async function openSession(chdb: Chdb, options: ChdbOpenOptions): Promise<Sessio
   }
 }
 
-async function answer(request: Exclude<ChdbRequest, { op: 'ask' }>): Promise<string> {
+async function answer(request: Exclude<ChdbRequest, { op: 'ask' } | { op: 'dump' }>): Promise<string> {
   if (request.op === 'open') {
     await open(request.options)
     return ''
@@ -142,6 +147,7 @@ function send(reply: ChdbReply): void {
 async function serve(request: ChdbRequest): Promise<void> {
   try {
     if (request.op === 'ask') send({ id: request.id, ok: true, text: '', bytes: await ask(request.question) })
+    else if (request.op === 'dump') send({ id: request.id, ok: true, text: '', bytes: await dump(request.sql) })
     else send({ id: request.id, ok: true, text: await answer(request) })
   } catch (thrown) {
     send(failure(request.id, thrown))

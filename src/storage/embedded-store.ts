@@ -12,7 +12,15 @@ import { OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import type { ChdbOpenOptions, ChdbReply, ChdbRequest, SqlQuestion } from './chdb-protocol.ts'
-import { engineSettings, insertError, queryError, type SqlStore, type Store, StoreError } from './store.ts'
+import {
+  type DumpStore,
+  engineSettings,
+  insertError,
+  queryError,
+  type SqlStore,
+  type Store,
+  StoreError,
+} from './store.ts'
 
 export interface EmbeddedStoreOptions {
   readonly dataDir: string
@@ -42,7 +50,7 @@ const restartDelayMsMax = 5000
 const closeWaitMs = 3000
 const stderrBytesKept = 2000
 
-export class EmbeddedStore implements Store, SqlStore {
+export class EmbeddedStore implements Store, SqlStore, DumpStore {
   readonly #options: EmbeddedStoreOptions
   readonly #pending = new Map<number, Pending>()
   #child: ChildProcess | null = null
@@ -101,6 +109,11 @@ export class EmbeddedStore implements Store, SqlStore {
     const timeMs = Math.min(question.limits.timeMs, this.#options.requestTimeoutMs * 0.5)
     const limits = { ...question.limits, timeMs }
     const { bytes } = await this.#request({ op: 'ask', question: { ...question, limits } })
+    return bytes ?? new Uint8Array()
+  }
+
+  async dump(sql: string): Promise<Uint8Array> {
+    const { bytes } = await this.#request({ op: 'dump', sql })
     return bytes ?? new Uint8Array()
   }
 

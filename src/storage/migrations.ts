@@ -44,6 +44,12 @@ export function statementsOf(sql: string): string[] {
   return parts.filter((part) => part !== '')
 }
 
+/** Of what migrations make, by name: tables that keep rows, and views that feed some of them. */
+export function madeBy(migrations: readonly Migration[], kind: 'TABLE' | 'MATERIALIZED VIEW'): string[] {
+  const pattern = new RegExp(`CREATE ${kind} IF NOT EXISTS (\\w+)`, 'g')
+  return migrations.flatMap(({ sql }) => [...sql.matchAll(pattern)].map((match) => match[1] ?? ''))
+}
+
 const ledger = `CREATE TABLE IF NOT EXISTS schema_migrations
 (version UInt32, name String, checksum String, applied_at DateTime64(3, 'UTC'))
 ENGINE = ReplacingMergeTree(applied_at) ORDER BY version
@@ -93,7 +99,10 @@ async function remember(store: Store, migration: Migration, wallMs: number): Pro
 }
 
 /** Sets each table's TTL to the configured days where it differs. Returns the tables that were changed. */
-export async function applyRetention(store: Store, retention: Config['retention']): Promise<string[]> {
+export async function applyRetention(
+  store: Store,
+  retention: Config['retention'],
+): Promise<{ readonly table: string; readonly days: number }[]> {
   const wanted = [
     { table: 'calls', column: 'started_at', days: retention.callsDays },
     { table: 'voice_windows', column: 'started_at', days: retention.voiceWindowsDays },
@@ -109,12 +118,12 @@ export async function applyRetention(store: Store, retention: Config['retention'
   ]
   const rows = await store.query('SELECT name, engine_full FROM system.tables WHERE database = currentDatabase()', {})
   const engines = new Map(rows.map((row) => [String(row['name']), String(row['engine_full'])]))
-  const changed: string[] = []
+  const changed: { table: string; days: number }[] = []
   for (const { table, column, days } of wanted) {
     const current = /TTL toDateTime\((\w+)\) \+ toIntervalDay\((\d+)\)/.exec(engines.get(table) ?? '')
     if (current?.[1] === column && Number(current[2]) === days) continue
     await store.command(`ALTER TABLE ${table} MODIFY TTL toDateTime(${column}) + toIntervalDay(${days})`)
-    changed.push(table)
+    changed.push({ table, days })
   }
   return changed
 }

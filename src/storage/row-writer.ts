@@ -151,6 +151,19 @@ export class RowWriter {
     await Promise.all([...this.#spools.values()].map((spool) => spool.drain.drained(spool.rows.end())))
   }
 
+  /** Resolves when no insert is under way; rows go on becoming durable, none is stored until `resume`. */
+  async pause(): Promise<void> {
+    await Promise.all([...this.#spools.values()].map((spool) => spool.drain.pause()))
+  }
+
+  get isUnclear(): boolean {
+    return [...this.#spools.values()].some((spool) => spool.drain.isUnclear)
+  }
+
+  resume(): void {
+    for (const spool of this.#spools.values()) spool.drain.resume()
+  }
+
   /**
    * Everything written becomes durable; storing goes on for at most `storeWaitMs`, the rest waits for the next start.
    */

@@ -8,6 +8,7 @@ import { ClickHouseError, type ClickHouseSettings, createClient, drainStream } f
 import { messageOf } from '../core/errors.ts'
 import type { SqlQuestion } from './chdb-protocol.ts'
 import {
+  type DumpStore,
   engineSettings,
   insertError,
   queryError,
@@ -32,7 +33,7 @@ type Client = ReturnType<typeof createClient>
 const idleSocketMs = 2000
 const connectionsMax = 8
 
-export class ServerStore implements Store, SqlStore {
+export class ServerStore implements Store, SqlStore, DumpStore {
   readonly #options: ServerStoreOptions
   readonly #client: Client
   #up = false
@@ -95,6 +96,15 @@ export class ServerStore implements Store, SqlStore {
         chunks.push(chunk as Buffer)
       }
       if (bytes > limits.answerBytesMax) throw answerTooLong(limits.answerBytesMax)
+      return Buffer.concat(chunks)
+    })
+  }
+
+  async dump(sql: string): Promise<Uint8Array> {
+    return await this.#guard(queryError, async () => {
+      const { stream } = await this.#client.exec({ query: `${sql}\nFORMAT JSONCompactEachRow` })
+      const chunks: Buffer[] = []
+      for await (const chunk of stream) chunks.push(chunk as Buffer)
       return Buffer.concat(chunks)
     })
   }

@@ -26,6 +26,12 @@ export interface SqlStore {
   ask(question: SqlQuestion): Promise<Uint8Array>
 }
 
+/** Gives rows as they go in again. */
+export interface DumpStore {
+  /** JSONCompactEachRow, as `insert` takes it. @throws StoreError */
+  dump(sql: string): Promise<Uint8Array>
+}
+
 /** Settings of such a query. `readonly` comes last: after it none can be changed, also not by a SETTINGS clause. */
 export function sqlSettings({
   limits,

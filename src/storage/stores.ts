@@ -6,12 +6,12 @@ import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
 import { EmbeddedStore } from './embedded-store.ts'
 import { ServerStore } from './server-store.ts'
-import type { SqlStore, Store } from './store.ts'
+import type { DumpStore, SqlStore, Store } from './store.ts'
 
 export function createStore(
   config: Pick<Config, 'dataDir' | 'storage'>,
   rooms: { readonly counters: Pick<Counters, 'storeChildRestarts'>; readonly log: Log },
-): Store & SqlStore {
+): Store & SqlStore & DumpStore {
   const { url, username, password, database, embedded, requestTimeoutMs } = config.storage
   if (url !== null) return new ServerStore({ url, username, password, database, requestTimeoutMs })
   const { memoryBytesMax } = embedded

@@ -51,6 +51,9 @@ export class TableDrain {
   /** The batch cut last left entries behind: the next need not wait to fill. */
   #backlog = false
   #closing = false
+  #isPaused = false
+  /** Who waits for the attempt in flight to end. */
+  readonly #resting: (() => void)[] = []
   #failing = false
   #wake: (() => void) | null = null
   #running: Promise<void> | null = null
@@ -77,6 +80,11 @@ export class TableDrain {
     return this.#failing
   }
 
+  /** A batch went out and nobody knows whether it arrived; the next attempt finds out. */
+  get isUnclear(): boolean {
+    return this.#options.rows.reserved(reader) !== null
+  }
+
   /** Entries of the log that are not confirmed as stored. */
   get waiting(): number {
     return this.#options.rows.end() - this.#options.rows.cursor(reader)
@@ -90,11 +98,26 @@ export class TableDrain {
     return new Promise((done) => this.#waiters.push({ seq, done }))
   }
 
+  /** Resolves when no insert is under way; none begins until `resume`. What comes meanwhile stays in the log. */
+  pause(): Promise<void> {
+    this.#isPaused = true
+    if (this.#running === null || this.#closing) return Promise.resolve()
+    const rested = new Promise<void>((done) => this.#resting.push(done))
+    this.#wakeUp()
+    return rested
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.#wakeUp()
+  }
+
   /** Ends after the attempt in flight; what is not confirmed stays in the log. */
   async close(): Promise<void> {
     this.#closing = true
     this.#wakeUp()
     await this.#running
+    for (const rested of this.#resting.splice(0)) rested()
   }
 
   #wakeUp(): void {
@@ -117,13 +140,18 @@ export class TableDrain {
   async #run(): Promise<void> {
     const { rows } = this.#options
     while (!this.#closing) {
+      if (this.#isPaused) {
+        for (const rested of this.#resting.splice(0)) rested()
+        await this.#pause(null)
+        continue
+      }
       this.#settleWaiters(rows.cursor(reader))
       if (rows.cursor(reader) >= rows.end()) {
         await this.#pause(null)
         continue
       }
       if (rows.reserved(reader) === null) await this.#gather()
-      if (this.#closing) return
+      if (this.#closing || this.#isPaused) continue
       try {
         await this.#drainOne()
       } catch (thrown) {
@@ -138,7 +166,7 @@ export class TableDrain {
   async #gather(): Promise<void> {
     const { flushMs, batchRowsMax } = this.#options
     const until = this.#options.clock.steadyMs() + flushMs
-    while (!this.#closing && !this.#hurry && !this.#backlog && this.#waitingRows < batchRowsMax) {
+    while (!this.#closing && !this.#isPaused && !this.#hurry && !this.#backlog && this.#waitingRows < batchRowsMax) {
       const left = until - this.#options.clock.steadyMs()
       if (left <= 0) return
       await this.#pause(left)
@@ -200,7 +228,7 @@ export class TableDrain {
     return { toSeq: reserved ?? toSeq, columns: columns.split(','), lines: Buffer.concat(parts), rows: count }
   }
 
-  /** True once every row of `lines` is stored or quarantined; false when we are closing before that. */
+  /** True once every row of `lines` is stored or quarantined; false when we close or pause before that. */
   async #insert(batch: Batch, lines: Uint8Array, token: string): Promise<boolean> {
     const { store, table, counters, log, retryDelayMsMin = 100, retryDelayMsMax = 5000 } = this.#options
     for (let delayMs = retryDelayMsMin; ; delayMs = Math.min(retryDelayMsMax, delayMs * 2)) {
@@ -213,9 +241,9 @@ export class TableDrain {
         if (thrown instanceof StoreError && thrown.badRow) return this.#halve(batch, lines, token, thrown.message)
         if (!this.#failing) log.warn('insert not confirmed; rows stay on disk', { table, reason: messageOf(thrown) })
         this.#failing = true
-        if (this.#closing) return false
+        if (this.#closing || this.#isPaused) return false
         await this.#backOff(delayMs)
-        if (this.#closing) return false
+        if (this.#closing || this.#isPaused) return false
         counters.insertsRetried += 1
       }
     }
@@ -237,7 +265,7 @@ export class TableDrain {
   /** Waits out a delay; arrivals do not cut it short, closing does. */
   async #backOff(ms: number): Promise<void> {
     const until = this.#options.clock.steadyMs() + ms
-    while (!this.#closing) {
+    while (!this.#closing && !this.#isPaused) {
       const left = until - this.#options.clock.steadyMs()
       if (left <= 0) return
       await this.#pause(left)

@@ -147,6 +147,15 @@ export const tables = {
     record: 'String',
     detail: 'String',
   },
+  erasures: {
+    id: 'String',
+    at: 'Time',
+    number_hash: 'String',
+    asked_by: 'String',
+    rows_found: 'UInt64',
+    entries_found: 'UInt64',
+    report_json: 'String',
+  },
 } as const satisfies Record<string, Record<string, ColumnType>>
 
 export type TableName = keyof typeof tables

@@ -31,10 +31,11 @@ import type { LiveTrack } from '../decisions/live-calls.ts'
 import { type PolicyLook, plainNumber } from '../decisions/policy-conditions.ts'
 import { Climb, type Firing, VoicePolicy } from '../decisions/voice-policy.ts'
 import type { VerdictSettings } from '../decisions/voice-verdict.ts'
-import type { CallFacts, TrackFacts } from '../ingest/track.ts'
+import { type CallFacts, eraseInCall, type TrackFacts } from '../ingest/track.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import { actionRow } from '../storage/action-rows.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
+import type { NumberSpellings } from '../wire/number-spellings.ts'
 import { CallDecisions } from './call-decisions.ts'
 import type { CallMemories, CallMemory, PendingAction } from './call-memory.ts'
 
@@ -44,6 +45,7 @@ export interface Signals {
   caseFor(from: string, to: string, route: string): readonly KnownCase[]
   /** The caller's call records; null when not known. Never rejects. */
   historyOf(number: string): Promise<CallerHistory | null>
+  forget(number: string): void
 }
 
 export interface PolicyWatchOptions {
@@ -130,6 +132,11 @@ export class PolicyWatch {
     const score = Math.max(...[...memory.scores.values()].map((each) => each ?? -1))
     const risk = this.#riskOf(memory, score < 0 ? null : score)
     return { actions, risk, handsOff: memory.handsOff }
+  }
+
+  erase(spellings: NumberSpellings): void {
+    for (const name of spellings.names) this.#options.signals.forget(name)
+    for (const memory of this.#options.memories.all()) if (eraseInCall(memory.call, spellings)) memory.history = null
   }
 
   /**

@@ -92,6 +92,7 @@ export class FraudFeed {
   #doneSeq = 0
   #advancedMs = Number.NEGATIVE_INFINITY
   #stopped = false
+  #isPaused = false
   #watchedMs = 0
   #busyMs = 0
   #keys = 0
@@ -178,13 +179,29 @@ export class FraudFeed {
     await this.#writing
   }
 
+  /** The worker ends and what it has told is on disk; `resume` begins another, which reads the kept log again. */
+  async pause(): Promise<void> {
+    this.#isPaused = true
+    const thread = this.#thread
+    this.#thread = null
+    this.#inFlight = false
+    this.#isLive = false
+    await thread?.stop()
+    await this.#writing
+  }
+
+  resume(): void {
+    this.#isPaused = false
+    this.#spawn()
+  }
+
   /** For tests, when started with `faults`. */
   fault(fault: 'throw' | 'hang'): void {
     this.#thread?.send({ kind: 'fault', fault })
   }
 
   #spawn(): void {
-    if (this.#stopped) return
+    if (this.#stopped || this.#isPaused || this.#thread !== null) return
     const { cdr, placeKey = null, faults } = this.#options
     this.#spawnedWith = this.#flashCall?.active
     this.#thread = new FraudThread({

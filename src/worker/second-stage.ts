@@ -147,6 +147,11 @@ export class SecondStage implements HopDetector {
     }
   }
 
+  /** The first alone: nothing of it is suspicious. */
+  warm(count: number): Promise<void> {
+    return this.#options.first.warm(count)
+  }
+
   async release(): Promise<void> {
     await Promise.all([this.#options.first.release(), this.#options.judge.close()])
   }

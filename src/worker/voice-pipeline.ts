@@ -34,7 +34,7 @@ const unscoredFlags = hopFlag.music | hopFlag.tone | hopFlag.dtmf
 /** What the pipeline needs of the front end; the same as a real one, or a fake in tests. */
 export type FrontEnd = Pick<VoiceFrontEnd, 'open' | 'close' | 'reset' | 'decode' | 'push' | 'fill'>
 
-export type Detector = Omit<HopDetector, 'release'>
+export type Detector = Omit<HopDetector, 'release' | 'warm'>
 
 /** What the pipeline counts, in the metrics table's words. */
 export const pipelineCounterNames = [

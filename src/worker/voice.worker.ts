@@ -138,7 +138,7 @@ class VoiceLoop {
   async #warm(): Promise<boolean> {
     if (this.#warmRunsLeft === 0) return false
     this.#warmRunsLeft -= 1
-    await this.#detector.run(Math.min(warmRows, this.#detector.batchMax))
+    await this.#detector.warm(Math.min(warmRows, this.#detector.batchMax))
     return true
   }
 

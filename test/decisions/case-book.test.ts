@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { ManualClock } from '../../src/core/clock.ts'
 import { OperatingError } from '../../src/core/errors.ts'
 import type { CaseChange, FraudCase } from '../../src/decisions/cases.ts'
+import { NumberSpellings } from '../../src/wire/number-spellings.ts'
 import { cdrConfig, fakeFraud, seed } from '../fakes/fraud.ts'
 
 function rig() {
@@ -108,5 +109,37 @@ describe('the case book', () => {
     for (let n = 0; n < 2100; n++) tell('closed', `old-${n}`, { state: 'closed' })
     assert.equal(book.over().length, 2000)
     assert.ok(book.get('dismissed') !== undefined && book.get('old-0') === undefined && book.get('old-2099'))
+  })
+
+  it('forgets a number: its live case ends without a subject, texts of others lose it, neighbours stay', async () => {
+    const { book, tell, told, stored } = rig()
+    const subject = { type: 'number', value: '12025550123' } as const
+    tell('opened', 'a', { subject })
+    tell('opened', 'b', { reasons: [{ code: 'x', text: 'called +1 202 555 0123' }] })
+    tell('opened', 'c', { kind: 'robocall', subject: { type: 'number', value: '12025550124' } })
+    assert.equal(await book.erase(new NumberSpellings('12025550123')), 2)
+    assert.deepEqual(told().slice(3), ['closed a'])
+    assert.deepEqual([book.get('a')?.seed.it.subject.value, book.get('a')?.seed.it.state], ['erased', 'closed'])
+    assert.deepEqual(book.on(['number:12025550123', 'number:erased']), [])
+    assert.equal(book.get('b')?.seed.it.reasons[0]?.text, 'called erased')
+    assert.equal(book.get('c')?.version, 1)
+    assert.deepEqual(
+      stored.slice(3).map(({ seed: { it }, version }) => [it.id, version]),
+      [
+        ['a', 2],
+        ['b', 2],
+      ],
+    )
+  })
+
+  it('lets go of cases that were over long ago, and of none that lives or keeps a subject quiet', async () => {
+    const { book, clock, tell } = rig()
+    tell('opened', 'a')
+    tell('closed', 'a', { state: 'closed' })
+    tell('opened', 'b', { kind: 'robocall' })
+    await book.decide('b', 'dismiss', 'key:1 desk', null)
+    tell('opened', 'c', { kind: 'irsf' })
+    assert.equal(await book.expire(clock.wallMs() + 1), 1)
+    assert.deepEqual([book.get('a'), book.get('b')?.seed.it.id, book.get('c')?.seed.it.id], [undefined, 'b', 'c'])
   })
 })

@@ -3,8 +3,10 @@ import { CallActionsResource } from '../../src/api/actions.ts'
 import { Analytics } from '../../src/api/analytics.ts'
 import { Audit, type AuditRow } from '../../src/api/audit.ts'
 import { AuditLog } from '../../src/api/audit-log.ts'
+import { BackupResource, type BackupResourceOptions } from '../../src/api/backups.ts'
 import { Calls } from '../../src/api/calls.ts'
 import { DetectionResource, type DetectionResourceOptions } from '../../src/api/detections.ts'
+import { ErasureResource, type ErasureResourceOptions } from '../../src/api/erasures.ts'
 import { EventSubscribers } from '../../src/api/event-subscribers.ts'
 import { Events } from '../../src/api/events.ts'
 import { type Check, Health } from '../../src/api/health.ts'
@@ -55,6 +57,15 @@ const noDetections: Omit<DetectionResourceOptions, 'audit'> = {
   },
   overrides: { state: { revision: 0, changedAt: null, changedBy: null, rules: [] }, replace: nothing },
   configured: { default: true, timeZone: 'UTC', rules: [] },
+}
+
+const noErasures: ErasureResourceOptions['erasures'] = { begin: nothing, report: () => null }
+
+const noBackup = { startedAt: null, finishedAt: null, problem: null, table: null, rows: 0, rowsTotal: 0, tables: [] }
+const noBackups: BackupResourceOptions['backups'] = {
+  state: { state: 'none', directory: null, ...noBackup },
+  checked: nothing,
+  begin: nothing,
 }
 
 const noModels: ModelsShown = {
@@ -130,6 +141,8 @@ export function fakeApi(options: ApiOptions = {}) {
     limits: { socketsPerKey: 3, socketsPerAddress: 5 },
     reveal: options.reveal ?? null,
     keys: new KeysResource({ keys: people.keys, audit, audited: async () => {} }),
+    erasures: new ErasureResource({ erasures: noErasures, audit, audited: async () => {} }),
+    backups: new BackupResource({ backups: noBackups, audit, audited: async () => {} }),
     auditLog: new AuditLog({ rows: trail, head: async () => trail.head, audit, clock }),
     detections: new DetectionResource({ ...(options.detections ?? noDetections), audit }),
     calls: new Calls({ live, past, policy, searched: (text) => text, storageBatch: options.storageBatch ?? 250 }),

@@ -62,7 +62,7 @@ function watch({ config = {}, cases = [], history, past = [], secondOpinion = ()
   const policy = new PolicyWatch({
     config: { ...loadConfig({ env: {} }).actions, shadow: false, ...config },
     settingsOf: () => ({ ...settings, modelSha256: 'ab'.repeat(32) }),
-    signals: { caseFor: () => cases, historyOf: async () => history ?? null },
+    signals: { caseFor: () => cases, historyOf: async () => history ?? null, forget: () => {} },
     actions: {
       open: 0,
       take: (order) => {

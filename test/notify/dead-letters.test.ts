@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { zeroCounters } from '../../src/core/metrics.ts'
 import { type DeadLetter, DeadLetters } from '../../src/notify/dead-letters.ts'
+import { NumberSpellings } from '../../src/wire/number-spellings.ts'
 import { noticeOf, scratchLogs } from '../fakes/notices.ts'
 
 function letter(n: number, over: Partial<DeadLetter> = {}): DeadLetter {
@@ -44,5 +45,31 @@ describe('dead letters', () => {
     assert.equal(ids(letters)[0], 'soc.evt_6')
     assert.ok(letters.size < 6)
     assert.equal(await letters.add(letter(7, { why: 'x'.repeat(5000) })), false)
+  })
+
+  it('that are too old leave, also from disk', async (t) => {
+    const first = scratchLogs(t)
+    const letters = new DeadLetters({ log: first.log('dead'), lettersMax: 10, counters: zeroCounters() })
+    await letters.add(letter(1))
+    await letters.add(letter(2, { diedAt: '2026-02-01T00:00:00.000Z' }))
+    assert.equal(await letters.expire(Date.UTC(2026, 0, 15)), 1)
+    assert.deepEqual(ids(letters), ['soc.evt_2'])
+    assert.equal(
+      first
+        .log('dead')
+        .read(1, 100)
+        .some(({ bytes }) => Buffer.from(bytes).includes('answered 400')),
+      true,
+    )
+    assert.equal(first.log('dead').read(1, 100)[0]?.seq, 2)
+  })
+
+  it('forget a number, and nothing of its neighbour', async (t) => {
+    const letters = new DeadLetters({ log: scratchLogs(t).log('dead'), lettersMax: 10, counters: zeroCounters() })
+    await letters.add(
+      letter(1, { notice: noticeOf(1, 'call/CA1', { data: { from: '+12025550123', to: '+12025550124' } }) }),
+    )
+    letters.erase(new NumberSpellings('12025550123'))
+    assert.deepEqual(letters.list()[0]?.notice.data, { from: 'erased', to: '+12025550124' })
   })
 })

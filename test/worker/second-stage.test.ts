@@ -160,6 +160,7 @@ function firstStage(): HopDetector {
     run: async (count) => {
       for (let row = 0; row < count; row += 1) logit[row] = inputs.features[row * 6]!
     },
+    warm: async () => {},
     release: async () => {},
   }
 }
@@ -193,6 +194,7 @@ function cascade(cpuShareMax: number | null = 0.5) {
   const { embedding, historyHops } = stage.row
   const last = new Map<number, Float32Array>()
   return {
+    stage,
     asks,
     counters,
     clock,
@@ -254,6 +256,13 @@ describe('a second stage', () => {
     assert.equal(asks.length, 1 + windowsWaitingMax)
   })
 
+  it('is not asked while the first is warmed up', async () => {
+    const { stage, asks, counters } = cascade()
+    stage.inputs.features.fill(9)
+    await stage.warm(4)
+    assert.deepEqual([asks.length, counters.secondStageOverBudget], [0, 0])
+  })
+
   it('is waited for when recordings are scored', async () => {
     const { hop, asks } = cascade(null)
     const answered = hop(1, 3, 1, 1)
@@ -289,6 +298,7 @@ describe('a second stage', () => {
     const secondStage = secondStageOf(wanted, model.manifest, dir)
     const counters = zeroCounters()
     const { detector, spec } = await openDetector({ model, secondStage, batchMax: 2, counters, waits: true })
+    t.after(() => detector.release())
     const got = await llrs(line, detector, model, spec)
     const alone = await loadDetector(model, { batchMax: 2 })
     const first = await llrs(line, alone, model)
@@ -307,6 +317,6 @@ describe('a second stage', () => {
       first.map((llr, i) => (suspicious[i] ? second(i + 1) : llr)),
     )
     assert.equal(counters.secondStageJudged, suspicious.filter(Boolean).length)
-    await Promise.all([detector.release(), alone.release()])
+    await alone.release()
   })
 })
