@@ -109,8 +109,8 @@ def manifest_of(report, guards, recipe, bank, onnx_path, parameters, note):
                      "bands": BANDS, "lowHz": 80, "highHz": 3880, "floor": 1e-6},
         "hop": {"ms": 500, "frames": HOP_FRAMES, "contextFrames": CONTEXT_FRAMES},
         "window": {"hops": WINDOW_HOPS}, "embedding": {"size": EMBEDDING}, "thresholds": report["thresholds"],
-        "calibration": {**report["calibration"], "thresholdsFrom": "dev: at most one false alarm an hour of human speech, at most "
-                        "5 % of synthetic calls of known engines end as human"},
+        "calibration": {**report["calibration"], "thresholdsFrom": "dev: at most one false alarm an hour of human speech, "
+                        "at most 5 % of synthetic calls of known engines end as human"},
         "training": {"recipe": "training/recipe.yaml", "seed": recipe["train"]["seed"], "code": f"training/ at {code}",
                      "note": note, "data": parts["train"], "calibrationData": parts["dev"], "heldOut": parts["test"]},
         "metrics": {**report["metrics"], "guards": guards, "cost": report.get("cost", {})},
