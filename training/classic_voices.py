@@ -1,6 +1,7 @@
 """Speaks sentences with formant, diphone, statistical-parametric (HTS, clustergen) voices of Debian packages and PyPI.
 
-usage: python classic_voices.py --engine espeak|flite|festival|openjtalk|gnuspeech|sam --packages DIR --bank DIR --seconds 1800
+usage: python classic_voices.py --engine espeak|flite|festival|openjtalk|gnuspeech|sam --packages DIR --bank DIR
+                                --seconds 1800
 """
 import argparse
 import json
@@ -140,7 +141,8 @@ for (const job of JSON.parse(readFileSync(0, 'utf8'))) {
         yield spoken, f"sam-{voice}", "en", "formant-1982"
 
 
-ENGINES = {"gnuspeech": gnuspeech, "sam": sam, "espeak": espeak, "flite": flite, "festival": festival, "openjtalk": openjtalk}
+ENGINES = {"gnuspeech": gnuspeech, "sam": sam, "espeak": espeak, "flite": flite, "festival": festival,
+           "openjtalk": openjtalk}
 
 
 def generate(engine, packages, bank, seconds, seed):

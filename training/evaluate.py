@@ -167,6 +167,8 @@ def evaluate(model, parts, shipped=None):
     """Calibrates, chooses thresholds and measures; `shipped` (a manifest) keeps the model's own ones."""
     if shipped:
         calibration, thresholds = shipped["calibration"], shipped["thresholds"]
+        model.head.scale.fill_(calibration["scale"])
+        model.head.offset.fill_(calibration["offset"])
     else:
         calibration = calibrate(model, judge_part(model, parts["dev"], [hops - 1 for hops in LENGTHS.values()]))
     dev_results = judge_part(model, parts["dev"])[0]

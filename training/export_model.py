@@ -109,8 +109,8 @@ def manifest_of(report, guards, recipe, bank, onnx_path, parameters, note):
                      "bands": BANDS, "lowHz": 80, "highHz": 3880, "floor": 1e-6},
         "hop": {"ms": 500, "frames": HOP_FRAMES, "contextFrames": CONTEXT_FRAMES},
         "window": {"hops": WINDOW_HOPS}, "embedding": {"size": EMBEDDING}, "thresholds": report["thresholds"],
-        "calibration": {**report["calibration"], "thresholdsFrom": "dev: at most one false alarm an hour of human speech, at most "
-                        "5 % of synthetic calls of known engines end as human"},
+        "calibration": {**report["calibration"], "thresholdsFrom": "dev: at most one false alarm an hour of human speech, "
+                        "at most 5 % of synthetic calls of known engines end as human"},
         "training": {"recipe": "training/recipe.yaml", "seed": recipe["train"]["seed"], "code": f"training/ at {code}",
                      "note": note, "data": parts["train"], "calibrationData": parts["dev"], "heldOut": parts["test"]},
         "metrics": {**report["metrics"], "guards": guards, "cost": report.get("cost", {})},
@@ -124,6 +124,7 @@ if __name__ == "__main__":
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--guards", help="guards.json; without it the manifest says that they were not run")
     parser.add_argument("--cost", help="what measure-cost.mjs printed, as JSON")
+    parser.add_argument("--left-out", help="left_out.json: engines measured by models that never heard them")
     parser.add_argument("--activate", action="store_true", help="make the version the active one of the registry")
     parser.add_argument("--note", default="features from the product's own kernels")
     options = parser.parse_args()
@@ -137,6 +138,8 @@ if __name__ == "__main__":
     measured = json.loads(Path(options.metrics).read_text())
     if options.cost:
         measured["cost"] = json.loads(Path(options.cost).read_text())
+    if options.left_out:
+        measured["metrics"]["leftOut4s"] = json.loads(Path(options.left_out).read_text())
     guarded = json.loads(Path(options.guards).read_text()) if options.guards else {"state": "not run"}
     count = sum(value.numel() for value in voice.parameters())
     manifest = manifest_of(measured, guarded, settings, options.bank, folder / "model.onnx", count, options.note)

@@ -1,7 +1,7 @@
 """Reads the speech out of two adventure games' archives (Debian packages, both with recordings of actors).
 
-Beneath a Steel Sky: `sky.dnr` is a list of files inside `sky.dsk`; speech has numbers from 50000, is packed by RNC (method 1) and
-holds unsigned 8 bit samples at 11,025 Hz. Flight of the Amazon Queen: `queen.1c` starts with a list of MP3 files.
+Beneath a Steel Sky: `sky.dnr` is a list of files inside `sky.dsk`; speech has numbers from 50000, is packed by RNC
+(method 1) and holds unsigned 8 bit samples at 11,025 Hz. Flight of the Amazon Queen: `queen.1c` starts with a list of MP3 files.
 """
 import io
 import struct

@@ -1,9 +1,10 @@
 """Leave-one-family-out: for each fold trains without its families and measures them as engines never heard.
 
-A fold (recipe: `folds`) leaves out up to three families at once, which is stricter than one and saves work, and is a short
-training: from nothing for families that version 1 had heard, else from the weights of version 1. Families of the test part
-are in no training, so the fold `none` (the shipped model) measures them. Human windows are the test part's speakers through
-drawn channels; a family's windows are all its calls of dev and test through drawn channels, and up to 150 of the train part.
+A fold (recipe: `folds`) leaves out up to three families at once, which is stricter than one and saves work, and is a
+short training: from nothing for families that version 1 had heard, else from the weights of version 1. Families of
+the test part are in no training, so the fold `none` (the shipped model) measures them. Human windows are the test
+part's speakers through drawn channels; a family's windows are all its calls of dev and test through drawn channels,
+and up to 150 of the train part.
 "1 FA/h": the threshold that at most one non-overlapping 4 s window in an hour of human speech passes; intervals are of
 speakers drawn with replacement.
 
@@ -106,10 +107,11 @@ def table(out):
     for engine, row in sorted(rows.items(), key=lambda pair: pair[1]["family"]):
         percent = lambda value: f"{100 * value:.0f}"
         print(f"| {engine} | {row['family']} | {percent(row['eer'])} % ({percent(row['eer95'][0])}-"
-              f"{percent(row['eer95'][1])}) | {percent(row['detectionAt1PerHour'])} % ({percent(row['detection95'][0])}-"
-              f"{percent(row['detection95'][1])}) | {row['windowsSynthetic']} |")
+              f"{percent(row['eer95'][1])}) | {percent(row['detectionAt1PerHour'])} % "
+              f"({percent(row['detection95'][0])}-{percent(row['detection95'][1])}) | {row['windowsSynthetic']} |")
     neural = [row["eer"] for row in rows.values() if row["family"].startswith("neural")]
-    print(f"\nMean EER over {len(neural)} neural families: {100 * np.mean(neural):.1f} %, worst {100 * max(neural):.1f} %")
+    print(f"\nMean EER over {len(neural)} neural families: {100 * np.mean(neural):.1f} %, "
+          f"worst {100 * max(neural):.1f} %")
     (out / "left_out.json").write_text(json.dumps(rows, indent=1) + "\n")
 
 

@@ -76,7 +76,8 @@ class Encoder(nn.Module):
 class Head(nn.Module):
     """Attentive mean and spread over the window's hops, then a small layer; the calibration is inside.
 
-    With `one_class` the logit is a line of the cosine between the hidden values and one direction, that of human speech.
+    With `one_class` the logit is a line of the cosine between the hidden values and one direction, that of
+    human speech.
     """
 
     def __init__(self, one_class=False):

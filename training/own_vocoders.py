@@ -1,10 +1,10 @@
 """Neural vocoders trained here, on the human speech of the training part: four architectures at 8 kHz.
 
-istft    frames of a convolutional net give magnitude and phase of an inverse STFT, with a spectrogram critic (Vocos-like)
+istft    frames of a convolutional net give magnitude and phase of an inverse STFT, spectrogram critic (Vocos-like)
 melgan   transposed convolutions and dilated residual blocks, with a waveform critic (MelGAN-like)
 ar       a recurrent net writes 5 ms of waveform at a time from the 20 ms it wrote before (autoregressive, FARGAN-like)
 flow     conditional flow matching of 10 ms frames of the waveform, eight Euler steps
-and `smooth`, an autoencoder of the mel spectrogram with a narrow bottleneck (8 values every 40 ms), which stands for the
+and `smooth`, an autoencoder of the mel spectrogram with a narrow bottleneck (8 values every 40 ms): it stands for the
 over-smooth spectra of acoustic models and neural codecs; copies of two clips in three pass through it first.
 
 usage: python own_vocoders.py --kind smooth|istft|melgan|ar|flow --recipe recipe.yaml --bank DIR --out DIR --minutes 5
@@ -184,7 +184,8 @@ class SpectrumCritic(nn.Module):
         def tower():
             return nn.Sequential(nn.Conv2d(1, 16, (7, 3), (3, 1), (3, 1)), nn.LeakyReLU(0.2),
                                  nn.Conv2d(16, 24, (5, 3), (3, 1), (2, 1)), nn.LeakyReLU(0.2),
-                                 nn.Conv2d(24, 32, (5, 3), (3, 2), (2, 1)), nn.LeakyReLU(0.2), nn.Conv2d(32, 1, 3, 1, 1))
+                                 nn.Conv2d(24, 32, (5, 3), (3, 2), (2, 1)), nn.LeakyReLU(0.2),
+                                 nn.Conv2d(32, 1, 3, 1, 1))
         self.towers = nn.ModuleList([tower(), tower()])
 
     def forward(self, wave):
@@ -284,7 +285,8 @@ def train(kind, clips, out, minutes, seed=1):
     torch.save(model.state_dict(), out / f"{kind}.pt")
     (out / f"{kind}.json").write_text(json.dumps({
         "steps": step, "cpuMinutes": minutes, "parameters": sum(p.numel() for p in model.parameters()),
-        "lossFirst": round(float(np.mean(losses[:20])), 4), "lossLast": round(float(np.mean(losses[-100:])), 4)}) + "\n")
+        "lossFirst": round(float(np.mean(losses[:20])), 4),
+        "lossLast": round(float(np.mean(losses[-100:])), 4)}) + "\n")
 
 
 def load(kind, folder):

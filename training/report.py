@@ -12,8 +12,8 @@ def percent(value):
 
 
 def test_table(new, old, unheard):
-    print("| on the test part, 4 s of speech | this version: EER (95 %) | the one before | its calls are called synthetic / "
-          "human | the one before |\n|---|---|---|---|---|")
+    print("| on the test part, 4 s of speech | this version: EER (95 %) | the one before | its calls are called "
+          "synthetic / human | the one before |\n|---|---|---|---|---|")
     tables = [report["metrics"]["test"]["bySpeechLength"]["4s"] for report in (new, old)]
     labels = [report["metrics"]["atShippedThresholds"][0]["labelsByEngine"] for report in (new, old)]
     for engine in sorted(tables[0], key=lambda name: (name != "all", name not in unheard, name)):
@@ -38,8 +38,8 @@ def length_table(new):
 def alarm_table(new, old):
     shipped = [report["metrics"]["atShippedThresholds"][0] for report in (new, old)]
     for row in new["metrics"]["atShippedThresholds"]:
-        print(f"\n{row['part']}: {row['falseAlarmsPerHour']} false alarms an hour on {row['humanSpeechHours']} h of net speech "
-              f"in {row['humanCalls']} calls")
+        print(f"\n{row['part']}: {row['falseAlarmsPerHour']} false alarms an hour on {row['humanSpeechHours']} h of "
+              f"net speech in {row['humanCalls']} calls")
     print(f"the version before on the same test calls: {shipped[1]['falseAlarmsPerHour']}")
     for key in ("Language", "Package", "Speaker"):
         print(f"\n| {key.lower()} | minutes of speech | false alarms an hour | the version before |\n|---|---|---|---|")
@@ -72,4 +72,5 @@ if __name__ == "__main__":
     length_table(after)
     alarm_table(after, before)
     if options.left_out:
-        left_out_table({engine: row for path in options.left_out for engine, row in json.loads(Path(path).read_text()).items()})
+        rows = [json.loads(Path(path).read_text()) for path in options.left_out]
+        left_out_table({engine: row for table in rows for engine, row in table.items()})

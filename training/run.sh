@@ -51,6 +51,6 @@ export_model() { $py export_model.py --model "$work/run/calibrated.pt" --metrics
   --guards "$work/run/guards.json" --bank "$work/bank" --recipe recipe.yaml --models ../models "$@"; }
 export_model
 (cd .. && node training/measure-cost.mjs "models/voice/$(cd training && value version)") > "$work/run/cost.json"
-export_model --cost "$work/run/cost.json"
 $py left_out.py --recipe recipe.yaml --features "$work/packs" --facts "$work/packs" --out "$work/left-out" \
   --shipped "$work/run/best.pt"
+export_model --cost "$work/run/cost.json" --left-out "$work/left-out/left_out.json"

@@ -45,7 +45,8 @@ class Batches(IterableDataset):
             if call.get("pair"):
                 self.twins.setdefault(call["pair"], {})[call["label"]] = call
         weights = settings["groupWeights"]
-        self.group_numbers = {name: number for number, name in enumerate([*sorted(self.synthetic), *sorted(self.human)])}
+        names = [*sorted(self.synthetic), *sorted(self.human)]
+        self.group_numbers = {name: number for number, name in enumerate(names)}
         self.group_odds = {id(table): self.odds(table, weights) for table in (self.human, self.synthetic)}
 
     def odds(self, table, weights):
@@ -274,5 +275,6 @@ if __name__ == "__main__":
              for name in ("train", "dev")}
     print({name: len(part.calls) for name, part in parts.items()}, flush=True)
     source = Batches(parts["train"], chosen, chosen["seed"], set(options.leave_out))
-    begin = options.start or chosen["start"] and str(Path(options.recipe).parent / chosen["start"])
-    train(chosen, source, parts["dev"], destination, options.steps or chosen["steps"], None if begin == "none" else begin)
+    begin = options.start or chosen["start"] and str(Path(__file__).parent / chosen["start"])
+    steps = options.steps or chosen["steps"]
+    train(chosen, source, parts["dev"], destination, steps, None if begin == "none" else begin)

@@ -62,7 +62,7 @@ if __name__ == "__main__":
     engines = np.array([call["engine"] for call in dev_calls])
     figures = {engine: round(float(equal_error_rate(scores[engines == "human"], scores[engines == engine])), 4)
                for engine in sorted(set(engines) - {"human"})}
-    report = {"rows": len(labels), "leftOut": options.leave_out, "devEer": round(float(np.mean(list(figures.values()))), 4),
-              **figures}
+    mean = round(float(np.mean(list(figures.values()))), 4)
+    report = {"rows": len(labels), "leftOut": options.leave_out, "devEer": mean, **figures}
     Path(options.out).write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report))

@@ -88,9 +88,9 @@ def start_statistical(draw, model):
         voiced = pitch > 0
         steady = np.interp(times, times[voiced], pitch[voiced]) if voiced.any() else pitch
         pitch = np.where(voiced, gaussian_filter1d(steady, draw.uniform(1, 8)) * draw.uniform(0.85, 1.2), 0)
-        made = pyworld.synthesize(pitch, pyworld.decode_spectral_envelope(np.ascontiguousarray(envelope), RATE_HZ, size),
-                                  pyworld.decode_aperiodicity(np.ascontiguousarray(aperiodicity), RATE_HZ, size), RATE_HZ)
-        return made, RATE_HZ
+        envelope = pyworld.decode_spectral_envelope(np.ascontiguousarray(envelope), RATE_HZ, size)
+        aperiodicity = pyworld.decode_aperiodicity(np.ascontiguousarray(aperiodicity), RATE_HZ, size)
+        return pyworld.synthesize(pitch, envelope, aperiodicity, RATE_HZ), RATE_HZ
 
     return copy
 
