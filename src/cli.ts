@@ -366,6 +366,7 @@ try {
 } catch (thrown) {
   exitCode = codeOf(thrown)
 }
-// Explicit: after a failed start, children and timers would hold the process. Writes to pipes and files are
-// synchronous.
+// A pipe that is full takes the rest later: a long answer was once cut at 64 KiB.
+await Promise.all([process.stdout, process.stderr].map((to) => new Promise((written) => to.write('', written))))
+// Explicit: after a failed start, children and timers would hold the process.
 process.exit(exitCode)
