@@ -51,17 +51,16 @@ describe('api keys', () => {
     assert.equal(keys.revoke('ffffffffffff'), false)
   })
 
-  it('made by another process are noticed by a running server within a second', () => {
+  it('made by another process are good at once, and revoked by one are so within a second', () => {
     const { keys, dataDir, clock } = house()
     assert.equal(keys.verify('vf_x'), undefined)
     const beside = new ApiKeys({ dataDir, clock, random: randomBytes })
     const { id, key } = beside.create('viewer', 'made beside')
-    clock.advance(999)
-    assert.equal(keys.verify(key), undefined, 'the file is looked at once a second at most')
-    clock.advance(1)
     assert.equal(keys.verify(key)?.id, id)
     beside.revoke(id)
-    clock.advance(1000)
+    clock.advance(999)
+    assert.equal(keys.verify(key)?.id, id, 'the file is looked at once a second while keys are good')
+    clock.advance(1)
     assert.equal(keys.verify(key), undefined)
   })
 

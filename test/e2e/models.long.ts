@@ -267,5 +267,5 @@ async function campaign(key: string, route: string, range: string, agoS: number,
   const body = records.map((record) => JSON.stringify(record)).join('\n')
   const headers = { authorization: `Bearer ${key}` }
   const answer = await post(`${server.url}/v1/cdr?source=canonical`, 'application/x-ndjson', body, headers)
-  assert.equal(answer.body['accepted'], count)
+  assert.equal(answer.body['accepted'], count, JSON.stringify(answer))
 }
