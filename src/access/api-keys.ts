@@ -156,7 +156,7 @@ export class ApiKeys {
   /** Whose key it is, or undefined. The same work is done for unknown ids and wrong secrets. */
   verify(key: string): Omit<KeyRecord, 'hash'> | undefined {
     this.#refresh(false)
-    // A key made beside this server a moment ago does not wait for the next look. Unknown ids and known ones look alike.
+    // A key made beside this server a moment ago is good at once. Unknown ids and known ones look alike.
     return this.#matching(key) ?? (this.#refresh(true) ? this.#matching(key) : undefined)
   }
 
