@@ -1,5 +1,5 @@
 /** The `evaluate` and `train` commands with their options; what they do is loaded only when one runs. */
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
@@ -88,14 +88,23 @@ function evaluateFlashCallCommand(evaluate: Command, line: TrainingCommandLine):
     })
 }
 
-interface TrainVoiceFlags extends CommonOptions {
+interface TrainFlags extends CommonOptions {
+  readonly recipe?: string
+  readonly python: string
+}
+
+/** Steps run in folders of their own, so a path is made whole here; a bare name is looked up in PATH. */
+const pythonOption = (needs: string): Option =>
+  new Option('--python <command>', `a Python 3 with ${needs}`)
+    .default('python3')
+    .argParser((command) => (command.includes('/') ? resolve(command) : command))
+
+interface TrainVoiceFlags extends TrainFlags {
   readonly work?: string
   readonly prepare?: boolean
   readonly from?: string
-  readonly recipe?: string
   readonly steps?: string
   readonly models?: string
-  readonly python: string
 }
 
 function trainVoiceCommand(train: Command, line: TrainingCommandLine): void {
@@ -107,7 +116,7 @@ function trainVoiceCommand(train: Command, line: TrainingCommandLine): void {
     .option('--recipe <file>', 'default: training/recipe.yaml')
     .option('--steps <file>', 'default: training/steps.yaml')
     .option('--models <folder>', 'where the version goes; default: as configured')
-    .option('--python <command>', 'a Python 3 with what training/README.md says', 'python3')
+    .addOption(pythonOption('what training/README.md says'))
     .action(async (options: TrainVoiceFlags) => {
       const { shippedVoiceRecipe, shippedVoiceSteps, trainVoice } = await import('./train-voice.ts')
       const { recipe = shippedVoiceRecipe, steps = shippedVoiceSteps, prepare = false, ...rest } = options
@@ -117,10 +126,8 @@ function trainVoiceCommand(train: Command, line: TrainingCommandLine): void {
     })
 }
 
-interface TrainFlags extends CommonOptions {
+interface TrainFlashCallFlags extends TrainFlags {
   readonly out: string
-  readonly recipe?: string
-  readonly python: string
   readonly heldOut: boolean
   readonly from?: string
 }
@@ -130,12 +137,12 @@ function trainFlashCallCommand(train: Command, line: TrainingCommandLine): void 
   leaf(train, 'flash-call', 'simulate, dump features, train, judge on held-out traffic, write the manifest')
     .requiredOption('--out <folder>', 'where the version and the work files go')
     .option('--recipe <file>', 'default: training/flash_call/recipe.yaml')
-    .option('--python <command>', 'a Python 3 with torch, numpy, onnx, onnxruntime and yaml', 'python3')
+    .addOption(pythonOption('torch, numpy, onnx, onnxruntime and yaml'))
     .addOption(
       new Option('--from <store>', 'learn also from cases that people confirmed or dismissed').choices(['clickhouse']),
     )
     .option('--no-held-out', 'do not judge it, which takes longest; the manifest then lacks these figures')
-    .action(async (options: TrainFlags) => {
+    .action(async (options: TrainFlashCallFlags) => {
       const { shippedRecipe, trainFlashCall } = await import('./train-flash-call.ts')
       const { recipe = shippedRecipe, out, python, heldOut, from } = options
       const config = configOf(options)
