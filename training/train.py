@@ -291,7 +291,7 @@ if __name__ == "__main__":
     parser.add_argument("--facts", required=True, help="has train.facts.jsonl and dev.facts.jsonl")
     parser.add_argument("--out", required=True)
     parser.add_argument("--steps", type=int, help="in place of the recipe's")
-    parser.add_argument("--start", help="a checkpoint to go on from, in place of the recipe's; `none`: from nothing")
+    parser.add_argument("--start", help="a checkpoint to go on from")
     parser.add_argument("--leave-out", nargs="*", default=[], help="engines left out of the training")
     parser.add_argument("--set", nargs="*", default=[], help="settings of the recipe for this run")
     options = parser.parse_args()
@@ -302,6 +302,4 @@ if __name__ == "__main__":
              for name in ("train", "dev")}
     print({name: len(part.calls) for name, part in parts.items()}, flush=True)
     source = Batches(parts["train"], chosen, chosen["seed"], set(options.leave_out))
-    begin = options.start or chosen["start"] and str(Path(__file__).parent / chosen["start"])
-    steps = options.steps or chosen["steps"]
-    train(chosen, source, parts["dev"], destination, steps, None if begin == "none" else begin)
+    train(chosen, source, parts["dev"], destination, options.steps or chosen["steps"], options.start)
