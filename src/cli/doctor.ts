@@ -19,7 +19,7 @@ import { FlashCallModel } from '../inference/flash-call-model.ts'
 import { activeModelDir, loadVoiceModel, modelLabel, readRegistry } from '../inference/model-file.ts'
 import type { SelfCheck } from '../storage/cdr-self-check.ts'
 import { createStore } from '../storage/stores.ts'
-import { openDetector, secondStageOf } from '../worker/staged-detector.ts'
+import { loadSecondStage, openDetector } from '../worker/staged-detector.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 
 export interface DoctorContext {
@@ -169,7 +169,7 @@ async function inference(voice: VoiceConfig, dir: string | undefined, modelsDir:
   if (dir === undefined) return fail('no model to run', 'mend the models first')
   try {
     const model = loadVoiceModel(dir)
-    const secondStage = secondStageOf(voice, model.manifest, modelsDir)
+    const secondStage = await loadSecondStage(voice, modelsDir)
     const { detector } = await openDetector({ model, secondStage, batchMax: 4, counters: zeroCounters(), waits: true })
     await detector.run(4)
     await detector.release()
