@@ -5,8 +5,8 @@ import type { Log } from '../core/log.ts'
 import { type Metrics, zeroCounters } from '../core/metrics.ts'
 import type { LiveCalls } from '../decisions/live-calls.ts'
 import { type VerdictSettings, verdictSettings } from '../decisions/voice-verdict.ts'
-import { vouchFor } from '../inference/model-check.ts'
-import { activeModelDir, loadVoiceModel, type VoiceModel } from '../inference/model-file.ts'
+import { loadVoiceModelSlowly, vouchFor } from '../inference/model-check.ts'
+import { activeModelDir, type VoiceModel } from '../inference/model-file.ts'
 import { ModelRegistry, modelsDirectory } from '../inference/model-registry.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
@@ -106,14 +106,14 @@ function stagesBy(secondStage: SecondStageStart | null): Stages {
   }
 }
 
-function startGenerations(rooms: ModelRooms, registry: ModelRegistry, stages: Stages): Promise<VoiceGenerations> {
+async function startGenerations(rooms: ModelRooms, registry: ModelRegistry, stages: Stages): Promise<VoiceGenerations> {
   const { config, log, clock, metrics, faults } = rooms
   const { counters } = metrics
   const voice = config.detection.voice
   const startPool = async (model: VoiceModel) =>
     VoicePool.start({ ...stages(model), config: voice, counters, clock, log, faults })
   const labelOf = (model: VoiceModel): string => stagesLabel(model.manifest, stages(model).secondStage)
-  const first = loadVoiceModel(activeModelDir('voice', registry.directory))
+  const first = await loadVoiceModelSlowly(activeModelDir('voice', registry.directory))
   return VoiceGenerations.start({ callsMax: voice.callsMax, startPool, labelOf }, first)
 }
 
