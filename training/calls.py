@@ -18,7 +18,8 @@ import numpy as np
 import yaml
 
 from bank import Bank, to_rate
-from channel import CODECS, CONDITIONS, after_codec, before_codec, codec_round_trip, draw_channel
+from channel import CODECS, CONDITIONS, after_codec, before_codec, codec_round_trip, draw_channel, mulaw_decode
+from pitch import median_pitch
 
 RATE_HZ = 8000
 PACKS = ("main", "own")
@@ -182,6 +183,7 @@ def write_pack(calls, name, out):
             index.append({"id": f"{name}-{number}", "offset": offset, "bytes": len(octets)})
             offset += len(octets)
             channel = {key: draw[key] for key in ("codec", "noise_db", "loss", "room_ms", "level_db")}
+            channel["pitchHz"] = median_pitch(mulaw_decode(np.frombuffer(octets, np.uint8)))
             facts_file.write(json.dumps({"id": f"{name}-{number}", **facts, **channel}) + "\n")
     (out / f"{name}.json").write_text(json.dumps({"clips": index}))
     print(f"{name}: {len(index)} calls, {offset / 8000:.0f} s", flush=True)

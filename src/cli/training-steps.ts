@@ -40,6 +40,8 @@ export type TrainingNeeds = z.infer<typeof stepsSchema>['needs']
 
 export interface PlannedStep {
   readonly name: string
+  /** Steps that come of one entry of the file (`over`) share it: none needs what another of them makes. */
+  readonly group: number
   readonly prepare: boolean
   readonly minutes: number
   /** `{ask}` still stands in it: what `ask` prints is known when its turn comes. */
@@ -76,9 +78,9 @@ export function planOf(stepsFile: string, given: PlanWords): TrainingPlan {
   }
   const problems: string[] = []
   const fixed = { ...given, version }
-  const steps = parsed.data.steps.flatMap((step) => {
+  const steps = parsed.data.steps.flatMap((step, group) => {
     try {
-      return rowsOf(step, recipe).map((values) => laidOut(step, { ...fixed, ...values }, recipe))
+      return rowsOf(step, recipe).map((values) => ({ ...laidOut(step, { ...fixed, ...values }, recipe), group }))
     } catch (thrown) {
       if (!(thrown instanceof PlanProblem)) throw thrown
       problems.push(`${stepsFile} ${step.name}: ${thrown.message}`)
@@ -111,7 +113,7 @@ function valueAt(recipe: Record<string, unknown>, path: string): unknown {
   return value
 }
 
-function laidOut(step: Step, given: Words, recipe: Record<string, unknown>): PlannedStep {
+function laidOut(step: Step, given: Words, recipe: Record<string, unknown>): Omit<PlannedStep, 'group'> {
   const filled = (text: string, words: Words): string =>
     text.replace(/\{([\w:.]+)\}/g, (whole, name: string) => {
       if (name === 'ask' && step.ask !== undefined) return whole
