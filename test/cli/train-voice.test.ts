@@ -58,7 +58,7 @@ printf '{"said": "by %s"}\\n' "$1"
   const models = join(directory, 'models')
   mkdirSync(models)
   writeTinyModel(models)
-  const work = join(directory, 'work')
+  const work = join(directory, 'making')
   const terminal = capturedTerminal()
   const options = { work, models, python, terminal, prepare: false, sideBySide: 1, clock: systemClock }
   const files = { recipe: file('recipe.yaml', recipe), steps: file('steps.yaml', steps) }
@@ -71,9 +71,9 @@ printf '{"said": "by %s"}\\n' "$1"
 }
 
 const everything = [
-  'human_speech.py --bank /work/bank',
-  'calls.py --out /work/train.json --speakers ann,bob',
-  'calls.py --out /work/test.json --speakers ann,bob',
+  'human_speech.py --bank /making/bank',
+  'calls.py --out /making/train.json --speakers ann,bob',
+  'calls.py --out /making/test.json --speakers ann,bob',
   'train.py --models /models',
 ]
 
