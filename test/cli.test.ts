@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { projectRoot } from '../src/core/project.ts'
+import { lastingDirectory } from './fakes/scratch.ts'
 
 function voicefw(args: string[], env: Record<string, string> = {}): { code: number | null; out: string; err: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [join(projectRoot, 'dist/src/cli.js'), ...args], {
@@ -62,12 +61,8 @@ test('a bad configuration exits 2 with all its problems', () => {
 })
 
 test('key create prints the key alone on stdout', () => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'voicefw-cli-'))
-  try {
-    const { code, out } = voicefw(['key', 'create', '--role', 'admin', '--name', 'me'], { VOICEFW__DATA_DIR: dataDir })
-    assert.equal(code, 0)
-    assert.match(out, /^vf_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n$/)
-  } finally {
-    rmSync(dataDir, { recursive: true })
-  }
+  const dataDir = lastingDirectory()
+  const { code, out } = voicefw(['key', 'create', '--role', 'admin', '--name', 'me'], { VOICEFW__DATA_DIR: dataDir })
+  assert.equal(code, 0)
+  assert.match(out, /^vf_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n$/)
 })

@@ -261,6 +261,19 @@ describe('the house', () => {
     none(problems)
   })
 
+  it('makes the folders of tests in one place, which removes them', () => {
+    const problems = sources('test')
+      .filter(({ path }) => !['test/fakes/scratch.ts', 'test/tidy.test.ts'].includes(path))
+      .flatMap(({ path, lines }) =>
+        lines.flatMap((text, index) =>
+          /\bmkdtemp/.test(text)
+            ? [`${path}:${index + 1}: makes a folder that nobody removes; ask test/fakes/scratch.ts for it`]
+            : [],
+        ),
+      )
+    none(problems)
+  })
+
   it('keeps numeric rooms free of threads, sockets and storage', () => {
     const problems = product
       .filter(({ path }) => ['audio', 'features', 'inference'].includes(roomOf(path)))

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { JwtVerifier, looksLikeToken } from '../../src/access/jwt.ts'
 import type { JwtConfig } from '../../src/config/schema.ts'
 import { type Clock, systemClock } from '../../src/core/clock.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 import { audience, forged, hmacWithPublicKey, issuer, provider } from '../fakes/tokens.ts'
 
 const idp = provider()
@@ -19,7 +19,7 @@ function config(over: Partial<JwtConfig>): JwtConfig {
 }
 
 function file(jwks: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'voicefw-jwks-')), 'jwks.json')
+  const path = join(lastingDirectory(), 'jwks.json')
   writeFileSync(path, jwks)
   return path
 }

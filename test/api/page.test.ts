@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { Page } from '../../src/api/page.ts'
 import { headersOf, request } from '../fakes/people.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 
 function page() {
-  const directory = mkdtempSync(join(tmpdir(), 'voicefw-page-'))
+  const directory = lastingDirectory()
   writeFileSync(join(directory, 'index.html'), '<!doctype html>')
   writeFileSync(join(directory, 'main.js'), 'start()')
   return new Page(directory)

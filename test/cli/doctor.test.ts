@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { doctor } from '../../src/cli/doctor.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { capturedTerminal } from '../fakes/captured-terminal.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 import { writeTinyFlashModel } from '../fakes/tiny-flash-model.ts'
 import { writeTinyModel } from '../fakes/tiny-model.ts'
 
@@ -20,21 +20,17 @@ interface Seen {
 }
 
 async function examine(config: Record<string, unknown>, spoil?: (folder: string) => void): Promise<Seen> {
-  const folder = mkdtempSync(join(tmpdir(), 'voicefw-doctor-test-'))
+  const folder = lastingDirectory()
   chmodSync(folder, 0o700)
   writeTinyModel(join(folder, 'models'))
   spoil?.(folder)
   const file = join(folder, 'test.yaml')
   writeFileSync(file, JSON.stringify({ dataDir: folder, ...config }))
   const terminal = capturedTerminal()
-  try {
-    const sources = { file, env: {} }
-    const code = await doctor({ sources, clock: systemClock, terminal, modelsDir: join(folder, 'models') })
-    const line = (name: string) => terminal.out.find((text) => text.slice(6).startsWith(name)) ?? ''
-    return { code, line, status: (name) => line(name).slice(0, 4).trim() }
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  const sources = { file, env: {} }
+  const code = await doctor({ sources, clock: systemClock, terminal, modelsDir: join(folder, 'models') })
+  const line = (name: string) => terminal.out.find((text) => text.slice(6).startsWith(name)) ?? ''
+  return { code, line, status: (name) => line(name).slice(0, 4).trim() }
 }
 
 test('on a sound machine with a plain configuration nothing fails, and what Twilio needs is warned of', async () => {

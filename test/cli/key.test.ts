@@ -1,21 +1,17 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ApiKeys } from '../../src/access/api-keys.ts'
 import { createKey, listKeys, revokeKey } from '../../src/cli/key.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { capturedTerminal } from '../fakes/captured-terminal.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 
 function withKeys(use: (context: ReturnType<typeof contextIn>) => void): void {
-  const dataDir = mkdtempSync(join(tmpdir(), 'voicefw-keys-'))
-  try {
-    use(contextIn(dataDir))
-  } finally {
-    rmSync(dataDir, { recursive: true })
-  }
+  const dataDir = lastingDirectory()
+  use(contextIn(dataDir))
 }
 
 function contextIn(dataDir: string) {

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { Readable, Writable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { type MapOptions, runMap } from '../../src/cli/map.ts'
 import { projectRoot } from '../../src/core/project.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 
 const fixtures = `${projectRoot}fixtures/cdr`
-const directory = mkdtempSync(`${tmpdir()}/voicefw-map-`)
+const directory = lastingDirectory()
 
 /** A stream that keeps what is written, or only counts it. */
 class Sink extends Writable {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { muLawFromFloat } from '../../src/audio/g711.ts'
@@ -9,6 +8,7 @@ import { loadConfig } from '../../src/config/load.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { writeWav } from '../../src/wire/wav.ts'
 import { capturedTerminal } from '../fakes/captured-terminal.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 import { writeTinyModel } from '../fakes/tiny-model.ts'
 
 const config = loadConfig({ env: {} })
@@ -31,7 +31,7 @@ function interleaved(left: Uint8Array, right: Uint8Array): Buffer {
 }
 
 async function inFolder(use: (folder: string, run: Run) => Promise<void>): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'voicefw-score-'))
+  const folder = lastingDirectory()
   const modelsDir = join(folder, 'models')
   writeTinyModel(modelsDir)
   const run: Run = async (paths, json = true) => {
@@ -40,11 +40,7 @@ async function inFolder(use: (folder: string, run: Run) => Promise<void>): Promi
     const results = json ? terminal.out.map((line) => JSON.parse(line) as Result) : []
     return { code, results, out: terminal.out, err: terminal.err, shown: terminal.shown }
   }
-  try {
-    await use(folder, run)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  await use(folder, run)
 }
 
 interface Result {

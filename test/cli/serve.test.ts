@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { projectRoot } from '../../src/core/project.ts'
 import { childrenOf } from '../fakes/process-tree.ts'
 import { quickWasmFlag } from '../fakes/quick-wasm.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 import { eventually, startServer, testAccount, testPublicUrl } from '../fakes/server-process.ts'
 import { randomSid, TwilioCaller } from '../fakes/twilio-caller.ts'
 import { until } from '../fakes/until.ts'
@@ -19,7 +19,7 @@ interface Serving {
 }
 
 async function withServe(args: string[], use: (serving: Serving) => Promise<void>): Promise<void> {
-  const cwd = mkdtempSync(join(tmpdir(), 'voicefw-serve-'))
+  const cwd = lastingDirectory()
   const dataDir = join(cwd, 'data')
   const env = { ...process.env, VOICEFW__DATA_DIR: './data', VOICEFW__SERVER__PORT: '0' }
   const command = [quickWasmFlag, join(projectRoot, 'dist/src/cli.js'), 'serve', ...args]
@@ -36,7 +36,6 @@ async function withServe(args: string[], use: (serving: Serving) => Promise<void
   } finally {
     child.kill('SIGKILL')
     await until(() => child.exitCode !== null || child.signalCode !== null)
-    rmSync(cwd, { recursive: true, force: true })
   }
 }
 
@@ -106,7 +105,6 @@ test('a second signal ends at once, with a line and 130, while live calls still 
     assert.equal(told('ended at once')?.['signal'], 'SIGINT')
   } finally {
     await server.end('SIGKILL')
-    rmSync(server.dataDir, { recursive: true, force: true })
   }
 })
 

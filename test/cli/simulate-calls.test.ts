@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { makeDemoAccount } from '../../src/cli/demo-account.ts'
@@ -9,6 +8,7 @@ import { type SimulateOptions, simulateCalls, targetOf } from '../../src/cli/sim
 import { loadConfig } from '../../src/config/load.ts'
 import { systemClock } from '../../src/core/clock.ts'
 import { capturedTerminal } from '../fakes/captured-terminal.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 import { type FakeServer, fakeServer } from '../fakes/twilio-server.ts'
 
 function optionsFor(server: FakeServer, more: Partial<SimulateOptions> = {}): SimulateOptions {
@@ -19,7 +19,7 @@ function optionsFor(server: FakeServer, more: Partial<SimulateOptions> = {}): Si
 
 /** Recordings named by their truth. */
 function recordings(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'voicefw-simulate-'))
+  const folder = lastingDirectory()
   writeFileSync(join(folder, 'h.ul'), Buffer.alloc(8000, 0xff))
   writeFileSync(join(folder, 's.ul'), Buffer.alloc(8000, 0x7f))
   const list = [
@@ -61,7 +61,6 @@ test('the report tells what was delivered, what the server judged beside the tru
     assert.ok(report.lateness.p99Ms > 0 && report.mediaMessagesPerSecond > 0)
   } finally {
     await server.close()
-    rmSync(audio, { recursive: true })
   }
 })
 
@@ -78,7 +77,6 @@ test('without --json people get lines and a table of verdicts by truth', async (
     assert.match(text, /truth +likely_human\nbonafide +1\nspoof +1/)
   } finally {
     await server.close()
-    rmSync(audio, { recursive: true })
   }
 })
 
@@ -95,27 +93,23 @@ test('a server that refuses calls makes the run fail', async () => {
 })
 
 test('the account is the given one, else the configured one, else that of the demo on this machine', () => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'voicefw-simulate-'))
-  try {
-    const sid = `AC${'a'.repeat(32)}`
-    const bare = loadConfig({ env: { VOICEFW__DATA_DIR: dataDir } })
-    const accounts = [{ sid, authTokens: ['configured'], apiBaseUrl: 'http://127.0.0.1:8090' }]
-    const configured = { ...bare, twilio: { ...bare.twilio, accounts } }
-    const options = { url: 'ws://127.0.0.1:9001', streams: 1, seconds: 1, faults: false, seed: 1, json: true }
-    assert.throws(() => targetOf(bare, options), /no Twilio account/)
-    const demo = makeDemoAccount(dataDir, Buffer.alloc)
-    assert.deepEqual(targetOf(bare, options), {
-      origin: 'http://127.0.0.1:9001',
-      publicUrl: 'http://127.0.0.1:9001',
-      ...demo,
-    })
-    assert.equal(targetOf(configured, options).authToken, 'configured')
-    const [played] = accounts
-    const real = { ...bare.twilio, accounts: [{ ...played!, apiBaseUrl: 'https://api.dublin.ie1.twilio.com' }] }
-    assert.throws(() => targetOf({ ...bare, twilio: real }, options), /would ask https:\S+ about made-up calls/)
-    const given = { ...options, accountSid: 'AC1', authToken: 'given' }
-    assert.deepEqual([targetOf(configured, given).accountSid, targetOf(configured, given).authToken], ['AC1', 'given'])
-  } finally {
-    rmSync(dataDir, { recursive: true })
-  }
+  const dataDir = lastingDirectory()
+  const sid = `AC${'a'.repeat(32)}`
+  const bare = loadConfig({ env: { VOICEFW__DATA_DIR: dataDir } })
+  const accounts = [{ sid, authTokens: ['configured'], apiBaseUrl: 'http://127.0.0.1:8090' }]
+  const configured = { ...bare, twilio: { ...bare.twilio, accounts } }
+  const options = { url: 'ws://127.0.0.1:9001', streams: 1, seconds: 1, faults: false, seed: 1, json: true }
+  assert.throws(() => targetOf(bare, options), /no Twilio account/)
+  const demo = makeDemoAccount(dataDir, Buffer.alloc)
+  assert.deepEqual(targetOf(bare, options), {
+    origin: 'http://127.0.0.1:9001',
+    publicUrl: 'http://127.0.0.1:9001',
+    ...demo,
+  })
+  assert.equal(targetOf(configured, options).authToken, 'configured')
+  const [played] = accounts
+  const real = { ...bare.twilio, accounts: [{ ...played!, apiBaseUrl: 'https://api.dublin.ie1.twilio.com' }] }
+  assert.throws(() => targetOf({ ...bare, twilio: real }, options), /would ask https:\S+ about made-up calls/)
+  const given = { ...options, accountSid: 'AC1', authToken: 'given' }
+  assert.deepEqual([targetOf(configured, given).accountSid, targetOf(configured, given).authToken], ['AC1', 'given'])
 })

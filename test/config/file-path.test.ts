@@ -1,10 +1,10 @@
 /** Rules of the paths in the configuration. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, realpathSync, rmdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { realpathSync, rmdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { describe, it } from 'node:test'
 import { loadConfig } from '../../src/config/load.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 
 const jwt = { algorithms: ['RS256'], issuer: 'https://id.example.com/', audience: 'voicefw', jwksFile: 'idp/jwks.json' }
 const relative = {
@@ -29,7 +29,7 @@ function standingIn<T>(folder: string, look: () => T): T {
 }
 
 function newFolder(): string {
-  return realpathSync(mkdtempSync(join(tmpdir(), 'voicefw-paths-')))
+  return realpathSync(lastingDirectory())
 }
 
 describe('a path of the configuration', () => {
@@ -39,7 +39,7 @@ describe('a path of the configuration', () => {
     assert.equal(config.dataDir, `${folder}/data`)
     assert.deepEqual(config.server.tls, {
       certFile: `${folder}/tls/cert.pem`,
-      keyFile: `${realpathSync(tmpdir())}/key.pem`,
+      keyFile: `${dirname(folder)}/key.pem`,
     })
     assert.equal(config.auth.jwt?.jwksFile, `${folder}/idp/jwks.json`)
     assert.equal(config.models.directory, `${folder}/models`)

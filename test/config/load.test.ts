@@ -1,13 +1,13 @@
 /** Rules of the configuration: layers, secrets, and all problems at once. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { ConfigProblems, loadConfig } from '../../src/config/load.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 
 function fileWith(text: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'voicefw-config-')), 'config.yaml')
+  const path = join(lastingDirectory(), 'config.yaml')
   writeFileSync(path, text)
   return path
 }

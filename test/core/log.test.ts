@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { closeSync, mkdtempSync, openSync, readFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { createLog, type Log } from '../../src/core/log.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 
 function linesOf(write: (log: Log) => void, level: 'debug' | 'info' = 'info'): Record<string, unknown>[] {
-  const file = join(mkdtempSync(join(tmpdir(), 'voicefw-log-')), 'log')
+  const file = join(lastingDirectory(), 'log')
   const fd = openSync(file, 'w')
   write(createLog(level, fd))
   closeSync(fd)

@@ -6,8 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { ApiKeys } from '../../src/access/api-keys.ts'
@@ -15,6 +14,7 @@ import type { Role } from '../../src/access/roles.ts'
 import type { OpenApiDocument, Operation } from '../../src/api/openapi.ts'
 import { ManualClock, systemClock } from '../../src/core/clock.ts'
 import { knock, say } from '../fakes/callers.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 import { type ServerProcess, startServer, testAccount } from '../fakes/server-process.ts'
 import { audience, forged, hmacWithPublicKey, issuer, provider } from '../fakes/tokens.ts'
 
@@ -41,7 +41,7 @@ interface Door {
   readonly guard: 'open' | 'role' | 'twilio'
 }
 
-const dataDir = mkdtempSync(join(tmpdir(), 'voicefw-access-'))
+const dataDir = lastingDirectory()
 const idp = provider()
 const requestsPerKey = 25
 const requestsPerAddress = 40

@@ -4,8 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { cpSync, mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
@@ -18,10 +17,11 @@ import { silentLog } from '../../src/core/log.ts'
 import { projectRoot } from '../../src/core/project.ts'
 import { type Firewall, startFirewall } from '../../src/main.ts'
 import { type Said, say } from '../fakes/callers.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
-const dataDir = mkdtempSync(join(tmpdir(), 'voicefw-contract-'))
+const dataDir = lastingDirectory()
 /** A copy: whatever is asked here, the package's own registry stays as it is. */
 const modelsDir = join(dataDir, 'models')
 let firewall: Firewall

@@ -6,8 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
@@ -15,6 +14,7 @@ import { projectRoot } from '../../src/core/project.ts'
 import type { CaseView } from '../../src/decisions/case-view.ts'
 import { call, post } from '../fakes/cdr-doors.ts'
 import { makeKey } from '../fakes/keys.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 import { eventually, type ServerProcess, startServer, testAccount, testPublicUrl } from '../fakes/server-process.ts'
 import { type CallerStream, randomSid, TwilioCaller } from '../fakes/twilio-caller.ts'
 
@@ -42,7 +42,7 @@ const config = {
 let server: ServerProcess
 let stream: CallerStream
 let ingest = ''
-const root = mkdtempSync(join(tmpdir(), 'voicefw-keeping-'))
+const root = lastingDirectory()
 const callSid = randomSid('CA')
 
 const run = promisify(execFile)
@@ -202,7 +202,6 @@ before(async () => {
 })
 after(async () => {
   await server?.end('SIGKILL')
-  rmSync(root, { recursive: true, force: true })
 })
 
 describe('a server that keeps data', () => {
@@ -313,7 +312,7 @@ describe('a server that keeps data', () => {
     const cold = join(root, 'cold')
     const written = await cli(dataDir, 'backup', cold)
     assert.equal(written.code, 0, written.out)
-    const other = mkdtempSync(join(root, 'other-'))
+    const other = lastingDirectory()
     writeFileSync(join(other, 'test.yaml'), JSON.stringify({ dataDir: other, server: { port: 0 } }))
     const restored = await cli(other, 'restore', cold)
     assert.equal(restored.code, 0, restored.out)

@@ -5,8 +5,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { promisify } from 'node:util'
@@ -15,6 +14,7 @@ import type { ModelView } from '../../src/worker/model-view.ts'
 import { call, post } from '../fakes/cdr-doors.ts'
 import { makeKey } from '../fakes/keys.ts'
 import { wavMulaw } from '../fakes/recordings.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 import { eventually, type ServerProcess, startServer, testAccount, testPublicUrl } from '../fakes/server-process.ts'
 import { writeTinyFlashModel } from '../fakes/tiny-flash-model.ts'
 import { tinyManifest, tinyOnnx } from '../fakes/tiny-model.ts'
@@ -24,7 +24,7 @@ const human = wavMulaw(readFileSync(join(projectRoot, 'fixtures/calls/human-nl-w
 const hopBytes = 4000
 /** Loading a model takes half a second of CPU, on machines that may be busy. */
 const patienceMs = 60_000
-const directory = mkdtempSync(join(tmpdir(), 'voicefw-models-'))
+const directory = lastingDirectory()
 let server: ServerProcess
 let caller: TwilioCaller
 

@@ -1,9 +1,9 @@
 /** Simulated telephone traffic, played to its end, for tests that look at what came out. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { LabelledCdr } from '../../src/simulator/cdr-call.ts'
 import { CdrTraffic, type TrafficOptions } from '../../src/simulator/cdr-traffic.ts'
+import { lastingDirectory } from './scratch.ts'
 
 type Tree = { readonly [key: string]: unknown }
 
@@ -25,14 +25,9 @@ export function playTraffic({ scenario, ...options }: RunOptions = {}): Labelled
 /** JSON is YAML. */
 export function withScenario<T>(scenario: Tree | undefined, use: (file: string | undefined) => T): T {
   if (scenario === undefined) return use(undefined)
-  const folder = mkdtempSync(join(tmpdir(), 'voicefw-scenario-'))
-  try {
-    const file = join(folder, 'scenario.yaml')
-    writeFileSync(file, JSON.stringify(scenario))
-    return use(file)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  const file = join(lastingDirectory(), 'scenario.yaml')
+  writeFileSync(file, JSON.stringify(scenario))
+  return use(file)
 }
 
 export function labelled(run: readonly LabelledCdr[], label: string): LabelledCdr[] {

@@ -1,7 +1,5 @@
 /** Requests, keys and calls for the tests of access and api: short to write, literal to read. */
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ApiKeys } from '../../src/access/api-keys.ts'
 import { Authenticator } from '../../src/access/authenticate.ts'
@@ -14,6 +12,7 @@ import type { JwtConfig, LimitsConfig } from '../../src/config/schema.ts'
 import { ManualClock } from '../../src/core/clock.ts'
 import { zeroCounters } from '../../src/core/metrics.ts'
 import type { HttpAnswer, HttpRequest, HttpStream, Route } from '../../src/http/exchange.ts'
+import { lastingDirectory } from './scratch.ts'
 
 export function request(target: string, over: Partial<HttpRequest> & { header?: Record<string, string> } = {}) {
   const [path = '', query = ''] = target.split('?')
@@ -41,7 +40,7 @@ export function house(
 ) {
   const clock = over.clock ?? new ManualClock()
   const counters = zeroCounters()
-  const dataDir = join(mkdtempSync(join(tmpdir(), 'voicefw-keys-')), 'data')
+  const dataDir = join(lastingDirectory(), 'data')
   const keys = new ApiKeys({ dataDir, clock, random: randomBytes })
   const sessions = new Sessions({
     ttlMs: 3_600_000,

@@ -1,4 +1,7 @@
-/** Scratch directories, and an embedded store in one. Removed when the test that asked for them ends. */
+/**
+ * Scratch directories, and an embedded store in one. All of a process lie in one folder, which goes with the process,
+ * whatever became of its tests; a killed process alone leaves its folder.
+ */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import type { TestContext } from 'node:test'
@@ -10,10 +13,42 @@ interface Ending {
   after(fn: () => Promise<void> | void): void
 }
 
+const removalMsMax = 3000
+let ofThisProcess: string | undefined
+
+/** Removed when the process ends: what many tests share, or what a server is started on again. */
+export function lastingDirectory(): string {
+  ofThisProcess ??= folderUntilExit()
+  return mkdtempSync(`${ofThisProcess}/`)
+}
+
+/** Removed when the test ends. */
 export function scratchDirectory(test: Ending | TestContext): string {
-  const directory = mkdtempSync(`${tmpdir()}/voicefw-test-`)
+  const directory = lastingDirectory()
   test.after(() => rmSync(directory, { recursive: true, force: true }))
   return directory
+}
+
+function folderUntilExit(): string {
+  const folder = mkdtempSync(`${tmpdir()}/voicefw-test-`)
+  process.once('exit', () => removeBesideWriters(folder))
+  return folder
+}
+
+/**
+ * A child that was just killed, or its engine, may still write for a while; `maxRetries` of rmSync would only try again
+ * to remove the folder, not what has come into it. What the tests found out stands, whatever comes of this.
+ */
+function removeBesideWriters(folder: string): void {
+  const untilMs = performance.now() + removalMsMax
+  for (;;) {
+    try {
+      return rmSync(folder, { recursive: true, force: true })
+    } catch (thrown) {
+      if (performance.now() > untilMs) return void process.stderr.write(`left behind: ${String(thrown)}\n`)
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)
+  }
 }
 
 export interface ScratchStore {

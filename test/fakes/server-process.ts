@@ -1,12 +1,12 @@
 /** The real server as a child process with its own data directory, for tests that look from outside or kill it. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { projectRoot } from '../../src/core/project.ts'
 import { quickWasmFlag } from './quick-wasm.ts'
+import { lastingDirectory } from './scratch.ts'
 
 export const testAccount = { sid: `AC${'12'.repeat(16)}`, token: 'test-auth-token-of-no-account' }
 
@@ -39,7 +39,7 @@ export interface ServerChoices {
 }
 
 export async function startServer(choices: ServerChoices = {}): Promise<ServerProcess> {
-  const dataDir = choices.dataDir ?? mkdtempSync(join(tmpdir(), 'voicefw-e2e-'))
+  const dataDir = choices.dataDir ?? lastingDirectory()
   const file = join(dataDir, 'test.yaml')
   const account = { sid: testAccount.sid, authTokens: [testAccount.token] }
   const base = {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { copyFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { connect, type TLSSocket } from 'node:tls'
@@ -13,9 +12,10 @@ import { keepCertificate } from '../../src/house/certificate.ts'
 import { createHttpServer } from '../../src/http/server.ts'
 import { checkTlsFiles, tlsFingerprint } from '../../src/http/tls-files.ts'
 import { selfSigned } from '../fakes/certificate.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 import { until } from '../fakes/until.ts'
 
-const directory = mkdtempSync(join(tmpdir(), 'voicefw-tls-'))
+const directory = lastingDirectory()
 
 /** A self-signed certificate for `name`. */
 function pair(name: string): { certFile: string; keyFile: string } {

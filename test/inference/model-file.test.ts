@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import { OperatingError } from '../../src/core/errors.ts'
 import { featureWidth } from '../../src/features/hop.ts'
 import { hopSpecOf } from '../../src/inference/load-detector.ts'
 import { activeModelDir, loadManifest, loadVoiceModel, modelLabel } from '../../src/inference/model-file.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 import { tinyManifest, tinyOnnx, writeTinyModel } from '../fakes/tiny-model.ts'
 
 /** Runs `act` and returns the text of the `model_invalid` it must throw. */
@@ -22,11 +22,7 @@ function refusal(act: () => unknown): string {
 }
 
 describe('a model on disk', () => {
-  let dir: string
-  before(() => {
-    dir = mkdtempSync(join(tmpdir(), 'voicefw-models-'))
-  })
-  after(() => rmSync(dir, { recursive: true }))
+  const dir = lastingDirectory()
 
   function change(keys: Record<string, unknown>): string {
     writeTinyModel(dir)

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { ConfigProblems } from '../../src/config/load.ts'
 import { OperatingError } from '../../src/core/errors.ts'
@@ -9,6 +8,7 @@ import { listSources, loadSource } from '../../src/ingest/cdr-sources.ts'
 import { createRecordDecoder, sniffFormat } from '../../src/wire/cdr-decode.ts'
 import type { CdrRecord } from '../../src/wire/cdr-record.ts'
 import { CdrSource } from '../../src/wire/cdr-source.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 
 interface Mapped {
   readonly records: CdrRecord[]
@@ -321,7 +321,7 @@ it('ids do not depend on what else is in the file', () => {
 })
 
 describe("a user's own mapping", () => {
-  const directory = mkdtempSync(`${tmpdir()}/voicefw-sources-`)
+  const directory = lastingDirectory()
   const write = (name: string, text: string) => {
     writeFileSync(`${directory}/${name}`, text)
     return `${directory}/${name}`

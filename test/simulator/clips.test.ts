@@ -1,19 +1,15 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { byTurns, clipOf, loadClips, speechLikeClip } from '../../src/simulator/clips.ts'
 import { seededRandom } from '../../src/simulator/seeded-random.ts'
 import { writeWav } from '../../src/wire/wav.ts'
+import { lastingDirectory } from '../fakes/scratch.ts'
 
 function inFolder(use: (folder: string) => void): void {
-  const folder = mkdtempSync(join(tmpdir(), 'voicefw-clips-'))
-  try {
-    use(folder)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
+  const folder = lastingDirectory()
+  use(folder)
 }
 
 test('a clip is cut into frames of 160 bytes, the last one filled up with silence', () => {

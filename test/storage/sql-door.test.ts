@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, it } from 'node:test'
 import type { EmbeddedStore } from '../../src/storage/embedded-store.ts'
 import { migrate } from '../../src/storage/migrations.ts'
 import { SqlDoor } from '../../src/storage/sql-door.ts'
 import type { StoreError } from '../../src/storage/store.ts'
-import { scratchStore } from '../fakes/scratch.ts'
+import { lastingDirectory, scratchStore } from '../fakes/scratch.ts'
 
 const limits = { rowsMax: 1000, answerBytesMax: 1_000_000, timeMs: 1000, memoryBytesMax: 200_000_000, queriesMax: 2 }
-const out = join(mkdtempSync(join(tmpdir(), 'voicefw-sql-')), 'out')
+const out = join(lastingDirectory(), 'out')
 
 /** One engine for all: it is the slow part. */
 describe('the SQL door', () => {
