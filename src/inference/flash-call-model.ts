@@ -11,7 +11,7 @@ import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { featureCount, featureNames } from '../features/call-features.ts'
 import { distributionCounts, folder, story } from './manifest-keys.ts'
-import { invalid, readJson, readVouched } from './model-file.ts'
+import { invalid, readJson, readVouchedSlowly } from './model-file.ts'
 import { BatchSession } from './session.ts'
 
 const manifestSchema = z.strictObject({
@@ -68,11 +68,11 @@ export class FlashCallModel {
     this.#session = session
   }
 
-  /** @param dir a version's folder @throws OperatingError `model_invalid` */
+  /** The thread goes on meanwhile. @param dir a version's folder @throws OperatingError `model_invalid` */
   static async load(dir: string, batchMax = flashCallBatchMax): Promise<FlashCallModel> {
     const manifest = loadFlashCallManifest(dir)
     const session = await BatchSession.load({
-      onnx: readVouched(dir, manifest),
+      onnx: await readVouchedSlowly(dir, manifest),
       batchMax,
       inputs: { features: [featureCount] },
       outputs: { probability: [] },

@@ -3,17 +3,13 @@
  * row of made-up speech is answered with numbers. The file is read and hashed in slices, so that a large model holds up
  * no socket of the thread that asks; the session runs on it. Any thread.
  */
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { z } from 'zod'
-import { messageOf } from '../core/errors.ts'
 import { featureCount } from '../features/call-features.ts'
 import { FlashCallModel, loadFlashCallManifest } from './flash-call-model.ts'
 import type { HopDetector } from './hop-detector.ts'
 import { loadDetector } from './load-detector.ts'
-import { invalid, loadManifest, modelLabel, readJson, type VoiceModel } from './model-file.ts'
+import { invalid, loadManifest, modelLabel, readJson, readVouchedSlowly, type VoiceModel } from './model-file.ts'
 
 /** What lists show of a version without running it. */
 export interface VersionFacts {
@@ -31,8 +27,6 @@ export interface VersionCheck extends VersionFacts {
   readonly runMs: number
 }
 
-const bytesAtOnce = 1_048_576
-
 const kindOnly = z.looseObject({ name: z.string(), kind: z.enum(['voice', 'voice-window', 'flash_call']) })
 
 /** The manifest alone. @throws OperatingError `model_invalid` */
@@ -48,27 +42,6 @@ function manifestOf(dir: string) {
   const named = basename(dirname(dir))
   if (name !== named) invalid(path, `name "${name}" stands in a folder called "${named}"`)
   return kind === 'flash_call' ? loadFlashCallManifest(dir) : loadManifest(dir)
-}
-
-/**
- * The ONNX file, its sha256 checked, a slice a turn of the event loop. In shared memory: each worker that is started
- * with it would else get a copy, made at once on the thread that starts it (350 MB: 0.2 s).
- * @throws OperatingError `model_invalid`
- */
-async function readVouchedSlowly(dir: string, manifest: { file: string; sha256: string }): Promise<Uint8Array> {
-  const path = join(dir, manifest.file)
-  const file = await readFile(path).catch((thrown: unknown) => invalid(path, `cannot be read: ${messageOf(thrown)}`))
-  const onnx = new Uint8Array(new SharedArrayBuffer(file.length))
-  const hash = createHash('sha256')
-  for (let at = 0; at < file.length; at += bytesAtOnce) {
-    const slice = file.subarray(at, at + bytesAtOnce)
-    hash.update(slice)
-    onnx.set(slice, at)
-    await nextTurn()
-  }
-  const sha256 = hash.digest('hex')
-  if (sha256 !== manifest.sha256) invalid(path, `sha256 must be ${manifest.sha256} as its manifest says, got ${sha256}`)
-  return onnx
 }
 
 /** A voice model while the thread goes on serving. @throws OperatingError `model_invalid` */

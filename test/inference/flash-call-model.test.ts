@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { appendFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFileSync, existsSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { feature, featureCount, featureNames } from '../../src/features/call-features.ts'
@@ -40,6 +42,24 @@ describe('the flash-call model', () => {
     assert.deepEqual([...first], [0.5, 0.25, 0.125])
     assert.deepEqual([...second], [1, 0])
     await model.release()
+  })
+
+  it('goes on scoring while the file of the next one is awaited', async (t) => {
+    const serving = await FlashCallModel.load(writeTinyFlashModel(scratchDirectory(t)))
+    const dir = writeTinyFlashModel(scratchDirectory(t))
+    const pipe = join(dir, 'model.onnx')
+    renameSync(pipe, join(dir, 'whole'))
+    execFileSync('mkfifo', [pipe])
+    // Fed when it is told to; after two seconds by itself, so that a thread that waits for it does not wait for ever.
+    const feeding = spawn('sh', ['-c', 'timeout 2 head -n 1; touch fed; cat whole > model.onnx'], { cwd: dir })
+    const fed = once(feeding, 'exit')
+    const next = FlashCallModel.load(dir)
+    assert.deepEqual([...(await serving.scores(rows([0.5]), 1))], [0.5])
+    assert.equal(existsSync(join(dir, 'fed')), false)
+    feeding.stdin.end('now\n')
+    const model = await next
+    assert.deepEqual([...(await model.scores(rows([0.25]), 1))], [0.25])
+    await Promise.all([fed, serving.release(), model.release()])
   })
 
   it('answers nothing to no rows', async (t) => {
