@@ -2,25 +2,36 @@
  * Files that are replaced as a whole: a reader sees the old one or the new one, and after a crash too. Mode 0600 from
  * the first byte, unless another is asked for. Any thread.
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
+/** @throws Error of the disk; the old file stands then */
 export function writeWholeFile(path: string, text: string, mode = 0o600): void {
   const draft = `${path}.${process.pid}.draft`
   rmSync(draft, { force: true })
-  const file = openSync(draft, 'wx', mode)
   try {
-    writeSync(file, text)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
+    writeDraft(draft, text, mode)
+    renameSync(draft, path)
+  } catch (thrown) {
+    rmSync(draft, { force: true })
+    throw thrown
   }
-  renameSync(draft, path)
   // The rename itself is durable once the folder is.
   const folder = openSync(dirname(path), 'r')
   try {
     fsyncSync(folder)
   } finally {
     closeSync(folder)
+  }
+}
+
+function writeDraft(path: string, text: string, mode: number): void {
+  const file = openSync(path, 'wx', mode)
+  try {
+    // Not writeSync, which writes as much as fits and calls that a success.
+    writeFileSync(file, text)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
   }
 }
