@@ -19,7 +19,7 @@ import { z } from 'zod'
 import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import { withFileLock } from '../core/file-lock.ts'
-import { writeWholeFile } from '../core/whole-file.ts'
+import { stampOf, writeWholeFile } from '../core/whole-file.ts'
 import { type Role, roles, type Scope, scopes } from './roles.ts'
 
 const keyRecord = z.strictObject({
@@ -219,7 +219,7 @@ export class ApiKeys {
     const steadyMs = this.#clock.steadyMs()
     if (!now && steadyMs - this.#lookedAtMs < keysStatMs) return false
     this.#lookedAtMs = steadyMs
-    const fingerprint = fingerprintOf(this.#path)
+    const fingerprint = stampOf(this.#path)
     if (fingerprint === this.#fingerprint) return false
     this.#fingerprint = fingerprint
     try {
@@ -267,12 +267,6 @@ function readUsed(path: string): Record<string, string> {
   } catch {
     return {}
   }
-}
-
-/** Changes with every replacement: a rename brings a new inode, even within one tick of the file system's clock. */
-function fingerprintOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false })
-  return stat === undefined ? 'absent' : `${stat.ino} ${stat.size} ${stat.mtimeMs}`
 }
 
 /** The first process to link its draft wins; everybody reads what won. */

@@ -1,8 +1,8 @@
 /**
  * Files that are replaced as a whole: a reader sees the old one or the new one, and after a crash too. Mode 0600 from
- * the first byte, unless another is asked for. Any thread.
+ * the first byte, unless another is asked for. And whether such a file was replaced since. Any thread.
  */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /** @throws Error of the disk; the old file stands then */
@@ -34,4 +34,10 @@ function writeDraft(path: string, text: string, mode: number): void {
   } finally {
     closeSync(file)
   }
+}
+
+/** Changes with every replacement: a rename brings a new inode, even within one tick of the file system's clock. */
+export function stampOf(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat === undefined ? 'absent' : `${stat.ino} ${stat.size} ${stat.mtimeMs}`
 }
