@@ -10,32 +10,21 @@ import { cepstra, dctTable } from '../src/audio/cepstra.ts'
 import { statsPerFrame } from '../src/audio/frame-stats.ts'
 import { muLawToFloat } from '../src/audio/g711.ts'
 import { analyse } from '../src/audio/spectrum.ts'
-import type { HopSpec } from '../src/features/hop.ts'
+import { type HopSpec, speechBands } from '../src/features/hop.ts'
 import { VoiceFrontEnd } from '../src/features/voice-front-end.ts'
 import { callSecond, medianMs } from './audio-second.ts'
 import type { BenchmarkRow } from './row.ts'
 
 const spec: HopSpec = {
-  features: {
-    kind: 'log-bands',
-    scale: 'linear',
-    sampleRateHz: 8000,
-    windowSamples: 256,
-    hopSamples: 80,
-    fftSize: 256,
-    bands: 60,
-    lowHz: 80,
-    highHz: 3880,
-    floor: 1e-6,
-  },
+  features: speechBands,
   hopFrames: 50,
   contextFrames: 20,
 }
 const wideSpec: HopSpec = {
   ...spec,
-  features: { ...spec.features, sampleRateHz: 16000, windowSamples: 512, hopSamples: 160, fftSize: 512, highHz: 7600 },
+  features: { ...speechBands, sampleRateHz: 16000, windowSamples: 512, hopSamples: 160, fftSize: 512, highHz: 7600 },
 }
-const lfccSpec: HopSpec = { ...spec, features: { ...spec.features, kind: 'cepstra', coefficients: 20 } }
+const lfccSpec: HopSpec = { ...spec, features: { ...speechBands, kind: 'cepstra', coefficients: 20 } }
 const framesPerSecond = 100
 const budget = { must: 0.3, aim: 0.1 }
 

@@ -18,7 +18,9 @@ import numpy as np
 import yaml
 
 from bank import Bank, to_rate
-from channel import CODECS, CONDITIONS, after_codec, before_codec, codec_round_trip, draw_channel
+from channel import (CODECS, CONDITIONS, after_codec, babble_line, before_codec, codec_round_trip, draw_channel,
+                     mulaw_decode)
+from pitch import median_pitch
 
 RATE_HZ = 8000
 PACKS = ("main", "own")
@@ -137,6 +139,7 @@ def render(bank, recipe, part, pack, out):
     random = np.random.default_rng([recipe["seed"], ["train", "dev", "test"].index(part), PACKS.index(pack)])
     humans = [clip for clip in bank.clips if clip["label"] == 0 and part_of(clip, recipe) == part]
     floors = noise_floors(bank, humans, random)
+    babble = babble_line([to_rate(bank.audio(clip), 16000, RATE_HZ) for clip in random.choice(np.array(humans, object), 60)])
     calls = []
     for picked, twin, draw, condition, seconds in plan_calls(bank, recipe, part, pack, random):
         added = picked[0]["label"] == 1 and "pair" not in picked[0]
@@ -150,7 +153,7 @@ def render(bank, recipe, part, pack, out):
                 continue
             facts = {key: first[key] for key in ("label", "speaker", "engine", "family", "language", "package")}
             pair = f"{part}-{pack}-{len(calls) - number}" if len(lines) == 2 else None
-            calls.append((before_codec(line, draw), draw, {**facts, "condition": condition, "pair": pair}))
+            calls.append((before_codec(line, draw, babble), draw, {**facts, "condition": condition, "pair": pair}))
         if len(calls) % 200 < len(lines):
             print(f"{part}: {len(calls)} calls", flush=True)
     through_codecs(calls)
@@ -181,7 +184,8 @@ def write_pack(calls, name, out):
             pack.write(octets)
             index.append({"id": f"{name}-{number}", "offset": offset, "bytes": len(octets)})
             offset += len(octets)
-            channel = {key: draw[key] for key in ("codec", "noise_db", "loss", "room_ms", "level_db")}
+            channel = {key: draw[key] for key in ("codec", "noise_db", "noise_kind", "loss", "room_ms", "level_db")}
+            channel["pitchHz"] = median_pitch(mulaw_decode(np.frombuffer(octets, np.uint8)))
             facts_file.write(json.dumps({"id": f"{name}-{number}", **facts, **channel}) + "\n")
     (out / f"{name}.json").write_text(json.dumps({"clips": index}))
     print(f"{name}: {len(index)} calls, {offset / 8000:.0f} s", flush=True)

@@ -1,6 +1,7 @@
 """The telephone channel: one draw of it is a plain dictionary, so that a human call and its vocoded copy can share one.
 
-Order: room, tilt and band of the handset, noise, level and clipping, codec round trip, packet loss, mu-law.
+Order: room, tilt and band of the handset, noise (hiss, street, voices), level and clipping, codec round trip or noise
+suppression, A-law, packet loss, mu-law.
 """
 import subprocess
 
@@ -15,17 +16,23 @@ CODECS = {  # name -> (ffmpeg encoder arguments, container, rate of the codec)
     "opus-low": (["-c:a", "libopus", "-b:a", "8k", "-application", "voip"], "ogg", 8000),
     "opus-high": (["-c:a", "libopus", "-b:a", "14k", "-application", "voip"], "ogg", 8000),
     "g726": (["-c:a", "g726", "-b:a", "32k"], "wav", 8000),
+    "g723": (["-c:a", "g723_1", "-b:a", "6.3k"], "wav", 8000),  # CELP-like, near to G.729, of which there is no encoder
+    "speex": (["-c:a", "libspeex", "-b:a", "8k"], "ogg", 8000),  # CELP
+    "denoised": (["-af", "afftdn=nr=18:nf=-35", "-c:a", "pcm_s16le"], "wav", 8000),  # a caller's noise suppression
 }
+STEADY = dict(noise_kind="coloured", a_law=False)
 CONDITIONS = {  # fixed conditions of the evaluation; None: drawn as in training
     "drawn": None,
-    "clean": dict(noise_db=40, codec="none", loss=0.0, room_ms=0),
-    "noise-12db": dict(noise_db=12, codec="none", loss=0.0, room_ms=0),
-    "gsm": dict(noise_db=30, codec="gsm", loss=0.0, room_ms=0),
-    "amr-low": dict(noise_db=30, codec="amr-low", loss=0.0, room_ms=0),
-    "opus-low": dict(noise_db=30, codec="opus-low", loss=0.0, room_ms=0),
-    "loss-5pct": dict(noise_db=30, codec="none", loss=0.05, room_ms=0),
-    "room": dict(noise_db=30, codec="none", loss=0.0, room_ms=200),
+    "clean": dict(noise_db=40, codec="none", loss=0.0, room_ms=0, **STEADY),
+    "noise-12db": dict(noise_db=12, codec="none", loss=0.0, room_ms=0, **STEADY),
+    "babble-12db": dict(noise_db=12, codec="none", loss=0.0, room_ms=0, noise_kind="babble", a_law=False),
+    "gsm": dict(noise_db=30, codec="gsm", loss=0.0, room_ms=0, **STEADY),
+    "amr-low": dict(noise_db=30, codec="amr-low", loss=0.0, room_ms=0, **STEADY),
+    "opus-low": dict(noise_db=30, codec="opus-low", loss=0.0, room_ms=0, **STEADY),
+    "loss-5pct": dict(noise_db=30, codec="none", loss=0.05, room_ms=0, **STEADY),
+    "room": dict(noise_db=30, codec="none", loss=0.0, room_ms=200, **STEADY),
 }
+BABBLE_VOICES, BABBLE_SECONDS = 6, 30
 
 
 def draw_channel(random, fixed=None):
@@ -38,12 +45,14 @@ def draw_channel(random, fixed=None):
         "tilt_db": random.uniform(-5, 5, 6).round(2).tolist(),
         "noise_db": random.uniform(15, 45) if random.random() < 0.85 else random.uniform(8, 15),
         "noise_slope": random.uniform(-2, 0.5),
+        "noise_kind": str(random.choice(["coloured"] * 8 + ["babble", "street"])),
         "room_ms": float(random.choice([0, 0, 0, 0, 0, 0, 0, 60, 120, 250])),
         "drive_db": float(random.choice([0, 0, 0, 0, 0, 0, 0, 0, 6, 12])),
         "codec": str(random.choice(["none"] * 9 + list(CODECS))),
         "loss": float(random.choice([0, 0, 0, 0, 0, 0.01, 0.03, 0.08])),
         "loss_repeat": bool(random.random() < 0.5),
         "second_mulaw": bool(random.random() < 0.2),
+        "a_law": bool(random.random() < 0.1),
     }
     return {**draw, **(fixed or {})}
 
@@ -56,6 +65,35 @@ def coloured_noise(random, count, slope):
     return noise / (noise.std() + 1e-9)
 
 
+def street_noise(random, count):
+    """Low noise that swells as traffic passes, with a few short knocks; deviation about one."""
+    swell = np.interp(np.arange(count), np.linspace(0, count, count // RATE_HZ + 3),
+                      10 ** (random.uniform(-12, 6, count // RATE_HZ + 3) / 20))
+    noise = coloured_noise(random, count, -2.5) * swell
+    for start in random.integers(max(1, count - 800), size=count // (3 * RATE_HZ)):
+        knock = random.standard_normal(800) * np.exp(-np.arange(800) / 120)
+        noise[start : start + 800] += knock[: len(noise[start : start + 800])] * random.uniform(1, 4)
+    return noise / (noise.std() + 1e-9)
+
+
+def babble_line(pieces):
+    """Many voices at once: pieces of speech laid over each other; deviation one."""
+    line = np.zeros(BABBLE_SECONDS * RATE_HZ)
+    for number, piece in enumerate(pieces):
+        start = number * len(line) // max(1, len(pieces)) * BABBLE_VOICES
+        where = (start + np.arange(len(piece))) % len(line)
+        line[where] += piece / (active_rms(piece) + 1e-6)
+    return line / (line.std() + 1e-9)
+
+
+def noise_of(random, count, draw, babble):
+    if draw["noise_kind"] == "street":
+        return street_noise(random, count)
+    if draw["noise_kind"] == "babble":
+        return np.roll(babble, int(random.integers(len(babble))))[:count]
+    return coloured_noise(random, count, draw["noise_slope"])
+
+
 def active_rms(samples):
     frames = samples[: len(samples) // 80 * 80].reshape(-1, 80)
     energy = (frames**2).mean(1)
@@ -63,8 +101,8 @@ def active_rms(samples):
     return float(np.sqrt(energy[loud].mean() + 1e-12))
 
 
-def before_codec(samples, draw):
-    """Room, tilt, band, noise, level, clipping."""
+def before_codec(samples, draw, babble):
+    """Room, tilt, band, noise, level, clipping; `babble` is a line of many voices, longer than the call."""
     random = np.random.default_rng(draw["seed"])
     if draw["room_ms"] > 0:
         count = int(draw["room_ms"] * 8 * 1.5)
@@ -78,7 +116,7 @@ def before_codec(samples, draw):
     samples = fftconvolve(samples, firwin2(65, points, gains), mode="same")
     samples = sosfilt(butter(2, [draw["low_hz"], draw["high_hz"]], "band", fs=RATE_HZ, output="sos"), samples)
     samples = samples / active_rms(samples)
-    noise = coloured_noise(random, len(samples), draw["noise_slope"])
+    noise = noise_of(random, len(samples), draw, babble)
     samples = samples + noise * 10 ** (-draw["noise_db"] / 20)
     if draw["drive_db"] > 0:
         limit = 3.0 * 10 ** (-draw["drive_db"] / 20)
@@ -107,6 +145,8 @@ def after_codec(samples, draw):
     """Packet loss; returns mu-law bytes."""
     random = np.random.default_rng(draw["seed"] + 1)
     out = mulaw_decode(mulaw_encode(samples)) if draw["second_mulaw"] else samples.copy()
+    if draw["a_law"]:
+        out = alaw_round_trip(out)
     if draw["loss"] > 0:
         for packet in np.flatnonzero(random.random(len(out) // 160) < draw["loss"]):
             start = packet * 160
@@ -123,6 +163,15 @@ def mulaw_encode(samples):
     exponent = np.clip(np.floor(np.log2(magnitude)).astype(np.int32) - 7, 0, 7)
     mantissa = (magnitude >> (exponent + 3)) & 15
     return (~(sign | exponent << 4 | mantissa) & 0xFF).astype(np.uint8)
+
+
+def alaw_round_trip(samples):
+    """ITU-T G.711 A-law and back: 13 segments, the two lowest linear."""
+    magnitude = np.clip(np.round(np.abs(samples) * 4096), 0, 4095).astype(np.int32)  # 12 bits and a sign
+    segment = np.clip(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int32) - 4, 1, 7)
+    step = np.where(magnitude < 64, 1, segment)
+    decoded = ((magnitude >> step) << step) + (1 << (step - 1))
+    return (np.sign(samples) * np.minimum(decoded, 4095) / 4096).astype(np.float32)
 
 
 def mulaw_decode(octets):

@@ -1,4 +1,4 @@
-"""Exports a calibrated model to ONNX, checks it against PyTorch, and writes the manifest and the registry.
+"""Exports a calibrated model to ONNX, checks it against PyTorch, and writes the manifest and, if asked to, the registry.
 
 usage: python export_model.py --model out/calibrated.pt --metrics out/metrics.json --guards out/guards.json
                               --bank DIR --recipe recipe.yaml --models ../models [--note TEXT] [--activate]
@@ -70,6 +70,17 @@ def data_rows(bank, recipe):
     return parts
 
 
+def product_figures(report):
+    """Of `evaluate voice`: the test calls through the product itself, by whole call and as it was shipped."""
+    figures = lambda row: {key: row[key] for key in ("human", "spoof", "eer", "auc", "cllr", "detectionAt1PerHour")}
+    return {"command": "voicefw evaluate voice --manifest list.csv (training/test_list.py makes the list)",
+            "sha256": report["sha256"], "thresholds": report["thresholds"], "calls": report["calls"],
+            "humanSpeechHours": report["humanSpeechHours"], "overall": figures(report["overall"]),
+            "bySystem": {name: figures(row) for name, row in report["bySystem"].items()},
+            "bySpeechLength": {name: figures(rows["all"]) for name, rows in report["bySpeechLength"].items() if "all" in rows},
+            "falseAlarms": report["falseAlarms"], "callsAtTheirEnd": report["engine"]}
+
+
 def limits(report, unheard):
     """Plain sentences; the figures in them are the measured ones."""
     table = report["metrics"]["test"]["bySpeechLength"]["4s"]
@@ -125,6 +136,7 @@ if __name__ == "__main__":
     parser.add_argument("--guards", help="guards.json; without it the manifest says that they were not run")
     parser.add_argument("--cost", help="what measure-cost.mjs printed, as JSON")
     parser.add_argument("--left-out", help="left_out.json: engines measured by models that never heard them")
+    parser.add_argument("--product", help="what `voicefw evaluate voice --json` printed for the calls of test_list.py")
     parser.add_argument("--activate", action="store_true", help="make the version the active one of the registry")
     parser.add_argument("--note", default="features from the product's own kernels")
     options = parser.parse_args()
@@ -140,6 +152,8 @@ if __name__ == "__main__":
         measured["cost"] = json.loads(Path(options.cost).read_text())
     if options.left_out:
         measured["metrics"]["leftOut4s"] = json.loads(Path(options.left_out).read_text())
+    if options.product:
+        measured["metrics"]["product"] = product_figures(json.loads(Path(options.product).read_text()))
     guarded = json.loads(Path(options.guards).read_text()) if options.guards else {"state": "not run"}
     count = sum(value.numel() for value in voice.parameters())
     manifest = manifest_of(measured, guarded, settings, options.bank, folder / "model.onnx", count, options.note)

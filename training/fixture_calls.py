@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from bank import Bank, to_rate
-from channel import after_codec, before_codec, draw_channel
+from channel import STEADY, after_codec, before_codec, draw_channel
 from human_speech import read_audio
 
 RATE_HZ = 8000
-PLAIN = dict(codec="none", loss=0.0, room_ms=0, drive_db=0, second_mulaw=False, level_db=-20, noise_db=36,
+PLAIN = dict(**STEADY, codec="none", loss=0.0, room_ms=0, drive_db=0, second_mulaw=False, level_db=-20, noise_db=36,
              noise_slope=-0.5, low_hz=200, high_hz=3600, tilt_db=[0, 0, 0, 0, 0, 0])
 LICENCES = {
     "asterisk-en": "CC-BY-SA-3.0, voice: Allison Smith (asterisk-core-sounds-en-wav)",
@@ -74,7 +74,7 @@ def speech(bank, speaker, source, seconds, random):
 
 def telephone(line, seed):
     draw = {**draw_channel(np.random.default_rng(seed)), **PLAIN, "seed": seed}
-    return after_codec(before_codec(line, draw), draw)
+    return after_codec(before_codec(line, draw, None), draw)
 
 
 def write_wav(path, tracks):

@@ -1,14 +1,15 @@
 """Leave-one-family-out: for each fold trains without its families and measures them as engines never heard.
 
-A fold (recipe: `folds`) leaves out up to three families at once, which is stricter than one and saves work, and is a
-short training: from nothing for families that version 1 had heard, else from the weights of version 1. Families of
-the test part are in no training, so the fold `none` (the shipped model) measures them. Human windows are the test
-part's speakers through drawn channels; a family's windows are all its calls of dev and test through drawn channels,
-and up to 150 of the train part.
+A fold (recipe: `train.folds`) leaves out up to three families at once, which is stricter than one and saves work, and is
+a training from nothing. Families of the test part are in no training, so the fold `shipped` (the shipped model) measures
+them. Human windows are the test part's speakers through drawn channels. A family's windows are its calls of dev and
+test through drawn channels and, of engines with voices of their own, up to 150 of the train part; copies of the
+training's people are left out: the model has heard these people as human, so they would be on both sides.
 "1 FA/h": the threshold that at most one non-overlapping 4 s window in an hour of human speech passes; intervals are of
 speakers drawn with replacement.
 
-usage: python left_out.py --recipe recipe.yaml --features DIR --facts DIR --out DIR [--shipped run/best.pt]
+usage: python left_out.py --recipe recipe.yaml --features DIR --facts DIR --out DIR --fold NAME --shipped run/best.pt
+       python left_out.py --out DIR      gathers the folds into left_out.json and prints the table
 """
 import argparse
 import json
@@ -61,7 +62,8 @@ def measure(model, parts, engines, human):
     for engine in engines:
         results = []
         for name, part in parts.items():
-            keep = lambda call: call["engine"] == engine and call["condition"] == "drawn"
+            apart_from_people = lambda call: name != "train" or call["pair"] is None
+            keep = lambda call: call["engine"] == engine and call["condition"] == "drawn" and apart_from_people(call)
             results += judge_calls(model, part, choose(part, keep, 150 if name == "train" else None))
         everyone, own = apart(human + results, lambda call: True)
         joined = [np.concatenate(list(table.values())) for table in (everyone, own)]
@@ -75,28 +77,21 @@ def measure(model, parts, engines, human):
     return rows
 
 
-def run(settings, parts, out, shipped):
-    everyone = choose(parts["test"], lambda call: call["label"] == 0 and call["condition"] == "drawn")
-    folds = {"none": {"leaveOut": settings["testEngines"]}} if shipped else {}
-    folds.update({str(number): fold for number, fold in enumerate(settings["folds"])})
-    for name, fold in folds.items():
+def run(settings, name, parts, out, shipped):
+    if name == "shipped":
+        engines = settings["testEngines"]
+        model = new_model(settings)
+        model.load_state_dict(torch.load(shipped))
+    else:
+        fold = settings["folds"][name]
         engines = fold["leaveOut"]
-        path = out / f"fold-{name}.json"
-        if path.exists():
-            continue
-        if name == "none":
-            model = new_model(settings)
-            model.load_state_dict(torch.load(shipped))
-        else:
-            print(f"fold {name} without {engines}", flush=True)
-            folder = out / f"fold-{name}"
-            folder.mkdir(exist_ok=True)
-            batches = Batches(parts["train"], settings, settings["seed"], set(engines))
-            quick = {**settings, "stepsPerCheck": 10**9, "rate": fold["rate"]}
-            start = fold.get("start") and Path(__file__).parent / fold["start"]
-            model = train(quick, batches, None, folder, fold["steps"], start)
-        human = judge_calls(model, parts["test"], everyone)
-        path.write_text(json.dumps(measure(model, parts, engines, human), indent=1) + "\n")
+        folder = out / f"fold-{name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        batches = Batches(parts["train"], settings, settings["seed"], set(engines))
+        model = train({**settings, "stepsPerCheck": 10**9}, batches, None, folder, fold["steps"], None)
+    everyone = choose(parts["test"], lambda call: call["label"] == 0 and call["condition"] == "drawn")
+    human = judge_calls(model, parts["test"], everyone)
+    (out / f"fold-{name}.json").write_text(json.dumps(measure(model, parts, engines, human), indent=1) + "\n")
 
 
 def table(out):
@@ -117,13 +112,17 @@ def table(out):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for option in ("recipe", "features", "facts", "out"):
-        parser.add_argument(f"--{option}", required=True)
+    parser.add_argument("--out", required=True)
+    for option in ("recipe", "features", "facts"):
+        parser.add_argument(f"--{option}")
+    parser.add_argument("--fold", help="a name in the recipe's `train.folds`, or `shipped`")
     parser.add_argument("--shipped", help="checkpoint of the model that is shipped: measures the test part's engines")
     parser.add_argument("--set", nargs="*", default=[])
     options = parser.parse_args()
     destination = Path(options.out)
     destination.mkdir(parents=True, exist_ok=True)
-    loaded = {name: Part(options.features, options.facts, name) for name in ("train", "dev", "test")}
-    run(read_settings(options.recipe, options.set), loaded, destination, options.shipped)
-    table(destination)
+    if options.fold:
+        loaded = {name: Part(options.features, options.facts, name) for name in ("train", "dev", "test")}
+        run(read_settings(options.recipe, options.set), options.fold, loaded, destination, options.shipped)
+    else:
+        table(destination)

@@ -1,13 +1,14 @@
-"""Neural vocoders trained here, on the human speech of the training part: four architectures at 8 kHz.
+"""Neural vocoders trained here, on the human speech of the training part: five architectures at 8 kHz.
 
 istft    frames of a convolutional net give magnitude and phase of an inverse STFT, spectrogram critic (Vocos-like)
 melgan   transposed convolutions and dilated residual blocks, with a waveform critic (MelGAN-like)
 ar       a recurrent net writes 5 ms of waveform at a time from the 20 ms it wrote before (autoregressive, FARGAN-like)
 flow     conditional flow matching of 10 ms frames of the waveform, eight Euler steps
+nsf      pulses at the pitch and noise, shaped by two spectra that a convolutional net writes (neural source and filter)
 and `smooth`, an autoencoder of the mel spectrogram with a narrow bottleneck (8 values every 40 ms): it stands for the
 over-smooth spectra of acoustic models and neural codecs; copies of two clips in three pass through it first.
 
-usage: python own_vocoders.py --kind smooth|istft|melgan|ar|flow --recipe recipe.yaml --bank DIR --out DIR --minutes 5
+usage: python own_vocoders.py --kind smooth|istft|melgan|ar|flow|nsf --recipe recipe.yaml --bank DIR --out DIR --minutes 5
 """
 import argparse
 import json
@@ -178,6 +179,53 @@ class Flow(nn.Module):
         return frames.transpose(1, 2).reshape(len(mel), -1) / self.GAIN
 
 
+class SourceFilter(nn.Module):
+    """Harmonic-plus-noise model in the manner of arXiv 1904.12088 with the filters of an inverse STFT."""
+
+    SIZE, HIGHEST_HZ = 320, 3900
+
+    def __init__(self, width=160):
+        super().__init__()
+        self.first = nn.Conv1d(MELS + 2, width, 7, padding=3)
+        self.blocks = nn.Sequential(*[Block(width) for _ in range(5)])
+        self.last = nn.Conv1d(width, (self.SIZE // 2 + 1) * 3, 1)
+
+    def spectrum(self, wave, frames):
+        return torch.stft(wave, self.SIZE, HOP, window=torch.hann_window(self.SIZE), return_complex=True)[:, :, :frames]
+
+    def pulses(self, pitch, samples):
+        """All harmonics of the pitch [B, T] in Hz below HIGHEST_HZ, in phase, of even power; silent where unvoiced."""
+        voiced = F.interpolate((pitch > 0).float()[:, None], samples)[:, 0]
+        steady = F.interpolate(pitch.clamp(min=50)[:, None], samples, mode="linear")[:, 0]
+        count = torch.floor(self.HIGHEST_HZ / steady)
+        start = torch.rand(len(pitch), 1, dtype=torch.float64) * 6.28
+        phase = (torch.cumsum(steady.double() / RATE_HZ * 2 * np.pi, 1) + start).remainder(2 * np.pi).float()
+        half = torch.sin(phase / 2)
+        half = torch.where(half.abs() < 1e-3, torch.full_like(half, 1e-3), half)
+        return (torch.sin((count + 0.5) * phase) / (2 * half) - 0.5) * torch.sqrt(2 / count) * 0.1 * voiced
+
+    def forward(self, mel, pitch):
+        frames, samples = mel.shape[2], mel.shape[2] * HOP
+        facts = torch.stack([(pitch > 0).float(), torch.log2(pitch.clamp(min=50) / 150)], 1)
+        tone, phase, hiss = self.last(self.blocks(self.first(torch.cat([mel, facts], 1)))).chunk(3, 1)
+        filters = torch.exp(tone.clamp(-9, 7)) * torch.complex(torch.cos(phase), torch.sin(phase))
+        whole = self.spectrum(self.pulses(pitch, samples), frames) * filters
+        whole = whole + self.spectrum(torch.randn(len(mel), samples) * 0.1, frames) * torch.exp(hiss.clamp(-9, 7))
+        whole = torch.cat([whole, whole[:, :, -1:]], 2)
+        return torch.istft(whole, self.SIZE, HOP, window=torch.hann_window(self.SIZE), length=samples)
+
+
+def pitch_of(wave, frames):
+    """Hz every 10 ms, 0 where there is no voice (DIO and StoneMask of WORLD)."""
+    import pyworld
+
+    wave = wave.astype(np.float64)
+    pitch, times = pyworld.dio(wave, RATE_HZ, frame_period=1000 * HOP / RATE_HZ)
+    pitch = pyworld.stonemask(wave, pitch, times, RATE_HZ)
+    return np.resize(pitch, frames).astype(np.float32) if len(pitch) >= frames else np.pad(
+        pitch, (0, frames - len(pitch))).astype(np.float32)
+
+
 class SpectrumCritic(nn.Module):
     def __init__(self):
         super().__init__()
@@ -216,10 +264,11 @@ def spectral_loss(made, wave):
     return loss
 
 
-KINDS = {"smooth": Smooth, "istft": Istft, "melgan": MelGan, "ar": Autoregressive, "flow": Flow}
-CRITICS = {"istft": SpectrumCritic, "melgan": WaveCritic, "ar": SpectrumCritic}
-BATCH = {"smooth": 24, "istft": 16, "melgan": 12, "ar": 12, "flow": 24}
-RATES = {"smooth": 2e-3, "istft": 1e-3, "melgan": 1e-3, "ar": 1e-3, "flow": 1e-3}
+KINDS = {"smooth": Smooth, "istft": Istft, "melgan": MelGan, "ar": Autoregressive, "flow": Flow, "nsf": SourceFilter}
+CRITICS = {"istft": SpectrumCritic, "melgan": WaveCritic, "ar": SpectrumCritic, "nsf": SpectrumCritic}
+BATCH = {"smooth": 24, "istft": 16, "melgan": 12, "ar": 12, "flow": 24, "nsf": 16}
+RATES = {"smooth": 2e-3, "istft": 1e-3, "melgan": 1e-3, "ar": 1e-3, "flow": 1e-3, "nsf": 1e-3}
+PITCHED_CLIPS = 800  # of so many the pitch is found, which takes a minute
 
 
 def speech_of(bank, recipe):
@@ -229,23 +278,28 @@ def speech_of(bank, recipe):
     return [(to_rate(bank.audio(clip), 16000, RATE_HZ) * 32767).astype(np.int16) for clip in chosen]
 
 
-def draw_batch(clips, random, size):
-    out = np.zeros((size, SECTION_FRAMES * HOP), np.float32)
+def draw_batch(clips, pitches, random, size):
+    """Sections of clips [size, samples], and their pitch [size, frames] if `pitches` are given."""
+    out, pitch = np.zeros((size, SECTION_FRAMES * HOP), np.float32), np.zeros((size, SECTION_FRAMES), np.float32)
     for row in range(size):
-        clip = clips[random.integers(len(clips))]
-        start = random.integers(max(1, len(clip) - out.shape[1]))
-        piece = clip[start : start + out.shape[1]]
+        number = random.integers(len(clips))
+        clip = clips[number]
+        first = random.integers(max(1, len(clip) // HOP - SECTION_FRAMES))
+        piece = clip[first * HOP : (first + SECTION_FRAMES) * HOP]
         out[row, : len(piece)] = piece * (random.uniform(0.4, 1.0) / 32768)
-    return torch.from_numpy(out)
+        if pitches:
+            found = pitches[number][first : first + SECTION_FRAMES]
+            pitch[row, : len(found)] = found
+    return torch.from_numpy(out), torch.from_numpy(pitch) if pitches else None
 
 
-def step_losses(kind, model, critic, wave, warm):
+def step_losses(kind, model, critic, wave, pitch, warm):
     mel = mel_of(wave)
     if kind == "smooth":
         return (model(mel) - mel).abs().mean(), None
     if kind == "flow":
         return model.loss(mel, wave), None
-    made = model(mel)
+    made = model(mel) if pitch is None else model(mel, pitch)
     loss = spectral_loss(made, wave)
     if warm:
         loss = loss + 0.3 * sum(((score - 1) ** 2).mean() for score in critic(made))
@@ -260,13 +314,17 @@ def train(kind, clips, out, minutes, seed=1):
     critic = CRITICS[kind]() if kind in CRITICS else None
     optimiser = torch.optim.AdamW(model.parameters(), RATES[kind], betas=(0.8, 0.99))
     judge = torch.optim.AdamW(critic.parameters(), 5e-4, betas=(0.8, 0.99)) if critic else None
+    pitches = None
+    if kind == "nsf":
+        clips = [clips[number] for number in random.permutation(len(clips))[:PITCHED_CLIPS]]
+        pitches = [pitch_of(clip / 32768, len(clip) // HOP) for clip in clips]
     began, step, losses = time.process_time(), 0, []
     while (done := (time.process_time() - began) / (minutes * 60)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = RATES[kind] * min(1, (step + 1) / 50) * (1 - 0.9 * done)
-        wave = draw_batch(clips, random, BATCH[kind])
+        wave, pitch = draw_batch(clips, pitches, random, BATCH[kind])
         warm = critic is not None and done > 0.3
-        loss, made = step_losses(kind, model, critic, wave, warm)
+        loss, made = step_losses(kind, model, critic, wave, pitch, warm)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -306,7 +364,11 @@ def start_copy(kind, folder, draw):
         smoothed = bool(draw.random() < 0.67)
         with torch.no_grad():
             mel = mel_of(wave)
-            made = vocoder(smooth(mel) if smoothed else mel)[0].numpy()
+            inputs = [smooth(mel) if smoothed else mel]
+            if kind == "nsf":  # every second one in another pitch, as voice conversion does it
+                shift = draw.uniform(0.8, 1.3) if draw.random() < 0.5 else 1.0
+                inputs.append(torch.from_numpy(pitch_of(wave[0].numpy(), mel.shape[2]) * np.float32(shift))[None])
+            made = vocoder(*inputs)[0].numpy()
         return made, RATE_HZ, smoothed
 
     return copy

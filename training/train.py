@@ -8,6 +8,7 @@ boost      share of calls with RawBoost-like disturbances: slow random gains per
 bandCut    share of calls with the lowest and highest bands cut off
 level      1: the frame's level is one more input of the encoder (micro-prosody)
 robust     strength of weighting engines and human groups up by their recent loss
+matchPitch 1: a synthetic call without its twin meets a human call of about the same pitch
 average    decay of an average of the weights over steps, which is what is kept
 dropout    share of the encoder's pooled values dropped
 
@@ -30,6 +31,9 @@ from measures import equal_error_rate
 from model import WINDOW_HOPS, VoiceModel
 
 
+PITCH_EDGES_HZ = (90, 105, 120, 140, 160, 185, 210, 240, 280)
+
+
 class Batches(IterableDataset):
     """Random batches: half human, half synthetic; synthetic families in turn, then engines' voices; twins together."""
 
@@ -44,6 +48,7 @@ class Batches(IterableDataset):
             table.setdefault(group, []).append(call)
             if call.get("pair"):
                 self.twins.setdefault(call["pair"], {})[call["label"]] = call
+        self.by_pitch = self.people_by_pitch() if settings["matchPitch"] else {}
         weights = settings["groupWeights"]
         names = [*sorted(self.synthetic), *sorted(self.human)]
         self.group_numbers = {name: number for number, name in enumerate(names)}
@@ -58,13 +63,35 @@ class Batches(IterableDataset):
         group = table[names[self.random.choice(len(names), p=self.group_odds[id(table)])]]
         return group[self.random.integers(len(group))]
 
+    def people_by_pitch(self):
+        """Band of pitch -> speaker -> calls."""
+        table = {}
+        for speaker, calls in self.human.items():
+            for call in calls:
+                if call["pitchHz"] is not None:
+                    table.setdefault(self.pitch_band(call), {}).setdefault(speaker, []).append(call)
+        self.group_odds_of_band = {band: self.odds(people, {}) for band, people in table.items()}
+        return table
+
+    def pitch_band(self, call):
+        return None if call["pitchHz"] is None else int(np.searchsorted(PITCH_EDGES_HZ, call["pitchHz"]))
+
+    def person_like(self, synthetic):
+        """A human call of about the same pitch, where there is one."""
+        people = self.by_pitch.get(self.pitch_band(synthetic)) if self.by_pitch else None
+        if people is None:
+            return self.pick(self.human)
+        names, odds = sorted(people), self.group_odds_of_band[self.pitch_band(synthetic)]
+        calls = people[names[self.random.choice(len(names), p=odds)]]
+        return calls[self.random.integers(len(calls))]
+
     def lines(self):
         """Calls of one batch: each synthetic copy brings its human twin, else a human call is drawn."""
         for _ in range(self.settings["callsPerBatch"] // 2):
             synthetic = self.pick(self.synthetic)
             twin = self.twins.get(synthetic.get("pair"), {}).get(0)
             yield synthetic
-            yield twin if twin is not None and self.random.random() < 0.7 else self.pick(self.human)
+            yield twin if twin is not None and self.random.random() < 0.7 else self.person_like(synthetic)
 
     def augment(self, features):
         """A smooth random gain over the bands, a random floor, and what the settings ask; the same for a whole call."""
@@ -264,7 +291,7 @@ if __name__ == "__main__":
     parser.add_argument("--facts", required=True, help="has train.facts.jsonl and dev.facts.jsonl")
     parser.add_argument("--out", required=True)
     parser.add_argument("--steps", type=int, help="in place of the recipe's")
-    parser.add_argument("--start", help="a checkpoint to go on from, in place of the recipe's; `none`: from nothing")
+    parser.add_argument("--start", help="a checkpoint to go on from")
     parser.add_argument("--leave-out", nargs="*", default=[], help="engines left out of the training")
     parser.add_argument("--set", nargs="*", default=[], help="settings of the recipe for this run")
     options = parser.parse_args()
@@ -275,6 +302,4 @@ if __name__ == "__main__":
              for name in ("train", "dev")}
     print({name: len(part.calls) for name, part in parts.items()}, flush=True)
     source = Batches(parts["train"], chosen, chosen["seed"], set(options.leave_out))
-    begin = options.start or chosen["start"] and str(Path(__file__).parent / chosen["start"])
-    steps = options.steps or chosen["steps"]
-    train(chosen, source, parts["dev"], destination, steps, None if begin == "none" else begin)
+    train(chosen, source, parts["dev"], destination, options.steps or chosen["steps"], options.start)

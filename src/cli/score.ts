@@ -14,7 +14,7 @@ import { messageOf } from '../core/errors.ts'
 import { activeModelDir, loadVoiceModel } from '../inference/model-file.ts'
 import { modelsDirectory } from '../inference/model-registry.ts'
 import { type Recording, type RecordingResult, RecordingScorer, scoredChannel } from '../worker/recording-scorer.ts'
-import { secondStageOf } from '../worker/staged-detector.ts'
+import { loadSecondStage } from '../worker/staged-detector.ts'
 import { type ExitCode, progressText, type Terminal, table } from './terminal.ts'
 
 export interface ScoreContext {
@@ -36,7 +36,7 @@ export async function score(
   const directory = modelsDir ?? config.models.directory ?? undefined
   const model = loadVoiceModel(activeModelDir('voice', directory))
   const { voice } = config.detection
-  const secondStage = secondStageOf(voice, model.manifest, directory)
+  const secondStage = await loadSecondStage(voice, directory)
   const scorer = await RecordingScorer.create({ model, secondStage, voice })
   const results: RecordingResult[] = []
   let bad = failed

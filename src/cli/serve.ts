@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { isLoopback } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
-import { createLog } from '../core/log.ts'
+import { createLog, type Log } from '../core/log.ts'
 import { startFirewall } from '../main.ts'
 import { type DemoPlayer, demoConfig, demoIngestKey, demoLog, startDemoPlayer } from './demo.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
@@ -42,10 +42,12 @@ export async function serve(context: ServeContext, { demo }: { demo: boolean }):
   process.on('SIGHUP', () => void firewall.reload())
   const player = demo ? startPlayer(context, config, firewall.url, key) : undefined
   await signal
-  process.once('SIGTERM', () => process.exit(exitAtOnce))
-  process.once('SIGINT', () => process.exit(exitAtOnce))
-  await player?.stop()
-  await firewall.close()
+  endAtSecondSignal(log)
+  try {
+    await player?.stop()
+  } finally {
+    await firewall.close()
+  }
   return 0
 }
 
@@ -66,6 +68,16 @@ function nextSignal(): Promise<void> {
     process.once('SIGTERM', () => resolve())
     process.once('SIGINT', () => resolve())
   })
+}
+
+/** Rows that have no place in ClickHouse yet are in the spool: nothing that was accepted is lost. */
+function endAtSecondSignal(log: Log): void {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      log.warn('ended at once', { reason: 'a second signal', signal })
+      process.exit(exitAtOnce)
+    })
+  }
 }
 
 function adminKeyIn(dataDir: string): string | undefined {

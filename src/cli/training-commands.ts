@@ -1,4 +1,5 @@
 /** The `evaluate` and `train` commands with their options; what they do is loaded only when one runs. */
+import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { Config } from '../config/schema.ts'
@@ -44,7 +45,7 @@ function evaluateVoiceCommand(evaluate: Command, line: TrainingCommandLine): voi
     .option('--out <folder>', 'write the page of the model version, its plots and the report there')
     .option('--model <folder>', 'a model version; default: the active one')
     .option('--by <column...>', 'more columns to report by', [])
-    .option('--rounds <n>', 'draws of each interval, 200 by default', drawsOf, 200)
+    .option('--rounds <n>', 'draws of each interval, 200 by default', countOf(10_000), 200)
     .option('--json', 'one JSON object')
     .addHelpText(
       'after',
@@ -59,11 +60,13 @@ function evaluateVoiceCommand(evaluate: Command, line: TrainingCommandLine): voi
     })
 }
 
-function drawsOf(text: string): number {
-  const value = Number(text)
-  if (Number.isInteger(value) && value >= 1 && value <= 10_000) return value
-  throw new InvalidArgumentError('must be a whole number from 1 to 10000.')
-}
+const countOf =
+  (most: number) =>
+  (text: string): number => {
+    const value = Number(text)
+    if (Number.isInteger(value) && value >= 1 && value <= most) return value
+    throw new InvalidArgumentError(`must be a whole number from 1 to ${most}.`)
+  }
 
 interface EvaluateFlags extends CommonOptions {
   readonly data: string
@@ -105,6 +108,7 @@ interface TrainVoiceFlags extends TrainFlags {
   readonly from?: string
   readonly steps?: string
   readonly models?: string
+  readonly sideBySide: number
 }
 
 function trainVoiceCommand(train: Command, line: TrainingCommandLine): void {
@@ -116,6 +120,12 @@ function trainVoiceCommand(train: Command, line: TrainingCommandLine): void {
     .option('--recipe <file>', 'default: training/recipe.yaml')
     .option('--steps <file>', 'default: training/steps.yaml')
     .option('--models <folder>', 'where the version goes; default: as configured')
+    .option(
+      '--side-by-side <n>',
+      'steps that may run at once; default: one a core',
+      countOf(64),
+      availableParallelism(),
+    )
     .addOption(pythonOption('what training/README.md says'))
     .action(async (options: TrainVoiceFlags) => {
       const { shippedVoiceRecipe, shippedVoiceSteps, trainVoice } = await import('./train-voice.ts')

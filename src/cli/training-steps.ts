@@ -15,6 +15,8 @@ const stepSchema = z.strictObject({
   name: z.string().min(1),
   /** Makes data; `--prepare` runs these alone. */
   prepare: z.boolean().default(false),
+  /** May run at the same time as the entry before it: neither needs what the other makes. */
+  beside: z.boolean().default(false),
   /** A map of the recipe, by its path, or rows. */
   over: z.union([z.string(), z.array(row).min(1)]).optional(),
   minutes: z.number().positive().optional(),
@@ -40,6 +42,8 @@ export type TrainingNeeds = z.infer<typeof stepsSchema>['needs']
 
 export interface PlannedStep {
   readonly name: string
+  /** Steps of one entry of the file (`over`), and of entries beside it, share it: none needs what another makes. */
+  readonly group: number
   readonly prepare: boolean
   readonly minutes: number
   /** `{ask}` still stands in it: what `ask` prints is known when its turn comes. */
@@ -76,9 +80,11 @@ export function planOf(stepsFile: string, given: PlanWords): TrainingPlan {
   }
   const problems: string[] = []
   const fixed = { ...given, version }
+  let group = 0
   const steps = parsed.data.steps.flatMap((step) => {
+    if (!step.beside) group += 1
     try {
-      return rowsOf(step, recipe).map((values) => laidOut(step, { ...fixed, ...values }, recipe))
+      return rowsOf(step, recipe).map((values) => ({ ...laidOut(step, { ...fixed, ...values }, recipe), group }))
     } catch (thrown) {
       if (!(thrown instanceof PlanProblem)) throw thrown
       problems.push(`${stepsFile} ${step.name}: ${thrown.message}`)
@@ -111,7 +117,7 @@ function valueAt(recipe: Record<string, unknown>, path: string): unknown {
   return value
 }
 
-function laidOut(step: Step, given: Words, recipe: Record<string, unknown>): PlannedStep {
+function laidOut(step: Step, given: Words, recipe: Record<string, unknown>): Omit<PlannedStep, 'group'> {
   const filled = (text: string, words: Words): string =>
     text.replace(/\{([\w:.]+)\}/g, (whole, name: string) => {
       if (name === 'ask' && step.ask !== undefined) return whole

@@ -3,14 +3,14 @@
  * folders (/proc, Node 20). Main thread, at start.
  */
 import { mkdirSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { dirname } from 'node:path'
 import { messageOf } from '../core/errors.ts'
 import { ConfigProblems } from './load.ts'
 
-/** @throws ConfigProblems when it is not a folder and cannot be made */
+/** @param path absolute. @throws ConfigProblems when it is not a folder and cannot be made */
 export function makeDataDir(path: string): void {
   try {
-    make(resolve(path))
+    make(path)
   } catch (thrown) {
     throw new ConfigProblems([`dataDir: ${path} is not a folder and cannot be made: ${messageOf(thrown)}`])
   }

@@ -1,5 +1,6 @@
 /** The shape of `notify`: who is told what. Defaults of a receiver stand here, those of the rest in the YAML. */
 import { z } from 'zod'
+import { filePath } from './file-path.ts'
 
 const eventTypes = ['verdict', 'case', 'action', 'model', 'health'] as const
 const severities = ['info', 'low', 'medium', 'high', 'critical'] as const
@@ -90,7 +91,7 @@ export const notifySchema = z.strictObject({
   mail: z.array(mail).max(10),
   smtp: smtp.nullable(),
   quietHours: quietHours.nullable(),
-  templatesDir: z.string().min(1).nullable(),
+  templatesDir: filePath.nullable(),
   queueBytesMax: z.number().int().min(65_536).max(10_737_418_240),
   deadMax: z.number().int().min(1).max(100_000),
   requestTimeoutMs: ms.max(60_000),

@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { actionsSchema } from './actions-schema.ts'
 import { audioSchema } from './audio-schema.ts'
+import { filePath } from './file-path.ts'
 import { notifySchema } from './notify-schema.ts'
 import { opinionsSchema } from './opinions-schema.ts'
 
@@ -24,7 +25,7 @@ const server = z.strictObject({
   host: z.string().min(1),
   port: z.number().int().min(0).max(65_535),
   publicUrl: z.url({ protocol: /^https?$/ }).nullable(),
-  tls: z.strictObject({ certFile: z.string(), keyFile: z.string() }).nullable(),
+  tls: z.strictObject({ certFile: filePath, keyFile: filePath }).nullable(),
   bodyBytesMax: bytes,
   bodyTimeoutMs: ms,
   connectionsMax: count,
@@ -46,7 +47,7 @@ const jwt = z.strictObject({
   algorithms: z.array(z.enum(jwtAlgorithms)).min(1),
   issuer: z.string().min(1),
   audience: z.string().min(1),
-  jwksFile: z.string().min(1).nullable().default(null),
+  jwksFile: filePath.nullable().default(null),
   jwksUrl: z
     .url({ protocol: /^https?$/ })
     .nullable()
@@ -198,7 +199,7 @@ const calls = z.number().int().min(1).max(1_000_000)
 const seconds = z.number().min(0).max(86_400)
 
 const doors = z.strictObject({
-  sourceDirectories: z.array(z.string().min(1)).max(20),
+  sourceDirectories: z.array(filePath).max(20),
   bodyBytesMax: bytes.max(268_435_456),
   inflatedBytesMax: bytes.max(268_435_456),
   messageBytesMax: bytes.max(16_777_216),
@@ -261,7 +262,7 @@ const cdr = z.strictObject({
 })
 
 const models = z.strictObject({
-  directory: z.string().min(1).nullable(),
+  directory: filePath.nullable(),
   watchMs: z.number().int().min(100).max(600_000),
   shadow: z.strictObject({ cpuShareMax: z.number().min(0).max(4), callsMax: count }),
   drift: z.strictObject({
@@ -272,13 +273,13 @@ const models = z.strictObject({
 
 const privacy = z.strictObject({
   numbers: z.enum(['clear', 'tokens']),
-  keyFile: z.string().min(1).nullable(),
+  keyFile: filePath.nullable(),
   cacheNumbersMax: count,
   unsavedMax: count,
 })
 
 export const configSchema = z.strictObject({
-  dataDir: z.string().min(1),
+  dataDir: filePath,
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
   server,
   auth,

@@ -2,12 +2,13 @@
  * Where in the page we are, and the filters, which live in the address too: going back, reloading and handing on a
  * link show the same. Browser.
  */
-import { useEffect, useState } from 'preact/hooks'
+import { useLayoutEffect, useState } from 'preact/hooks'
 import { type Place, placeOf } from './place.ts'
 
 export function usePlace(): Place {
   const [place, setPlace] = useState(() => placeOf(location.hash))
-  useEffect(() => {
+  // Not an effect: it would come after the frame, and miss where somebody goes meanwhile.
+  useLayoutEffect(() => {
     const changed = () => {
       setPlace(placeOf(location.hash))
       window.scrollTo(0, 0)

@@ -29,12 +29,12 @@ export class CaseStore {
   /** The list is the truth about which cases there are; but an event that came after it was asked for is newer. */
   load(cases: readonly CaseView[], askedAtMs: number, isCut: boolean): void {
     const newer = (id: string) => (this.#heardAtMs.get(id) ?? Number.NEGATIVE_INFINITY) >= askedAtMs
+    this.isCut = isCut
     const listed = new Set(cases.map(({ id }) => id))
     for (const id of this.cases.keys()) if (!listed.has(id) && !newer(id)) this.cases.delete(id)
     for (const it of cases) if (isLive(it) && !newer(it.id)) this.#keep(it)
     for (const [id, heardAtMs] of this.#heardAtMs) if (heardAtMs < askedAtMs) this.#heardAtMs.delete(id)
     this.loaded = true
-    this.isCut = isCut
     this.problem = null
     this.#paced.changed()
   }
@@ -55,20 +55,31 @@ export class CaseStore {
     this.#paced.changed()
   }
 
+  /** A worse one takes the place of the mildest. */
   #keep(it: CaseView): void {
-    if (this.cases.has(it.id) || this.cases.size < casesMax) this.cases.set(it.id, it)
+    if (!this.cases.has(it.id) && this.cases.size >= casesMax) {
+      this.isCut = true
+      let mildest = it
+      for (const each of this.cases.values()) if (byWorst(each, mildest) > 0) mildest = each
+      if (mildest === it) return
+      this.cases.delete(mildest.id)
+    }
+    this.cases.set(it.id, it)
   }
 }
 
-/** Worst first: open before cooled, then the server's severity, then the older case, so that equal ones stand still. */
-export function worstCaseFirst(cases: Iterable<CaseView>): CaseView[] {
+/** Open before cooled, then the server's severity, then the older case, so that equal ones stand still. */
+function byWorst(a: CaseView, b: CaseView): number {
   const rank = ({ state }: CaseView) => (state === 'open' ? 0 : 1)
-  return [...cases].sort(
-    (a, b) =>
-      rank(a) - rank(b) ||
-      b.severity - a.severity ||
-      b.score - a.score ||
-      b.calls - a.calls ||
-      (a.openedAt < b.openedAt ? -1 : a.openedAt > b.openedAt ? 1 : a.id < b.id ? -1 : 1),
+  return (
+    rank(a) - rank(b) ||
+    b.severity - a.severity ||
+    b.score - a.score ||
+    b.calls - a.calls ||
+    (a.openedAt < b.openedAt ? -1 : a.openedAt > b.openedAt ? 1 : a.id < b.id ? -1 : 1)
   )
+}
+
+export function worstCaseFirst(cases: Iterable<CaseView>): CaseView[] {
+  return [...cases].sort(byWorst)
 }

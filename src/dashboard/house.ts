@@ -1,17 +1,17 @@
 /**
  * What the page knows of the house: live tracks and cases, connection, status, who is signed in; kept fresh by events
- * and, where events cannot tell, by asking again (never more often than `askEveryMs`). Components subscribe and draw.
- * Browser.
+ * and, where events cannot tell, by asking again (`askPauses`). Components subscribe and draw. Browser.
  */
 
 import type { CaseView } from '../decisions/case-view.ts'
 import { ApiProblem, api, problemText, type Status, type Who } from './api-client.ts'
+import { Asking } from './asking.ts'
 import { CaseStore, casesMax } from './case-store.ts'
 import { type ActionEvent, type ConnectionState, openEventStream, type VerdictEvent } from './event-stream.ts'
 import type { CaseEvent, CasePage } from './fraud-shapes.ts'
 import { LiveStore } from './live-store.ts'
 
-const askEveryMs = 1500
+const askPauses = { leastMs: 1500, retryMs: 2000 }
 const statusEveryMs = 10_000
 const livePollMs = 30_000
 const casePollMs = 60_000
@@ -33,16 +33,16 @@ export class House {
   readonly #actionListeners = new Set<(event: ActionEvent) => void>()
   readonly #caseListeners = new Set<(event: CaseEvent) => void>()
   readonly #pastListeners = new Set<() => void>()
+  readonly #calls = new Asking(() => this.#askCalls(), { regularMs: livePollMs, ...askPauses })
+  readonly #liveCases = new Asking(() => this.#askCases(), { regularMs: casePollMs, ...askPauses })
   #stops: (() => void)[] = []
-  #askTimer: ReturnType<typeof setTimeout> | undefined
-  #askedAtMs = Number.NEGATIVE_INFINITY
 
   constructor(who: Who) {
     this.who = who
   }
 
   start(): void {
-    this.store.onUnknown = () => this.#askSoon()
+    this.store.onUnknown = () => this.#calls.soon()
     this.store.onEnded = () => this.#tellPast()
     const closeStream = openEventStream({
       verdict: (event) => this.#verdict(event),
@@ -58,18 +58,19 @@ export class House {
       refused: () => this.#stillSignedIn(),
     })
     const statusTimer = setInterval(() => void this.#askStatus(), statusEveryMs)
-    const liveTimer = setInterval(() => this.#askSoon(), livePollMs)
-    const caseTimer = setInterval(() => void this.#askCases(), casePollMs)
-    const timers = [statusTimer, liveTimer, caseTimer]
-    this.#stops = [closeStream, () => timers.forEach(clearInterval)]
+    this.#stops = [
+      closeStream,
+      () => clearInterval(statusTimer),
+      () => this.#calls.stop(),
+      () => this.#liveCases.stop(),
+    ]
     void this.#askStatus()
-    void this.#ask()
-    void this.#askCases()
+    this.#calls.start()
+    this.#liveCases.start()
   }
 
   stop(): void {
     for (const stop of this.#stops) stop()
-    clearTimeout(this.#askTimer)
   }
 
   /** Told of connection, status and first load; the store tells of tracks. */
@@ -123,22 +124,12 @@ export class House {
   }
 
   #askAll(): void {
-    this.#askSoon()
-    void this.#askCases()
+    this.#calls.soon()
+    this.#liveCases.soon()
   }
 
-  #askSoon(): void {
-    if (this.#askTimer !== undefined) return
-    const waitMs = Math.max(150, this.#askedAtMs + askEveryMs - performance.now())
-    this.#askTimer = setTimeout(() => {
-      this.#askTimer = undefined
-      void this.#ask()
-    }, waitMs)
-  }
-
-  async #ask(): Promise<void> {
+  async #askCalls(): Promise<void> {
     const askedAtMs = performance.now()
-    this.#askedAtMs = askedAtMs
     try {
       const page = await api.calls({ state: 'live', limit: '1000' })
       this.store.load(page.calls, askedAtMs)
@@ -146,6 +137,7 @@ export class House {
       this.#tell()
     } catch (thrown) {
       this.#failed(thrown)
+      throw thrown
     }
   }
 
@@ -163,6 +155,7 @@ export class House {
     } catch (thrown) {
       this.cases.failed(problemText(thrown))
       this.#failed(thrown)
+      throw thrown
     }
   }
 

@@ -1,10 +1,14 @@
 /** Small hooks that redraw a component when something it watches tells of a change. Browser. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useState } from 'preact/hooks'
 
-/** Redraws on every call of the listener handed to `subscribe`, which must stay the same function. */
+/**
+ * Redraws on every call of the listener handed to `subscribe`, which must stay the same function. It listens from the
+ * moment of its drawing: an effect would come after the frame, and what was told until then would show with the next
+ * change only, which may be a minute away.
+ */
 export function useTold(subscribe: (listener: () => void) => () => void): void {
   const [, redraw] = useState(0)
-  useEffect(() => subscribe(() => redraw((count) => count + 1)), [subscribe])
+  useLayoutEffect(() => subscribe(() => redraw((count) => count + 1)), [subscribe])
 }
 
 /** Redraws once a second, for elapsed times. */

@@ -1,6 +1,7 @@
 /**
  * What one hop of speech features is. A hop is the step at which a track is judged: `hop.ms` of the model's manifest
- * (500 ms), made of frames of `hopSamples` (10 ms). Pure types and flag bits. Any thread.
+ * (500 ms), made of frames of `hopSamples` (10 ms). Types, flag bits, and the feature
+ * definition of whoever has no manifest. Any thread.
  */
 
 /** Bits of a hop's flags. `gap`: some of the hop was filled or missing. */
@@ -31,6 +32,23 @@ export type FeatureDefinition =
   | (BandParameters & { readonly kind: 'cepstra'; readonly coefficients: number })
 
 export type BandFeatureSpec = FeatureDefinition & { readonly sampleRateHz: 8000 | 16000 }
+
+/**
+ * Telephone speech in 60 bands, 32 ms of it every 10 ms: what voice/1 and voice/2 see, and what the speech gate listens
+ * to where a model takes the audio itself.
+ */
+export const speechBands = {
+  kind: 'log-bands',
+  scale: 'linear',
+  sampleRateHz: 8000,
+  windowSamples: 256,
+  hopSamples: 80,
+  fftSize: 256,
+  bands: 60,
+  lowHz: 80,
+  highHz: 3880,
+  floor: 1e-6,
+} as const satisfies BandFeatureSpec
 
 /** Values a frame has. */
 export function featureWidth(features: FeatureDefinition): number {

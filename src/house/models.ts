@@ -5,8 +5,8 @@ import type { Log } from '../core/log.ts'
 import { type Metrics, zeroCounters } from '../core/metrics.ts'
 import type { LiveCalls } from '../decisions/live-calls.ts'
 import { type VerdictSettings, verdictSettings } from '../decisions/voice-verdict.ts'
-import { vouchFor } from '../inference/model-check.ts'
-import { activeModelDir, loadVoiceModel, type VoiceModel } from '../inference/model-file.ts'
+import { loadVoiceModelSlowly, vouchFor } from '../inference/model-check.ts'
+import { activeModelDir, type VoiceModel } from '../inference/model-file.ts'
 import { ModelRegistry, modelsDirectory } from '../inference/model-registry.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
@@ -19,7 +19,7 @@ import type { FraudFeed } from '../worker/fraud-feed.ts'
 import type { FlashCallFolders } from '../worker/fraud-protocol.ts'
 import { VoicePool } from '../worker/pool.ts'
 import type { ScoringModel } from '../worker/score-thread.ts'
-import { secondStageOf, stagesLabel } from '../worker/staged-detector.ts'
+import { loadSecondStage, type SecondStageStart, stagesLabel } from '../worker/staged-detector.ts'
 import { VoiceGenerations } from '../worker/voice-generations.ts'
 import { registerModelGauges } from './model-gauges.ts'
 
@@ -54,7 +54,7 @@ export async function openModels(rooms: ModelRooms): Promise<Models> {
   const { config, log, clock, metrics, bus } = rooms
   const registry = new ModelRegistry(modelsDirectory(config.models.directory), clock)
   const flashDir = await activeFlashCall(registry)
-  const stages = stagesBy(config, registry)
+  const stages = stagesBy(await loadSecondStage(config.detection.voice, registry.directory))
   const generations = await startGenerations(rooms, registry, stages)
   const drifts = new DriftMemories({ path: `${config.dataDir}/model-drift.json`, config: config.models.drift, log })
   const settings = settingsBy(config, stages)
@@ -96,24 +96,24 @@ async function activeFlashCall(registry: ModelRegistry): Promise<string | null> 
 
 type Stages = (model: VoiceModel) => ScoringModel
 
-/** A model with the second stage that is configured beside it; worked out once a model. */
-function stagesBy({ detection }: Config, { directory }: ModelRegistry): Stages {
+/** A model with the second stage beside it, which was read at the start: a swap of the first reads nothing of it. */
+function stagesBy(secondStage: SecondStageStart | null): Stages {
   const known = new WeakMap<VoiceModel, ScoringModel>()
   return (model) => {
-    const made = known.get(model) ?? { model, secondStage: secondStageOf(detection.voice, model.manifest, directory) }
+    const made = known.get(model) ?? { model, secondStage }
     known.set(model, made)
     return made
   }
 }
 
-function startGenerations(rooms: ModelRooms, registry: ModelRegistry, stages: Stages): Promise<VoiceGenerations> {
+async function startGenerations(rooms: ModelRooms, registry: ModelRegistry, stages: Stages): Promise<VoiceGenerations> {
   const { config, log, clock, metrics, faults } = rooms
   const { counters } = metrics
   const voice = config.detection.voice
   const startPool = async (model: VoiceModel) =>
     VoicePool.start({ ...stages(model), config: voice, counters, clock, log, faults })
   const labelOf = (model: VoiceModel): string => stagesLabel(model.manifest, stages(model).secondStage)
-  const first = loadVoiceModel(activeModelDir('voice', registry.directory))
+  const first = await loadVoiceModelSlowly(activeModelDir('voice', registry.directory))
   return VoiceGenerations.start({ callsMax: voice.callsMax, startPool, labelOf }, first)
 }
 

@@ -8,7 +8,7 @@
  */
 import { systemClock } from '../core/clock.ts'
 import { OperatingError } from '../core/errors.ts'
-import { audioSamplesOf, featureWidth, type HopSpec } from '../features/hop.ts'
+import { audioSamplesOf, featureWidth, type HopSpec, speechBands } from '../features/hop.ts'
 import type { HopDetector, VoiceInputs, VoiceRowSizes } from './hop-detector.ts'
 import type { Stretch } from './window-input.ts'
 import { pipelineHopMsOf, type WindowManifest } from './window-manifest.ts'
@@ -17,26 +17,13 @@ import { type WindowModel, WindowSession } from './window-session.ts'
 /** A worker that computes gives no life sign, and all its calls wait: longer runs belong into a second stage. */
 export const windowRunMsMax = 400
 
-/** What the front end makes of audio when the model itself takes none of it: the speech gate needs it. */
-const gateFeatures: HopSpec['features'] = {
-  kind: 'log-bands',
-  scale: 'linear',
-  sampleRateHz: 8000,
-  windowSamples: 256,
-  hopSamples: 80,
-  fftSize: 256,
-  bands: 60,
-  lowHz: 80,
-  highHz: 3880,
-  floor: 1e-6,
-}
-
 /** The hops a window model is fed with, in the words of the front end. */
 export function windowHopSpec(manifest: WindowManifest): HopSpec {
   const { input, sampleRateHz } = manifest
   const hopFrames = pipelineHopMsOf(manifest) / 10
   if (input.kind === 'waveform') {
-    return { features: gateFeatures, hopFrames, contextFrames: 0, audioHz: sampleRateHz }
+    // The model takes none of them; the speech gate does.
+    return { features: speechBands, hopFrames, contextFrames: 0, audioHz: sampleRateHz }
   }
   return { features: { ...input.definition, sampleRateHz }, hopFrames, contextFrames: 0 }
 }

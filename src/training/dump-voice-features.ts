@@ -16,23 +16,12 @@ import { strict as assert } from 'node:assert'
 import { closeSync, mkdirSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import type { FeatureDefinition, Hop, HopSpec } from '../features/hop.ts'
+import { type FeatureDefinition, type Hop, type HopSpec, speechBands } from '../features/hop.ts'
 import { type HopSink, VoiceFrontEnd } from '../features/voice-front-end.ts'
 
 /** The definition the shipped voice model uses; a manifest overrides it. */
 export const defaultHopSpec: HopSpec = {
-  features: {
-    kind: 'log-bands',
-    scale: 'linear',
-    sampleRateHz: 8000,
-    windowSamples: 256,
-    hopSamples: 80,
-    fftSize: 256,
-    bands: 60,
-    lowHz: 80,
-    highHz: 3880,
-    floor: 1e-6,
-  },
+  features: speechBands,
   hopFrames: 50,
   contextFrames: 0,
 }

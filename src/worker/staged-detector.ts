@@ -10,8 +10,8 @@ import { projectRoot } from '../core/project.ts'
 import { audioSamplesOf, type HopSpec } from '../features/hop.ts'
 import type { HopDetector } from '../inference/hop-detector.ts'
 import { hopMsOf, hopSpecOf, loadDetector } from '../inference/load-detector.ts'
-import { judgeMadeUpSpeech } from '../inference/model-check.ts'
-import { loadVoiceModel, modelLabel, type VoiceManifest, type VoiceModel } from '../inference/model-file.ts'
+import { judgeMadeUpSpeech, loadVoiceModelSlowly } from '../inference/model-check.ts'
+import { modelLabel, type VoiceManifest, type VoiceModel } from '../inference/model-file.ts'
 import { WindowInput } from '../inference/window-input.ts'
 import type { WindowManifest } from '../inference/window-manifest.ts'
 import type { WindowModel } from '../inference/window-session.ts'
@@ -32,18 +32,19 @@ export interface StagedDetector {
   readonly hopMs: number
 }
 
-/** The configured second stage, its file checked. @throws OperatingError `model_invalid` */
-export function secondStageOf(
+/**
+ * The configured second stage, its file checked while the thread goes on serving. Whether a first can feed it is seen
+ * when both are opened. @throws OperatingError `model_invalid`
+ */
+export async function loadSecondStage(
   { secondStage }: Pick<VoiceConfig, 'secondStage'>,
-  first: VoiceManifest,
   modelsDir = join(projectRoot, 'models'),
-): SecondStageStart | null {
+): Promise<SecondStageStart | null> {
   if (secondStage === null) return null
-  const { manifest, onnx } = loadVoiceModel(join(modelsDir, secondStage.model))
+  const { manifest, onnx } = await loadVoiceModelSlowly(join(modelsDir, secondStage.model))
   if (manifest.kind !== 'voice-window') {
     throw new OperatingError('model_invalid', `detection.voice.secondStage: ${secondStage.model} is not a voice-window`)
   }
-  cascadeSpec(first, manifest)
   return { model: { manifest, onnx }, scoreMin: secondStage.scoreMin, cpuShareMax: secondStage.cpuShareMax }
 }
 

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { projectRoot } from '../../src/core/project.ts'
 import { childrenOf } from '../fakes/process-tree.ts'
 import { quickWasmFlag } from '../fakes/quick-wasm.ts'
-import { eventually } from '../fakes/server-process.ts'
+import { eventually, startServer, testAccount, testPublicUrl } from '../fakes/server-process.ts'
+import { randomSid, TwilioCaller } from '../fakes/twilio-caller.ts'
 import { until } from '../fakes/until.ts'
 
 interface Serving {
@@ -18,11 +19,11 @@ interface Serving {
 }
 
 async function withServe(args: string[], use: (serving: Serving) => Promise<void>): Promise<void> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'voicefw-serve-'))
-  const env = { ...process.env, VOICEFW__DATA_DIR: dataDir, VOICEFW__SERVER__PORT: '0' }
-  const child = spawn(process.execPath, [quickWasmFlag, join(projectRoot, 'dist/src/cli.js'), 'serve', ...args], {
-    env,
-  })
+  const cwd = mkdtempSync(join(tmpdir(), 'voicefw-serve-'))
+  const dataDir = join(cwd, 'data')
+  const env = { ...process.env, VOICEFW__DATA_DIR: './data', VOICEFW__SERVER__PORT: '0' }
+  const command = [quickWasmFlag, join(projectRoot, 'dist/src/cli.js'), 'serve', ...args]
+  const child = spawn(process.execPath, command, { cwd, env })
   const serving: Serving = { child, dataDir, out: '', err: '' }
   child.stdout.on('data', (chunk: Buffer) => {
     serving.out += chunk
@@ -35,7 +36,7 @@ async function withServe(args: string[], use: (serving: Serving) => Promise<void
   } finally {
     child.kill('SIGKILL')
     await until(() => child.exitCode !== null || child.signalCode !== null)
-    rmSync(dataDir, { recursive: true, force: true })
+    rmSync(cwd, { recursive: true, force: true })
   }
 }
 
@@ -75,6 +76,38 @@ test('the demo shows its address with its key, plays calls and records, tells ve
     assert.equal(serving.child.exitCode, 0, serving.err)
     await until(() => started.every(isGone))
   })
+})
+
+test('a demo whose folder was deleted under it still ends on SIGTERM', async () => {
+  await withServe(['--demo'], async (serving) => {
+    await until(() => serving.out.includes('Dashboard'), 60_000)
+    rmSync(dirname(serving.dataDir), { recursive: true })
+    serving.child.kill('SIGTERM')
+    await until(() => serving.child.exitCode !== null, 60_000)
+  })
+})
+
+test('a second signal ends at once, with a line and 130, while live calls still go on', async () => {
+  const server = await startServer({ config: { server: { drainMs: 600_000 } } })
+  try {
+    const { sid: accountSid, token: authToken } = testAccount
+    const caller = new TwilioCaller({ url: server.url, publicUrl: testPublicUrl, accountSid, authToken })
+    const stream = await caller.stream(randomSid('CA'))
+    stream.media(new Uint8Array(160).fill(0xff))
+    const told = (message: string) => server.lines.find(({ msg }) => msg === message)
+    await eventually('a live call', async () => {
+      const { calls } = (await server.get('/v1/calls?state=live')) as { calls: unknown[] }
+      return calls.length > 0 ? calls : undefined
+    })
+    server.child.kill('SIGTERM')
+    await until(() => told('draining') !== undefined)
+    assert.equal(await server.end('SIGINT'), 130)
+    await until(() => told('ended at once') !== undefined)
+    assert.equal(told('ended at once')?.['signal'], 'SIGINT')
+  } finally {
+    await server.end('SIGKILL')
+    rmSync(server.dataDir, { recursive: true, force: true })
+  }
 })
 
 test('a demo that is killed takes its player with it', async () => {

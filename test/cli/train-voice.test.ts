@@ -13,6 +13,7 @@ import { writeTinyModel } from '../fakes/tiny-model.ts'
 
 const recipe = `version: tiny
 vocoders: {istft: 4, ar: 3}
+train: {folds: {a: {leaveOut: [ar]}}}
 generate:
   classic: {espeak: 2000}
   neural: {kokoro: 1300}
@@ -57,9 +58,9 @@ printf '{"said": "by %s"}\\n' "$1"
   const models = join(directory, 'models')
   mkdirSync(models)
   writeTinyModel(models)
-  const work = join(directory, 'work')
+  const work = join(directory, 'making')
   const terminal = capturedTerminal()
-  const options = { work, models, python, terminal, prepare: false, clock: systemClock }
+  const options = { work, models, python, terminal, prepare: false, sideBySide: 1, clock: systemClock }
   const files = { recipe: file('recipe.yaml', recipe), steps: file('steps.yaml', steps) }
   const asked = (): string[] => {
     if (!existsSync(join(directory, 'asked'))) return []
@@ -70,9 +71,9 @@ printf '{"said": "by %s"}\\n' "$1"
 }
 
 const everything = [
-  'human_speech.py --bank /work/bank',
-  'calls.py --out /work/train.json --speakers ann,bob',
-  'calls.py --out /work/test.json --speakers ann,bob',
+  'human_speech.py --bank /making/bank',
+  'calls.py --out /making/train.json --speakers ann,bob',
+  'calls.py --out /making/test.json --speakers ann,bob',
   'train.py --models /models',
 ]
 
@@ -85,7 +86,7 @@ describe('voicefw train voice', () => {
     assert.equal(readFileSync(join(work, 'said.json'), 'utf8'), '{"said": "by train.py"}\n')
     assert.match(readFileSync(join(work, 'logs', '02-calls-train.log'), 'utf8'), /ann,bob\n.*by calls\.py/)
     assert.ok(
-      terminal.shown.some((line) => /1 of 4, about 1:00 left: people/.test(line)),
+      terminal.shown.some((line) => /0 of 4 done, about 1:00 left: people/.test(line)),
       terminal.shown.join('\n'),
     )
   })
@@ -119,6 +120,53 @@ describe('voicefw train voice', () => {
     assert.equal(await run({ from: 'cooking' }), 1)
   })
 
+  it('runs steps that come of one entry side by side, and those of the next after all of them', async (t) => {
+    const { run, file, work, directory } = rig(t)
+    // Each of the two waits for the other to have begun; one after another they would wait in vain.
+    const python = file(
+      'patient',
+      `#!/bin/sh
+case "$1" in -c) exit 0;; list_speakers.py) exit 0;; esac
+echo "$1" >> ${directory}/order
+case "$1" in calls.py)
+  touch "$3.begun"; tries=0
+  while [ $(ls ${work}/*.begun | wc -l) -lt 2 ]; do tries=$((tries + 1)); [ $tries -lt 500 ] || exit 1; sleep 0.01; done
+  touch "$3";;
+esac
+`,
+    )
+    assert.equal(await run({ python, sideBySide: 2 }), 0)
+    const order = readFileSync(join(directory, 'order'), 'utf8').trim().split('\n')
+    assert.deepEqual(order, ['human_speech.py', 'calls.py', 'calls.py', 'train.py'])
+  })
+
+  it('runs an entry that stands beside another with it', async (t) => {
+    const { file, directory } = rig(t)
+    const beside = steps.replace('  - name: training\n', '  - name: training\n    beside: true\n')
+    const plan = planOf(file('beside.yaml', beside), {
+      work: '/w',
+      models: '/m',
+      recipe: join(directory, 'recipe.yaml'),
+    })
+    const [people, train, test, training] = plan.steps.map(({ group }) => group)
+    assert.notEqual(people, train)
+    assert.deepEqual([test, training], [train, train])
+  })
+
+  it('lets the other step of an entry end when one fails, and begins no more', async (t) => {
+    const { run, file, work, terminal } = rig(t)
+    const python = file(
+      'half',
+      `#!/bin/sh
+case "$1" in -c) exit 0;; list_speakers.py) exit 0;; train.py) touch ${work}/trained;; esac
+case "$3" in *train.json) exit 1;; *test.json) sleep 0.2; touch "$3";; esac
+`,
+    )
+    assert.equal(await run({ python, sideBySide: 2 }), 1)
+    assert.deepEqual([existsSync(join(work, 'test.json')), existsSync(join(work, 'trained'))], [true, false])
+    assert.match(terminal.err.join('\n'), /calls train failed/)
+  })
+
   it('tells all that is missing before anything is made', async (t) => {
     const { run, terminal, work, file, asked } = rig(t)
     const needs = 'needs: {python: [torch], programs: [sh, no-such-program], diskGB: 900000000}'
@@ -140,7 +188,7 @@ describe('voicefw train voice', () => {
 describe('the steps', () => {
   const words = (directory: string) => ({ work: '/w', models: '/m', recipe: join(directory, 'recipe.yaml') })
 
-  it('shipped are laid out for a recipe, and name every script of run.sh', (t) => {
+  it('shipped are laid out for a recipe, and every script they name is there', (t) => {
     const { directory } = rig(t)
     const plan = planOf(shippedVoiceSteps, words(directory))
     const names = plan.steps.map(({ name }) => name)
@@ -154,9 +202,10 @@ describe('the steps', () => {
     assert.deepEqual(plan.steps.find(({ name }) => name === 'vocoder ar')?.run.slice(1, 6), [
       ...['own_vocoders.py', '--kind', 'ar', '--minutes', '3'],
     ])
-    const all = plan.steps.flatMap(({ run, ask }) => [...run, ...(ask ?? [])]).join(' ')
-    const script = readFileSync(`${projectRoot}training/run.sh`, 'utf8')
-    for (const [name] of script.matchAll(/[\w-]+\.(?:py|js|mjs)\b/g)) assert.ok(all.includes(name), name)
+    const scripts = plan.steps.flatMap(({ run, ask }) => [run, ask ?? []])
+    for (const [program, script = ''] of scripts) {
+      if (program === 'python') assert.ok(existsSync(`${projectRoot}training/${script}`), script)
+    }
   })
 
   it('are refused with every place that is wrong', (t) => {

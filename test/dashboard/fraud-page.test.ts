@@ -1,11 +1,28 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { Browser } from 'playwright-core'
+import { OperatingError } from '../../src/core/errors.ts'
 import { parseCdr } from '../../src/wire/cdr-record.ts'
 import { openBrowser, openScreen, type Screen, type ScreenOptions, settlesAt } from '../fakes/browser.ts'
 import { fillDesk, fraudCase, storyCases } from '../fakes/fraud-story.ts'
 
 const liveName = 'Live cases, worst first'
+
+/**
+ * A browser that has much else to do: what is put off until a frame was drawn (a timer without a time, or the 35 ms in
+ * which no frame came) waits until `goOn()`.
+ */
+const busyBrowser = `{
+  const soon = setTimeout.bind(window)
+  const waiting = []
+  let isBusy = false
+  setTimeout = (run, ...more) => (isBusy && (more[0] ?? 35) === 35 ? -waiting.push(run) : soon(run, ...more))
+  becomeBusy = () => { isBusy = true }
+  goOn = () => {
+    isBusy = false
+    for (const run of waiting) run()
+  }
+}`
 
 describe('the fraud page', () => {
   let browser: Browser
@@ -154,6 +171,20 @@ describe('the fraud page', () => {
     })
   })
 
+  it('shows a case that is told of after it was drawn and before the browser came to anything else', async () => {
+    await on({ script: busyBrowser, hash: '#/traffic' }, async ({ page, desk }) => {
+      const open = (count: number) => page.getByRole('link', { name: `Fraud ${count} open cases` })
+      await open(7).waitFor()
+      await page.evaluate('becomeBusy()')
+      await open(7).click()
+      await page.getByText('7 open · 1 cooled').waitFor()
+      desk.tell('opened', fraudCase('case-new'))
+      await open(8).waitFor()
+      await page.evaluate('goOn()')
+      await page.getByText('8 open · 1 cooled').waitFor({ timeout: 3000 })
+    })
+  })
+
   it('says why when cases cannot be asked for', async () => {
     const fraud: ScreenOptions['fraud'] = (desk) => {
       desk.list = () => {
@@ -167,6 +198,44 @@ describe('the fraud page', () => {
     } finally {
       await screen.close()
     }
+  })
+
+  it('asks again within seconds when part of the list failed, and counts what happened meanwhile', async () => {
+    let refusals = 1
+    const fraud: ScreenOptions['fraud'] = (desk) => {
+      for (let n = 0; n < 450; n++) desk.put(fraudCase(`many-${n}`, { severity: 5 - n / 1000 }))
+      const list = desk.list.bind(desk)
+      desk.list = (query) => {
+        if (query.get('before') !== '400') return list(query)
+        if (refusals-- > 0) throw new OperatingError('too_many_requests', 'not so fast')
+        const page = list(query)
+        desk.decide('many-3', 'dismiss', {}, 'key:1 somebody')
+        for (const id of ['new-1', 'new-2']) desk.tell('opened', fraudCase(id, { severity: 0.1 }))
+        return page
+      }
+    }
+    const screen = await openScreen(browser, { fraud, hash: '#/fraud' })
+    try {
+      await screen.page.getByText('451 open · 0 cooled', { exact: true }).waitFor()
+      assert.ok(!(await keys(screen)).includes('many-3'))
+      assert.equal(refusals, -1, 'refused once')
+    } finally {
+      await screen.close()
+    }
+  })
+
+  it('lets a worse case take the place of the mildest of a thousand, and says that there are more', async () => {
+    const fraud: ScreenOptions['fraud'] = (desk) => {
+      for (let n = 0; n < 1000; n++) desk.put(fraudCase(`many-${n}`, { severity: 5 - n / 1000 }))
+    }
+    await on({ fraud }, async (screen) => {
+      await screen.page.getByText('1000 open · 0 cooled', { exact: true }).waitFor()
+      screen.desk.tell('opened', fraudCase('worst', { severity: 9 }))
+      await screen.page.getByText('1000 open · 0 cooled: the worst of more').waitFor()
+      // Rows change places at most every two seconds.
+      await screen.page.waitForTimeout(2200)
+      assert.deepEqual((await keys(screen)).slice(0, 2), ['worst', 'many-0'])
+    })
   })
 
   it('keeps the worst thousand of more live cases, says so, and draws fifty until asked', async () => {

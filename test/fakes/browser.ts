@@ -58,6 +58,8 @@ export interface ScreenOptions extends ApiOptions {
   readonly hash?: string
   /** Part of the address after the server's; default: signs in by fragment. */
   readonly path?: string
+  /** Runs before the page's own script. */
+  readonly script?: string
 }
 
 export async function openScreen(browser: Browser, options: ScreenOptions = {}): Promise<Screen> {
@@ -82,6 +84,7 @@ export async function openScreen(browser: Browser, options: ScreenOptions = {}):
   page.on('pageerror', (error) => complaints.push(error.message))
   await page.addInitScript(`document.addEventListener('securitypolicyviolation',
     (event) => console.error('policy: ' + event.violatedDirective + ' ' + event.blockedURI))`)
+  if (options.script !== undefined) await page.addInitScript(options.script)
   const { key } = options.role === undefined ? api : api.keys.create(options.role, 'screen')
   await page.goto(`${server.url}${options.path ?? `/#key=${key}`}`)
   if (options.hash !== undefined) {

@@ -5,23 +5,12 @@
 import { readFileSync } from 'node:fs'
 import { muLawFromFloat } from '../../src/audio/g711.ts'
 import { projectRoot } from '../../src/core/project.ts'
-import type { Hop, HopSpec } from '../../src/features/hop.ts'
+import { type Hop, type HopSpec, speechBands } from '../../src/features/hop.ts'
 import { VoiceFrontEnd } from '../../src/features/voice-front-end.ts'
 import { wavMulaw } from './recordings.ts'
 
 export const shippedSpec: HopSpec = {
-  features: {
-    kind: 'log-bands',
-    scale: 'linear',
-    sampleRateHz: 8000,
-    windowSamples: 256,
-    hopSamples: 80,
-    fftSize: 256,
-    bands: 60,
-    lowHz: 80,
-    highHz: 3880,
-    floor: 1e-6,
-  },
+  features: speechBands,
   hopFrames: 50,
   contextFrames: 20,
 }

@@ -12,7 +12,7 @@ import { WindowDetector } from '../../src/inference/window-detector.ts'
 import { WindowInput } from '../../src/inference/window-input.ts'
 import { ratioOf } from '../../src/inference/window-session.ts'
 import { SecondStage, type WindowJudge, windowsWaitingMax } from '../../src/worker/second-stage.ts'
-import { openDetector, secondStageOf } from '../../src/worker/staged-detector.ts'
+import { loadSecondStage, openDetector } from '../../src/worker/staged-detector.ts'
 import { VoicePipeline } from '../../src/worker/voice-pipeline.ts'
 import { hear } from '../fakes/line-audio.ts'
 import { levelModel, powerGain, powerModel, writeOwnModel } from '../fakes/own-models.ts'
@@ -273,20 +273,24 @@ describe('a second stage', () => {
 
   it('is refused where the first cannot feed it', async (t) => {
     const dir = scratchDirectory(t)
-    const first = tinyManifest(tinyOnnx())
-    const refused = (model: ReturnType<typeof powerModel>, why: RegExp): void => {
-      writeOwnModel(dir, model)
-      const secondStage = { model: `voice/${model.manifest.version}`, scoreMin: 0.5, cpuShareMax: 0.5 }
-      assert.throws(() => secondStageOf({ secondStage }, first, dir), why)
+    const onnx = tinyOnnx()
+    const model = { onnx, manifest: tinyManifest(onnx) }
+    const refused = async (second: ReturnType<typeof powerModel>, message: RegExp): Promise<void> => {
+      writeOwnModel(dir, second)
+      const wanted = { model: `voice/${second.manifest.version}`, scoreMin: 0.5, cpuShareMax: 0.5 }
+      const secondStage = await loadSecondStage({ secondStage: wanted }, dir)
+      const counters = zeroCounters()
+      const opened = openDetector({ model, secondStage, batchMax: 2, counters, waits: true })
+      await assert.rejects(opened, { code: 'model_invalid', message })
     }
-    refused(powerModel({ hop: { ms: 700 } }), /no multiple of 500/)
+    await refused(powerModel({ hop: { ms: 700 } }), /no multiple of 500/)
     const { input } = levelModel().manifest
     assert.ok(input.kind === 'features')
-    refused(
+    await refused(
       levelModel({ input: { ...input, definition: { ...input.definition, floor: 1e-5 } } }),
       /takes other features/,
     )
-    assert.equal(secondStageOf({ secondStage: null }, first, dir), null)
+    assert.equal(await loadSecondStage({ secondStage: null }, dir), null)
   })
 
   it('judges in a thread of its own what a model of ours found suspicious', async (t) => {
@@ -295,7 +299,7 @@ describe('a second stage', () => {
     const onnx = tinyOnnx()
     const model = { onnx, manifest: tinyManifest(onnx) }
     const wanted = { secondStage: { model: 'voice/power', scoreMin: 0.01, cpuShareMax: 0.5 } }
-    const secondStage = secondStageOf(wanted, model.manifest, dir)
+    const secondStage = await loadSecondStage(wanted, dir)
     const counters = zeroCounters()
     const { detector, spec } = await openDetector({ model, secondStage, batchMax: 2, counters, waits: true })
     t.after(() => detector.release())
