@@ -86,7 +86,8 @@ function storedIfPossible(names: NumberNames, number: string): string {
   }
 }
 
-function withoutNumbers(text: string): string {
+/** The text without every run of digits that may be a phone number. */
+export function withoutNumbers(text: string): string {
   // Most texts of records are shorter than any number.
   return text.length < tailDigits ? text : text.replace(digitRun, hiddenRun)
 }
