@@ -13,23 +13,13 @@
  *   dataDir/admin.key    the first key in clear, only when we made it ourselves
  */
 import { createHmac, timingSafeEqual } from 'node:crypto'
-import {
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import { withFileLock } from '../core/file-lock.ts'
+import { stampOf, writeWholeFile } from '../core/whole-file.ts'
 import { type Role, roles, type Scope, scopes } from './roles.ts'
 
 const keyRecord = z.strictObject({
@@ -184,7 +174,7 @@ export class ApiKeys {
     const used = readUsed(this.#usedPath)
     for (const [id, ms] of this.#used) used[id] = new Date(ms).toISOString()
     try {
-      writeWhole(this.#usedPath, `${JSON.stringify(used)}\n`)
+      writeWholeFile(this.#usedPath, `${JSON.stringify(used)}\n`)
       this.#used.clear()
     } catch {
       // Tried again in a minute.
@@ -211,7 +201,7 @@ export class ApiKeys {
   ensureFirstKey(): string | undefined {
     if (this.any()) return undefined
     const { key } = this.create('admin', 'first start')
-    writeWhole(join(this.#dataDir, 'admin.key'), `${key}\n`)
+    writeWholeFile(join(this.#dataDir, 'admin.key'), `${key}\n`)
     return key
   }
 
@@ -229,7 +219,7 @@ export class ApiKeys {
     const steadyMs = this.#clock.steadyMs()
     if (!now && steadyMs - this.#lookedAtMs < keysStatMs) return false
     this.#lookedAtMs = steadyMs
-    const fingerprint = fingerprintOf(this.#path)
+    const fingerprint = stampOf(this.#path)
     if (fingerprint === this.#fingerprint) return false
     this.#fingerprint = fingerprint
     try {
@@ -249,7 +239,7 @@ export class ApiKeys {
     withFileLock(this.#path, 'the keys', this.#clock, () => {
       const records = readRecords(this.#path)
       edit(records)
-      writeWhole(this.#path, `${JSON.stringify({ version: 1, keys: records }, null, 2)}\n`)
+      writeWholeFile(this.#path, `${JSON.stringify({ version: 1, keys: records }, null, 2)}\n`)
     })
     this.#refresh(true)
   }
@@ -279,33 +269,13 @@ function readUsed(path: string): Record<string, string> {
   }
 }
 
-/** Changes with every replacement: a rename brings a new inode, even within one tick of the file system's clock. */
-function fingerprintOf(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false })
-  return stat === undefined ? 'absent' : `${stat.ino} ${stat.size} ${stat.mtimeMs}`
-}
-
-/** All or nothing: a reader sees the old file or the new one. Mode 0600 from its first byte. */
-function writeWhole(path: string, text: string): void {
-  const draft = `${path}.${process.pid}.draft`
-  rmSync(draft, { force: true })
-  const fd = openSync(draft, 'wx', 0o600)
-  try {
-    writeSync(fd, text)
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-  renameSync(draft, path)
-}
-
 /** The first process to link its draft wins; everybody reads what won. */
 function readOrMakePepper(dataDir: string, random: (bytes: number) => Buffer): Buffer {
   const path = join(dataDir, 'keys.pepper')
   if (statSync(path, { throwIfNoEntry: false }) === undefined) {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 })
     const draft = `${path}.${random(6).toString('hex')}`
-    writeWhole(draft, `${random(32).toString('hex')}\n`)
+    writeWholeFile(draft, `${random(32).toString('hex')}\n`)
     try {
       linkSync(draft, path)
     } catch (thrown) {

@@ -5,11 +5,12 @@
  * come from a JWKS file, read again when it changes, or a JWKS URL, asked again for a key id that is not known yet (at
  * most twice a minute). Main thread.
  */
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createLocalJWKSet, createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose'
 import type { JwtConfig } from '../config/schema.ts'
 import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
+import { stampOf } from '../core/whole-file.ts'
 import { type Role, type Scope, scopes } from './roles.ts'
 
 /** Who a token speaks for. */
@@ -135,8 +136,7 @@ class KeyFile {
     const steadyMs = this.#clock.steadyMs()
     if (this.#keys === undefined || steadyMs - this.#lookedAtMs >= fileStatMs) {
       this.#lookedAtMs = steadyMs
-      const stat = statSync(this.#path, { throwIfNoEntry: false })
-      const fingerprint = stat === undefined ? 'absent' : `${stat.ino} ${stat.size} ${stat.mtimeMs}`
+      const fingerprint = stampOf(this.#path)
       if (fingerprint !== this.#fingerprint) {
         this.#fingerprint = fingerprint
         this.#keys = this.#read()

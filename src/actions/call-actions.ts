@@ -114,3 +114,9 @@ export class CallActions {
     }
   }
 }
+
+/** Of a hang-up that is asked for again: the first request may have done it. The verdict was another run's. */
+export function isOverMeansDone({ state, result }: ActionOutcome): ActionOutcome {
+  const isDone = state === 'done' || result?.code === 'call_over'
+  return { state: isDone ? 'done' : state, latencyMs: null, result: isDone ? null : result }
+}

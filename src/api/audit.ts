@@ -117,13 +117,16 @@ export class Audit {
 /** Ids that we or Twilio make: their digits are no phone number. */
 const idShape = /^(?:[A-Z]{2}[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|det_[0-9a-f]{24}|[0-9a-f]{12})$/i
 
+/** A number in groups, its signs as they are or as a URL writes them. */
+const numberRun = /\d(?:(?:[-.()]|%[0-9a-f]{2}){0,3}\d){6,}/gi
+
 /** A path without what may be a phone number, whole or with something behind it. */
 function numberless(path: string): string {
   return path
     .split('/')
     .map((segment) => {
       if (/^(\+|%2[bB])?\d{4,}$/.test(segment)) return '***'
-      return idShape.test(segment) ? segment : segment.replace(/\d{5,}/g, '***')
+      return idShape.test(segment) ? segment : segment.replace(numberRun, '***').replace(/\d{5,}/g, '***')
     })
     .join('/')
 }

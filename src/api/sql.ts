@@ -134,10 +134,14 @@ function failed(thrown: OperatingError, queryId: string): HttpAnswer {
   return told(`${said}${/\([A-Z_]+\)$/.test(said) ? '' : `. (${name})`}\n`, headers, status)
 }
 
-/** A query without what may be a phone number. */
+/** A date is none; a number may be written in groups. */
+const numberRun = /(?<!\d)(?!\d{4}-\d\d-\d\d(?!\d))\d(?:[-\s()./]{0,3}\d){6,}/g
+
+/** A query without what may be a phone number, or a part of one: the audit is never changed, also by an erasure. */
 function numberless(text: string): string {
   return text
-    .replace(/\d{5,}/g, '***')
     .replace(/\s+/g, ' ')
+    .replace(numberRun, '***')
+    .replace(/\d{5,}/g, '***')
     .trim()
 }

@@ -65,7 +65,11 @@ async function sent(target: URL, method: string, key: string, body?: object): Pr
 }
 
 async function answerOf(response: Response): Promise<unknown> {
-  const body: unknown = await response.json()
+  const body: unknown = await response.json().catch(() => null)
+  if (body === null) {
+    const what = `what answers at ${new URL(response.url).origin} is no voicefw (${response.status})`
+    throw new OperatingError('storage_unavailable', `${what}; say with --url where it listens`)
+  }
   if (response.ok) return body
   const { code = '', detail = '' } = z
     .object({ code: z.string().optional(), detail: z.string().optional() })

@@ -15,6 +15,8 @@ const stepSchema = z.strictObject({
   name: z.string().min(1),
   /** Makes data; `--prepare` runs these alone. */
   prepare: z.boolean().default(false),
+  /** May run at the same time as the entry before it: neither needs what the other makes. */
+  beside: z.boolean().default(false),
   /** A map of the recipe, by its path, or rows. */
   over: z.union([z.string(), z.array(row).min(1)]).optional(),
   minutes: z.number().positive().optional(),
@@ -40,7 +42,7 @@ export type TrainingNeeds = z.infer<typeof stepsSchema>['needs']
 
 export interface PlannedStep {
   readonly name: string
-  /** Steps that come of one entry of the file (`over`) share it: none needs what another of them makes. */
+  /** Steps of one entry of the file (`over`), and of entries beside it, share it: none needs what another makes. */
   readonly group: number
   readonly prepare: boolean
   readonly minutes: number
@@ -78,7 +80,9 @@ export function planOf(stepsFile: string, given: PlanWords): TrainingPlan {
   }
   const problems: string[] = []
   const fixed = { ...given, version }
-  const steps = parsed.data.steps.flatMap((step, group) => {
+  let group = 0
+  const steps = parsed.data.steps.flatMap((step) => {
+    if (!step.beside) group += 1
     try {
       return rowsOf(step, recipe).map((values) => ({ ...laidOut(step, { ...fixed, ...values }, recipe), group }))
     } catch (thrown) {

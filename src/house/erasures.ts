@@ -101,12 +101,11 @@ export class Erasures {
 
   async #run(digits: string, askedBy: string, report: ErasureReport): Promise<void> {
     const { log, clock, ledger, storage, stillness } = this.#options
-    const { vault, forms } = storage.privacy
+    const { forms } = storage.privacy
     try {
       const spellings = new NumberSpellings(digits, forms.forms(digits))
       // Its key goes first: from then on nobody can read it, whatever comes after.
-      vault?.forget(digits)
-      await vault?.flush()
+      await this.#forgetKey(digits)
       await stillness.inTurn(() => this.#erase(spellings, report))
       report.state = 'rows_gone'
       this.#writeRow(report, askedBy)
@@ -130,6 +129,8 @@ export class Erasures {
     await stillness.ofTables(async () => {
       await stillness.ofRecords(live?.fraud ?? null, async () => {
         await this.#eraseInMemory(spellings, report)
+        // It may have called while the erasure waited for its turn, and was stored anew.
+        await this.#forgetKey(spellings.digits)
         await storage.writer.durable()
         const changed = await storage.logs.rewrite((name, payload) => scrubEntry(name, payload, spellings, names))
         report.logs = Object.fromEntries([...changed].filter(([, count]) => count > 0))
@@ -144,6 +145,12 @@ export class Erasures {
       throw new OperatingError('internal', 'the audit holds the number; it is never changed')
     if (left.length > 0) throw new OperatingError('storage_rejected', `rows are left in ${left.join(', ')}`)
     report.leftInConfiguration = this.#configured(spellings)
+  }
+
+  async #forgetKey(digits: string): Promise<void> {
+    const { vault } = this.#options.storage.privacy
+    vault?.forget(digits)
+    await vault?.flush()
   }
 
   async #eraseInMemory(spellings: NumberSpellings, report: ErasureReport): Promise<void> {

@@ -2,10 +2,11 @@
  * Phone numbers in mode `clear` or `tokens`: the doors that records and calls pass, the vault behind them, its key file
  * watched, and the configuration with the numbers in its lists by name. Main thread.
  */
-import { existsSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import type { Config, DetectionRule } from '../config/schema.ts'
 import { messageOf } from '../core/errors.ts'
 import type { Metrics } from '../core/metrics.ts'
+import { stampOf } from '../core/whole-file.ts'
 import type { LogEnvironment } from '../log/log-environment.ts'
 import { hidingDoors, type NumberDoors, openDoors } from '../privacy/number-doors.ts'
 import { clearNumbers, type NumberForms, NumberVault } from '../privacy/number-vault.ts'
@@ -72,7 +73,8 @@ class VaultUpkeep {
   readonly #vault: NumberVault
   readonly #file: string
   readonly #log: FirewallOptions['log']
-  #changedMs = 0
+  /** Of the key file, when all keys were wrapped by its newest master. */
+  #stamp = ''
   #running = false
 
   constructor(vault: NumberVault, file: string, log: FirewallOptions['log']) {
@@ -95,13 +97,13 @@ class VaultUpkeep {
   }
 
   async #followKeys(): Promise<void> {
-    const { mtimeMs } = statSync(this.#file)
-    if (mtimeMs === this.#changedMs) return
+    const stamp = stampOf(this.#file)
+    if (stamp === this.#stamp) return
     this.#vault.adopt(VaultKeys.read(this.#file))
     let after: string | null = null
     do after = await this.#vault.rewrap(after, rewrapEntriesMax)
     while (after !== null)
-    this.#changedMs = mtimeMs
+    this.#stamp = stamp
   }
 }
 

@@ -13,8 +13,10 @@ import type { Log } from '../core/log.ts'
 import { zeroCounters } from '../core/metrics.ts'
 import { LogEnvironment } from '../log/log-environment.ts'
 import { ownerOf } from '../log/owner.ts'
+import { clearNumbers, NumberVault } from '../privacy/number-vault.ts'
+import { VaultKeys } from '../privacy/vault-keys.ts'
 import { damagedFiles, type Manifest, readManifest } from '../storage/backup-files.ts'
-import { scrubEntry } from '../storage/entry-scrub.ts'
+import { type Seals, scrubEntry } from '../storage/entry-scrub.ts'
 import { ErasedNumbers } from '../storage/erased-numbers.ts'
 import { eraseInFiles } from '../storage/erasure-files.ts'
 import type { ErasureLedger } from '../storage/erasure-ledger.ts'
@@ -26,7 +28,7 @@ import { TableFill } from '../storage/table-fill.ts'
 import { NumberSpellings } from '../wire/number-spellings.ts'
 import { isToken } from '../wire/number-token.ts'
 import { openLedger } from './erasures.ts'
-import { vaultTable } from './privacy.ts'
+import { vaultKeyFile, vaultTable } from './privacy.ts'
 import { restoringName } from './storage.ts'
 
 export interface RestoreOptions {
@@ -52,10 +54,13 @@ export interface RestoreReport {
   readonly erasedAgain: number
 }
 
-/** @throws OperatingError bad_request: the backup is damaged; conflict: something is there */
+/** @throws OperatingError bad_request: the backup is damaged; conflict: something is there; config_invalid */
 export async function restoreBackup(options: RestoreOptions): Promise<RestoreReport> {
   const { config, clock, log, directory } = options
   const manifest = await verifiedManifest(options)
+  // Before anything is touched: a key file that cannot be used would leave erased numbers in what it sealed.
+  const keyFile = vaultKeyFile(config)
+  const keys = existsSync(keyFile) ? VaultKeys.read(keyFile) : null
   makeDataDir(config.dataDir)
   checkSpool(options)
   let isWhole = false
@@ -79,7 +84,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRep
     const logs = LogEnvironment.open({ directory: `${config.dataDir}/spool`, counters: zeroCounters(), log })
     try {
       const entries = Object.fromEntries(logs.names().map((name) => [name, logs.entriesOf(name)]))
-      const erasedAgain = await eraseAgain(options, { store, logs, ledger })
+      const erasedAgain = await eraseAgain(options, { keys, store, logs, ledger })
       isWhole = true
       return { manifest, tables, entries, migrated, erasedAgain }
     } finally {
@@ -134,6 +139,7 @@ function mergedLedger({ config, directory, ledgers }: RestoreOptions): ErasureLe
 }
 
 interface Rooms {
+  readonly keys: VaultKeys | null
   readonly store: Store
   readonly logs: LogEnvironment
   readonly ledger: ErasureLedger
@@ -141,12 +147,13 @@ interface Rooms {
 
 /** @returns how many numbers came back and were forgotten again */
 async function eraseAgain({ config, clock, progress }: RestoreOptions, rooms: Rooms): Promise<number> {
-  const { store, logs, ledger } = rooms
+  const { keys, store, logs, ledger } = rooms
   if (ledger.size === 0) return 0
   progress('erasures', 0, ledger.size)
   const numbers = new ErasedNumbers(ledger)
   await numbers.lookInTables(store)
-  await numbers.lookInLogs(logs)
+  const seals = sealsOf(keys, logs)
+  await numbers.lookInLogs(logs, seals)
   for (const name of readdirSync(config.dataDir).filter((each) => /^quarantine.*\.ndjson$/.test(each))) {
     numbers.lookIn(readFileSync(`${config.dataDir}/${name}`, 'utf8'))
   }
@@ -161,7 +168,7 @@ async function eraseAgain({ config, clock, progress }: RestoreOptions, rooms: Ro
   const findings: TableFinding[] = []
   for (const [index, digits] of numbers.found.entries()) {
     const spellings = isToken(digits) ? new NumberSpellings('', [digits]) : new NumberSpellings(digits)
-    await logs.rewrite((name, payload) => scrubEntry(name, payload, spellings))
+    await logs.rewrite((name, payload) => scrubEntry(name, payload, spellings, seals))
     eraseInFiles(config.dataDir, spellings)
     const found = await tables.erase(spellings)
     const left = found.filter(({ rowsAfter }) => rowsAfter > 0).map(({ table }) => table)
@@ -172,4 +179,15 @@ async function eraseAgain({ config, clock, progress }: RestoreOptions, rooms: Ro
   if (numbers.found.length + back.length > 0) await logs.compact()
   await tables.settled(findings)
   return numbers.found.length
+}
+
+/** Opens what mode tokens has sealed. Under other keys than those that are here nobody reads it any more. */
+function sealsOf(keys: VaultKeys | null, logs: LogEnvironment): Seals {
+  if (keys === null) return clearNumbers
+  try {
+    return new NumberVault({ table: logs.table(vaultTable), keys, cacheNumbersMax: 1, counters: zeroCounters() })
+  } catch (thrown) {
+    if (thrown instanceof OperatingError && thrown.code === 'config_invalid') return clearNumbers
+    throw thrown
+  }
 }

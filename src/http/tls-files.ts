@@ -3,9 +3,10 @@
  * about what is wrong with them and would serve a key that does not belong to its certificate, so OpenSSL is asked
  * first. Main thread.
  */
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { messageOf, OperatingError } from '../core/errors.ts'
+import { stampOf } from '../core/whole-file.ts'
 
 export interface TlsFiles {
   readonly certFile: string
@@ -28,10 +29,5 @@ export function checkTlsFiles({ certFile, keyFile }: TlsFiles): void {
 
 /** Changes whenever either file was replaced or written. */
 export function tlsFingerprint({ certFile, keyFile }: TlsFiles): string {
-  return [certFile, keyFile]
-    .map((file) => {
-      const stat = statSync(file, { throwIfNoEntry: false })
-      return stat === undefined ? 'absent' : `${stat.ino} ${stat.size} ${stat.mtimeMs}`
-    })
-    .join(' ')
+  return `${stampOf(certFile)} ${stampOf(keyFile)}`
 }

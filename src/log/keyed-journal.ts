@@ -24,6 +24,8 @@ export class KeyedJournal<T> {
   readonly #form: JournalForm<T>
   readonly #kept = new Map<string, T>()
   #compacting: Promise<void> | null = null
+  /** End of the log from which it is written anew, when the disk refused that. */
+  #compactFrom = 0
 
   constructor(log: DurableLog, form: JournalForm<T>) {
     this.#log = log
@@ -58,7 +60,12 @@ export class KeyedJournal<T> {
     if (isKept(value)) this.#kept.set(keyOf(value), value)
     else this.#kept.delete(keyOf(value))
     await this.#log.append([toEntry(value)])
-    if (this.#log.end() - this.#log.cursor(reader) > entriesSpare + 2 * this.#kept.size) await this.#compact()
+    const end = this.#log.end()
+    if (end < this.#compactFrom || end - this.#log.cursor(reader) <= entriesSpare + 2 * this.#kept.size) return
+    // The value is on disk, whether or not there is room for the others once more.
+    await this.#compact().catch(() => {
+      this.#compactFrom = end + entriesSpare
+    })
   }
 
   /** No longer kept: the next time the log is written anew it is left out. */

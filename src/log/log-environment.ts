@@ -48,6 +48,14 @@ function tableIn(root: RootDatabase<Uint8Array, number>, name: string): Database
   return root.openDB<Uint8Array, string>({ name: `table.${name}`, encoding: 'binary' })
 }
 
+/**
+ * One small transaction. In a copy that LMDB compacted, lmdb 3.5 takes the process down (SIGSEGV) when the first one
+ * frees many pages at once; after a small one it does not.
+ */
+function breakIn(meta: Database<unknown, string>): void {
+  meta.putSync('opened', randomUUID())
+}
+
 /** What was written, and the names themselves, are on disk. */
 function syncDirectory(...paths: readonly string[]): void {
   for (const path of paths) {
@@ -89,6 +97,8 @@ export class LogEnvironment {
     this.events = options.log
     this.#root = root
     this.#meta = metaIn(root)
+    // The files may be such a copy: a backup that was put back.
+    breakIn(this.#meta)
     const known = this.#meta.get('id')
     this.id = typeof known === 'string' ? known : randomUUID().slice(0, 13)
     if (known === undefined) this.#meta.putSync('id', this.id)
@@ -177,16 +187,22 @@ export class LogEnvironment {
   async compact(): Promise<void> {
     await this.#inSilence(async () => {
       const path = `${this.directory}/${copyPrefix}${randomUUID().slice(0, 8)}`
-      await this.copyTo(path)
-      const [root, old] = [openRoot(path), this.#root]
-      renameSync(`${path}/data.mdb`, `${this.directory}/log/data.mdb`)
-      syncDirectory(`${this.directory}/log`)
-      this.#root = root
-      this.#meta = metaIn(root)
-      for (const [name, log] of this.#logs) log.moved(entriesIn(root, name), this.#meta)
-      for (const [name, table] of this.#tables) table.moved(tableIn(root, name))
-      await old.close()
-      rmSync(path, { recursive: true })
+      try {
+        await this.copyTo(path)
+        const [root, old] = [openRoot(path), this.#root]
+        const meta = metaIn(root)
+        breakIn(meta)
+        // The lock file comes along: in it the writer sees who reads in another process, and spares what they read.
+        for (const name of ['lock.mdb', 'data.mdb']) renameSync(`${path}/${name}`, `${this.directory}/log/${name}`)
+        syncDirectory(`${this.directory}/log`)
+        this.#root = root
+        this.#meta = meta
+        for (const [name, log] of this.#logs) log.moved(entriesIn(root, name), this.#meta)
+        for (const [name, table] of this.#tables) table.moved(tableIn(root, name))
+        await old.close()
+      } finally {
+        rmSync(path, { recursive: true, force: true })
+      }
     })
   }
 

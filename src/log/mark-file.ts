@@ -1,12 +1,13 @@
 /**
  * Lines that outlive this process from the moment `put` returns, without waiting for a disk: they are handed to the
  * kernel, so a kill loses none, a crash of the machine may. For what must be known before something leaves that cannot
- * be taken back, until the durable log has it too. Bounded: emptied when nothing in it is needed. Main thread.
+ * be taken back, until the durable log has it too: then they go, so that no later start takes what is long settled for
+ * news. Main thread.
  */
-import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 
-/** Emptied beyond it, as soon as the durable log has all of it. */
-const bytesMax = 4_194_304
+/** What the durable log refused is kept up to here. */
+const refusedBytesMax = 4_194_304
 
 export class MarkFile {
   readonly #file: string
@@ -14,6 +15,8 @@ export class MarkFile {
   #bytes: number
   /** Lines that the durable log does not have yet. */
   #needed = 0
+  /** Lines that it refused to take. */
+  #hasRefused = false
 
   constructor(file: string) {
     this.#file = file
@@ -31,19 +34,33 @@ export class MarkFile {
   /** @param kept resolves when the durable log has it. @throws Error of the disk */
   put(line: string, kept: Promise<unknown>): void {
     this.#needed += 1
-    const release = (): void => {
-      this.#needed -= 1
-      if (this.#needed === 0 && this.#bytes > bytesMax) this.clear()
-    }
-    kept.then(release, release)
-    this.#bytes += writeSync(this.#descriptor, `${line}\n`)
+    kept.then(
+      () => this.#settle(true),
+      () => this.#settle(false),
+    )
+    // The break before it ends a line that a full disk cut off.
+    const bytes = Buffer.from(`\n${line}\n`)
+    this.#bytes += bytes.length
+    writeFileSync(this.#descriptor, bytes)
   }
 
-  /** Unless something was put meanwhile that the durable log does not have. */
+  /** Unless something was put that the durable log does not have. */
   clear(): void {
+    if (this.#needed > 0 || this.#hasRefused) return
+    this.#empty()
+  }
+
+  #settle(isKept: boolean): void {
+    this.#needed -= 1
+    if (!isKept) this.#hasRefused = true
     if (this.#needed > 0) return
+    if (!this.#hasRefused || this.#bytes > refusedBytesMax) this.#empty()
+  }
+
+  #empty(): void {
     ftruncateSync(this.#descriptor, 0)
     this.#bytes = 0
+    this.#hasRefused = false
   }
 
   close(): void {

@@ -3,6 +3,7 @@
  * A number becomes its token; texts beside it (raw spellings, attributes, ids made of the number, words about a bad
  * record) lose every run of digits that could be one. Main thread.
  */
+import { OperatingError } from '../core/errors.ts'
 import type { CdrRecord } from '../wire/cdr-record.ts'
 import { isToken, tokenMark } from '../wire/number-token.ts'
 import { isE164, userPart } from '../wire/numbers.ts'
@@ -20,7 +21,7 @@ export interface NumberDoors {
   /** Mode `tokens`. */
   readonly hides: boolean
   readonly names: NumberNames
-  /** A party of a call that will be stored, as Twilio writes it: `+12025550123`, `sip:...`, `client:anna`. */
+  /** A party of a call, as Twilio writes it: `+12025550123`, `sip:...`, `client:anna`. Stored if there is room. */
   party(raw: string): string
   /** A party that is only asked about. */
   asked(raw: string): string
@@ -61,7 +62,7 @@ export function hidingDoors(names: HidingNames): NumberDoors {
     hides: true,
     names,
     party: (raw) => {
-      const name = named(raw, stored)
+      const name = named(raw, (number) => storedIfPossible(names, number))
       // Asked for now, so that it is on disk before the rows that will bear it; a failure is made good by the next one.
       names.flush().catch(() => undefined)
       return name
@@ -75,7 +76,18 @@ export function hidingDoors(names: HidingNames): NumberDoors {
   }
 }
 
-function withoutNumbers(text: string): string {
+/** A call goes on although the vault is full: its number has the same name, which nobody can undo then. */
+function storedIfPossible(names: NumberNames, number: string): string {
+  try {
+    return names.token(number)
+  } catch (thrown) {
+    if (thrown instanceof OperatingError && thrown.code === 'spool_full') return names.nameOf(number)
+    throw thrown
+  }
+}
+
+/** The text without every run of digits that may be a phone number. */
+export function withoutNumbers(text: string): string {
   // Most texts of records are shorter than any number.
   return text.length < tailDigits ? text : text.replace(digitRun, hiddenRun)
 }

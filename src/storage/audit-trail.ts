@@ -160,7 +160,10 @@ export class AuditTrail {
     this.#pending.splice(0, batch.length)
     this.#head = last.head
     this.#drain.arrived(batch.length)
-    await this.#rows.advance(reader, first + chunks.length - 1)
+    // The rows are on disk all the same; what was left behind goes with the next.
+    await this.#rows.advance(reader, first + chunks.length - 1).catch((thrown: unknown) => {
+      this.#options.log.warn('the log of the audit keeps older rows for now', { reason: messageOf(thrown) })
+    })
   }
 }
 

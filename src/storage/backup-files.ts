@@ -78,10 +78,19 @@ export function readManifest(directory: string): Manifest {
       : 'no such directory'
     throw new OperatingError('bad_request', `${file} is missing: ${what}`)
   }
-  const parsed = manifestShape.safeParse(JSON.parse(readFileSync(file, 'utf8')))
+  const parsed = manifestShape.safeParse(jsonIn(file))
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  throw new OperatingError('bad_request', `${file} is no manifest of ours: ${issue?.path.join('.')} ${issue?.message}`)
+  const why = `${issue?.path.join('.')} ${issue?.message}`.trim()
+  throw new OperatingError('bad_request', `${file} is no manifest of ours (${why}); take another backup`)
+}
+
+function jsonIn(file: string): unknown {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'))
+  } catch {
+    return null
+  }
 }
 
 /** Lines of a table into a gzipped file. */

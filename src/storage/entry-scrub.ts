@@ -21,12 +21,17 @@ export function scrubEntry(
   seals: Seals = noSeals,
 ): Uint8Array | null {
   if (log === heldLog) {
-    // As switches sent it; in mode tokens sealed.
-    const opened = seals.unseal(payload)
+    const opened = openedEntry(log, payload, seals)
     const scrubbed = opened === null ? null : scrubOpened(log, opened, spellings)
     return scrubbed === null ? null : seals.seal(scrubbed)
   }
   return scrubOpened(log, payload, spellings)
+}
+
+/** The entry as it can be read; null: it is sealed under a key that is not here. */
+export function openedEntry(log: string, payload: Uint8Array, seals: Seals): Uint8Array | null {
+  // As switches sent it; in mode tokens sealed.
+  return log === heldLog ? seals.unseal(payload) : payload
 }
 
 /** What is written under a key because it holds numbers. */

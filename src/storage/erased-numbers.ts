@@ -7,6 +7,7 @@ import { ByteBudget } from '../log/durable-log.ts'
 import type { KeyTable } from '../log/key-table.ts'
 import type { LogEnvironment } from '../log/log-environment.ts'
 import { isToken } from '../wire/number-token.ts'
+import { openedEntry, type Seals } from './entry-scrub.ts'
 import type { ErasureLedger } from './erasure-ledger.ts'
 import { quotedName, type Store } from './store.ts'
 
@@ -54,13 +55,13 @@ export class ErasedNumbers {
     }
   }
 
-  async lookInLogs(logs: LogEnvironment): Promise<void> {
+  async lookInLogs(logs: LogEnvironment, seals: Seals): Promise<void> {
     for (const name of logs.names()) {
       const log = logs.log(name, new ByteBudget(Number.POSITIVE_INFINITY))
       for (let from = 0; from < log.end(); ) {
         const entries = log.read(from, 500, 524_288)
         for (const { bytes } of entries) {
-          this.lookIn(Buffer.from(bytes).toString('latin1'))
+          this.lookIn(Buffer.from(openedEntry(name, bytes, seals) ?? []).toString('latin1'))
         }
         const last = entries.at(-1)
         if (last === undefined) break

@@ -8,7 +8,18 @@
  *   dataDir/erasures/er_0a1b....json
  */
 import { createHmac, randomBytes } from 'node:crypto'
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { z } from 'zod'
 import { OperatingError } from '../core/errors.ts'
 import { writeWholeFile } from '../core/whole-file.ts'
@@ -31,6 +42,7 @@ export class ErasureLedger {
   constructor(directory: string) {
     this.directory = directory
     mkdirSync(directory, { recursive: true, mode: 0o700 })
+    if (existsSync(this.#file)) mendTail(this.#file)
     this.#entries = existsSync(this.#file) ? readEntries(readFileSync(this.#file, 'utf8'), this.#file) : []
     this.#hashes = new Set(this.#entries.flatMap((entry) => [entry.hash, ...entry.names]))
     const key = `${directory}/key`
@@ -105,11 +117,16 @@ export class ErasureLedger {
     return `${this.directory}/ledger.ndjson`
   }
 
+  /** All of them or none. @throws Error of the disk */
   #append(entries: readonly LedgerEntry[]): void {
     const file = openSync(this.#file, 'a', 0o600)
+    const { size } = fstatSync(file)
     try {
-      writeSync(file, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
+      writeFileSync(file, entries.map((entry) => `${JSON.stringify(entry)}\n`).join(''))
       fsyncSync(file)
+    } catch (thrown) {
+      ftruncateSync(file, size)
+      throw thrown
     } finally {
       closeSync(file)
     }
@@ -118,17 +135,34 @@ export class ErasureLedger {
   }
 }
 
+/** Ends the last line where a crash left it without an end: what comes next must not run into it. */
+function mendTail(file: string): void {
+  const text = readFileSync(file, 'utf8')
+  const begin = text.lastIndexOf('\n') + 1
+  if (begin === text.length) return
+  if (entryOf(text.slice(begin)) !== null) writeFileSync(file, '\n', { flag: 'a' })
+  else truncateSync(file, Buffer.byteLength(text.slice(0, begin)))
+}
+
 function readEntries(text: string, file: string): LedgerEntry[] {
   const lines = text.split('\n')
+  const last = lines.pop() ?? ''
+  const entries = lines.flatMap((line, at) => {
+    const entry = line === '' ? [] : entryOf(line)
+    if (entry !== null) return entry
+    throw new OperatingError(
+      'config_invalid',
+      `${file}: line ${at + 1} is no erasure; put the file back as it was, or take that line out`,
+    )
+  })
   // A line that a crash cut off was never acted upon: the erasure begins when it is on disk.
-  if (lines.at(-1) !== '') lines.pop()
-  return lines
-    .filter((line) => line !== '')
-    .map((line, at) => {
-      try {
-        return entryShape.parse(JSON.parse(line))
-      } catch {
-        throw new OperatingError('config_invalid', `${file}: line ${at + 1} is no erasure`)
-      }
-    })
+  return [...entries, ...[entryOf(last)].filter((entry) => entry !== null)]
+}
+
+function entryOf(line: string): LedgerEntry | null {
+  try {
+    return entryShape.parse(JSON.parse(line))
+  } catch {
+    return null
+  }
 }

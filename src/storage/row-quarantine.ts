@@ -10,6 +10,7 @@ import { appendFileSync, statSync } from 'node:fs'
 import { messageOf } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
+import { withoutNumbers } from '../privacy/number-doors.ts'
 
 export interface RowQuarantineOptions {
   readonly file: string
@@ -30,7 +31,8 @@ export class RowQuarantine {
   put(table: string, token: string, why: string, row: string): void {
     const { counters, log, file, bytesMax } = this.#options
     counters.rowsQuarantined += 1
-    log.error('row quarantined', { table, token, why, file })
+    // The engine quotes from the row.
+    log.error('row quarantined', { table, token, why: withoutNumbers(why), file })
     const line = `${JSON.stringify({ table, token, why, row })}\n`
     const bytes = Buffer.byteLength(line)
     try {

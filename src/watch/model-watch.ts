@@ -5,12 +5,12 @@
  * registry is written, new work goes to it. Whatever fails before the last step leaves the old version judging; why
  * stands in the view and in /readyz. One change at a time. Main thread.
  */
-import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
 import type { Log } from '../core/log.ts'
 import type { Counters } from '../core/metrics.ts'
+import { stampOf } from '../core/whole-file.ts'
 import { type VersionFacts, versionFacts } from '../inference/model-check.ts'
 import type { ModelRegistry, RegistryEntry } from '../inference/model-registry.ts'
 import type { ModelView, VersionView } from '../worker/model-view.ts'
@@ -298,8 +298,7 @@ export class ModelWatch {
 
   /** Manifests are read again when they change. */
   #versionView(version: string, dir: string): VersionView {
-    const stat = statSync(join(dir, 'manifest.json'), { throwIfNoEntry: false })
-    const stamp = `${stat?.ino} ${stat?.size} ${stat?.mtimeMs}`
+    const stamp = stampOf(join(dir, 'manifest.json'))
     const known = this.#facts.get(dir)
     if (known?.stamp === stamp) return known.view
     const view = this.#readVersion(version, dir)

@@ -7,7 +7,7 @@
  * hang-up, which changes nothing twice, again when this process died before Twilio answered. Main thread.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ActionOutcome, CallActions } from '../actions/call-actions.ts'
+import { type ActionOutcome, type CallActions, isOverMeansDone } from '../actions/call-actions.ts'
 import type { CallChange } from '../actions/twilio-rest.ts'
 import type { ActionsConfig } from '../config/actions-schema.ts'
 import type { Clock } from '../core/clock.ts'
@@ -157,7 +157,13 @@ export class PolicyWatch {
   /** Takes an action back. @throws OperatingError not_found, conflict, and what Twilio says of a redirect back */
   async undo(callSid: string, actionId: string, who: string): Promise<ActionRecord> {
     const record = await this.#decisions.undo(callSid, actionId, who)
-    this.#tell('undone', record, this.#options.memories.get(callSid)?.call ?? null)
+    const memory = this.#options.memories.get(callSid)
+    this.#tell('undone', record, memory?.call ?? null)
+    // A restart must not take it for one that never went out, and decide anew.
+    if (memory?.pending?.record === record) {
+      memory.pending.phase = 'settled'
+      await this.#saveSoon(memory)
+    }
     return record
   }
 
@@ -301,7 +307,7 @@ export class PolicyWatch {
     record.latencyMs = latencyMs === null ? null : Math.round(latencyMs * 10) / 10
     memory.pending = { record, phase: 'settled' }
     if (state === 'cancelled') {
-      if (record.state !== 'planned') return
+      if (record.state === 'undone') return void this.#closeBook(memory, record)
       record.state = 'withheld'
       record.result = { code: 'hands_off', text: `hands off, says ${memory.handsOff?.by ?? 'an operator'}` }
     } else {
@@ -381,12 +387,6 @@ export class PolicyWatch {
   #now(): string {
     return new Date(this.#options.clock.wallMs()).toISOString()
   }
-}
-
-/** Of a hang-up that is asked for again: the first request may have done it. The verdict was another run's. */
-function isOverMeansDone({ state, result }: ActionOutcome): ActionOutcome {
-  const isDone = state === 'done' || result?.code === 'call_over'
-  return { state: isDone ? 'done' : state, latencyMs: null, result: isDone ? null : result }
 }
 
 type ActionChange = 'decided' | 'done' | 'failed' | 'withheld' | 'undone'

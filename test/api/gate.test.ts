@@ -49,10 +49,18 @@ describe('the gate', () => {
       ...{ action: 'x', result: 'ok' },
     })
     const odd = '/v1/numbers/%2B12025550100abc/CA0123456789abcdef0123456789abcdef'
-    api.audit.note({ method: 'GET', path: odd, remoteAddress: 'a' }, null, { action: 'x', result: 'ok' })
+    const grouped = ['/v1/numbers/+1-202-555-0100', '/v1/numbers/%2B1%20(202)%20555%2D0100']
+    for (const path of [odd, ...grouped]) {
+      api.audit.note({ method: 'GET', path, remoteAddress: 'a' }, null, { action: 'x', result: 'ok' })
+    }
     assert.deepEqual(
       api.rows.map(({ subject }) => subject),
-      ['GET /v1/numbers/***', 'GET /v1/numbers/%2B***abc/CA0123456789abcdef0123456789abcdef'],
+      [
+        'GET /v1/numbers/***',
+        'GET /v1/numbers/%2B***abc/CA0123456789abcdef0123456789abcdef',
+        'GET /v1/numbers/+***',
+        'GET /v1/numbers/%2B***',
+      ],
     )
   })
 

@@ -140,6 +140,19 @@ esac
     assert.deepEqual(order, ['human_speech.py', 'calls.py', 'calls.py', 'train.py'])
   })
 
+  it('runs an entry that stands beside another with it', async (t) => {
+    const { file, directory } = rig(t)
+    const beside = steps.replace('  - name: training\n', '  - name: training\n    beside: true\n')
+    const plan = planOf(file('beside.yaml', beside), {
+      work: '/w',
+      models: '/m',
+      recipe: join(directory, 'recipe.yaml'),
+    })
+    const [people, train, test, training] = plan.steps.map(({ group }) => group)
+    assert.notEqual(people, train)
+    assert.deepEqual([test, training], [train, train])
+  })
+
   it('lets the other step of an entry end when one fails, and begins no more', async (t) => {
     const { run, file, work, terminal } = rig(t)
     const python = file(

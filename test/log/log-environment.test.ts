@@ -5,6 +5,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { silentLog } from '../../src/core/log.ts'
 import { zeroCounters } from '../../src/core/metrics.ts'
 import { ByteBudget, type DurableLog, footprintBytes } from '../../src/log/durable-log.ts'
+import type { KeyTable } from '../../src/log/key-table.ts'
 import { LogEnvironment } from '../../src/log/log-environment.ts'
 import { scratchDirectory } from '../fakes/scratch.ts'
 
@@ -103,5 +104,64 @@ describe('entries that are changed', () => {
     mkdirSync(`${directory}/log-copy-0badcafe`)
     await openIn(directory).close()
     assert.equal(existsSync(`${directory}/log-copy-0badcafe`), false)
+  })
+})
+
+/** A thousand values of 1500 bytes, replaced in one transaction. */
+function writeAll(table: KeyTable, generation: number): Promise<void> {
+  return table.commit(({ put }) => {
+    for (let key = 0; key < 1000; key += 1) put(String(key), Buffer.from(`${generation} `.padEnd(1500, 'x')))
+  })
+}
+
+describe('a log that was compacted', () => {
+  it('takes a change of all that is in it at once, also where the copy is opened as a log of its own', async (t) => {
+    const { environment, directory } = open(t)
+    await writeAll(environment.table('numbers'), 0)
+    const copies = scratchDirectory(t)
+    await environment.copyTo(`${copies}/log`)
+    await environment.compact()
+    await writeAll(environment.table('numbers'), 1)
+    await environment.close()
+    for (const each of [directory, copies]) {
+      const again = openIn(each)
+      const table = again.table('numbers')
+      await writeAll(table, 2)
+      assert.equal(
+        Buffer.from(table.get('999') ?? [])
+          .toString()
+          .slice(0, 2),
+        '2 ',
+      )
+      await again.close()
+    }
+  })
+
+  it('has its lock file beside it, by which readers in other processes are seen', async (t) => {
+    const { environment, directory } = open(t)
+    await environment.compact()
+    const mapped = readFileSync('/proc/self/maps', 'utf8').split('\n')
+    const ours = mapped.filter((line) => line.includes(directory)).map((line) => line.slice(line.indexOf('/')))
+    assert.deepEqual([...new Set(ours)].sort(), [`${directory}/log/data.mdb`, `${directory}/log/lock.mdb`])
+    await environment.close()
+  })
+
+  it('leaves no half copy behind when the disk refuses, and goes on as it was', async (t) => {
+    const { environment, directory } = open(t)
+    const log = environment.log('a', new ByteBudget(roomy))
+    await log.append([Buffer.from('one')])
+    const copyTo = environment.copyTo.bind(environment)
+    environment.copyTo = async (path) => {
+      await copyTo(path)
+      throw new Error('no space left')
+    }
+    await assert.rejects(environment.compact(), /no space left/)
+    assert.deepEqual(
+      readdirSync(directory).filter((name) => name.startsWith('log-copy-')),
+      [],
+    )
+    await log.append([Buffer.from('two')])
+    assert.deepEqual(textsOf(log), ['one', 'two'])
+    await environment.close()
   })
 })

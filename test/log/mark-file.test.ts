@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { MarkFile } from '../../src/log/mark-file.ts'
@@ -30,6 +31,40 @@ describe('marks', () => {
     await new Promise((turn) => setImmediate(turn))
     marks.clear()
     assert.deepEqual(marks.read(), [])
+  })
+
+  it('are gone once the durable log has them, so that no later start takes them for news', async (t) => {
+    const marks = new MarkFile(join(scratchDirectory(t), 'marks'))
+    t.after(() => marks.close())
+    let kept = (): void => {}
+    const written = new Promise<void>((resolve) => {
+      kept = resolve
+    })
+    marks.put('one', written)
+    marks.put('two', Promise.resolve())
+    await new Promise((turn) => setImmediate(turn))
+    assert.deepEqual(marks.read(), ['one', 'two'], 'the log lacks one')
+    kept()
+    await new Promise((turn) => setImmediate(turn))
+    assert.deepEqual(marks.read(), [])
+  })
+
+  it('that the durable log refused are there for the next start', async (t) => {
+    const marks = new MarkFile(join(scratchDirectory(t), 'marks'))
+    t.after(() => marks.close())
+    marks.put('one', Promise.reject(new Error('no space left')))
+    marks.put('two', Promise.resolve())
+    await new Promise((turn) => setImmediate(turn))
+    assert.deepEqual(marks.read(), ['one', 'two'])
+  })
+
+  it('a line that was torn does not take the next with it', (t) => {
+    const file = join(scratchDirectory(t), 'marks')
+    const marks = new MarkFile(file)
+    t.after(() => marks.close())
+    appendFileSync(file, 'to')
+    marks.put('two', new Promise(() => {}))
+    assert.deepEqual(marks.read(), ['to', 'two'])
   })
 
   it('take 4 MiB at most once the durable log has them', async (t) => {

@@ -20,13 +20,14 @@ import { scratchDirectory } from '../fakes/scratch.ts'
 const config = loadConfig({ env: {} }).cdr
 
 /** A vault on nothing, with keys that are the same each time: sketches of distinct numbers depend on names. */
-function vaultOf(t: TestContext): NumberVault {
+function vaultOf(t: TestContext, unsavedMax?: number): NumberVault {
   const file = `${scratchDirectory(t)}/keys.json`
   const master = { id: '0a1b2c3d', key: '11'.repeat(32), createdAt: '2026-01-01T00:00:00.000Z' }
   writeFileSync(file, JSON.stringify({ version: 1, tokenKey: '22'.repeat(32), masters: [master] }), { mode: 0o600 })
   const table = { get: () => undefined, has: () => false, keys: () => [], count: () => 0, commit: async () => {} }
   const keys = VaultKeys.read(file)
-  return new NumberVault({ table, keys, cacheNumbersMax: 100_000, counters: zeroCounters() })
+  const limits = { cacheNumbersMax: 100_000, ...(unsavedMax === undefined ? {} : { unsavedMax }) }
+  return new NumberVault({ table, keys, ...limits, counters: zeroCounters() })
 }
 
 async function casesOf(records: readonly CdrRecord[], places?: NumberPlaces): Promise<FraudCase[]> {
@@ -157,5 +158,17 @@ describe('a call record in mode tokens', () => {
   it('has words about it without its numbers', (t) => {
     const words = doorsOf(vaultOf(t)).words('from: expected digits without +, got "+1 (202) 555-0123"')
     assert.equal(words, 'from: expected digits without +, got "***"')
+  })
+})
+
+describe('a vault that the disk does not take from', () => {
+  it('refuses call records, whose senders wait, but no live call: its parties have names nobody can undo', (t) => {
+    const vault = vaultOf(t, 1)
+    const doors = hidingDoors(vault)
+    const name = doors.party('+12025550123')
+    assert.match(name, /^1202555~/)
+    assert.equal(name, doors.asked('+12025550123'))
+    assert.equal(vault.reveal(name), null)
+    assert.throws(() => doors.names.token('12025550123'), { code: 'spool_full' })
   })
 })

@@ -10,6 +10,7 @@ import { AuditTrail } from '../../src/storage/audit-trail.ts'
 import { migrate } from '../../src/storage/migrations.ts'
 import { RowQuarantine } from '../../src/storage/row-quarantine.ts'
 import type { Store } from '../../src/storage/store.ts'
+import { MemoryLog } from '../fakes/memory-log.ts'
 import { scratchDirectory, scratchStore } from '../fakes/scratch.ts'
 
 function entry(n: number, detail = ''): AuditEntry {
@@ -53,6 +54,13 @@ async function prepared(test: TestContext): Promise<Store> {
   const { store } = await scratchStore(test)
   await migrate(store, Date.UTC(2026, 0, 1))
   return store
+}
+
+/** Takes entries, but lets go of none. */
+class KeepingLog extends MemoryLog {
+  override advance(): Promise<void> {
+    return Promise.reject(new Error('no space left'))
+  }
 }
 
 describe('the audit trail', () => {
@@ -112,5 +120,21 @@ describe('the audit trail', () => {
       ],
     )
     await house.close()
+  })
+})
+
+describe('a disk that fills up', () => {
+  it('says that rows are on disk although the log could not let go of older ones', async (test) => {
+    const counters = zeroCounters()
+    const quarantine = new RowQuarantine({ file: 'none', bytesMax: 0, counters, log: silentLog })
+    const logs = { id: 'test', log: () => new KeepingLog() }
+    const common = { logs, quarantine, counters, log: silentLog, clock: systemClock, store: {} as Store }
+    const trail = new AuditTrail({ ...common, flushMs: 10, batchRowsMax: 1000 })
+    test.after(() => trail.close())
+    trail.write(entry(1))
+    await trail.durable()
+    trail.write(entry(2))
+    await trail.durable()
+    assert.equal(trail.head().seq, 2)
   })
 })

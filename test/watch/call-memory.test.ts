@@ -1,8 +1,14 @@
 /** What a new process knows of calls that the one before, which was killed, decided about. */
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { ManualClock } from '../../src/core/clock.ts'
+import { MarkFile } from '../../src/log/mark-file.ts'
+import { CallMemories } from '../../src/watch/call-memory.ts'
 import { actionRecord } from '../fakes/actions.ts'
+import { MemoryLog } from '../fakes/memory-log.ts'
 import { aside, back, done, hangUp, house, rule, twiml } from '../fakes/policy-house.ts'
+import { scratchDirectory } from '../fakes/scratch.ts'
 
 describe('after the process was killed', () => {
   const note = rule('note', { annotate: 'sounds generated' })
@@ -137,11 +143,52 @@ describe('after the process was killed', () => {
     assert.equal(await second.view('CA1'), 'aside:undone')
   })
 
+  it('what a person took back before it went out is not decided anew, nor told as failed', async () => {
+    const first = house({ config: { rules: [aside] } })
+    first.speak(first.open('CA1'), 10)
+    const undone = await first.policy.undo('CA1', first.orders[0]?.id ?? '', 'key:1 desk')
+    assert.equal(undone.state, 'undone')
+    const second = house({ config: { rules: [aside] }, former: first })
+    second.policy.begin()
+    second.speak(second.open('CA1'), 10)
+    assert.equal(second.orders.length, 0)
+    assert.equal(await second.view('CA1'), 'aside:undone')
+  })
+
+  it('what a person took back is settled once its row is on disk', async () => {
+    const first = house({ config: { rules: [aside] } })
+    first.speak(first.open('CA1'), 10)
+    await first.policy.undo('CA1', first.orders[0]?.id ?? '', 'key:1 desk')
+    first.outcomes[0]?.({ state: 'cancelled', latencyMs: null, result: null })
+    await first.settled()
+    const second = house({ config: { rules: [aside] }, former: first })
+    second.policy.begin()
+    assert.equal(second.rows.length, 0)
+  })
+
   it('calls of the day before are forgotten', () => {
     const first = house({ config: { rules: [aside] } })
     first.speak(first.open('CA1'), 10)
     first.clock.advance(86_400_000)
     assert.equal(house({ former: first }).policy.size, 0)
+  })
+})
+
+describe('a mark', () => {
+  it('of an action that was answered is no news to a start a day later', async (t) => {
+    const marks = new MarkFile(join(scratchDirectory(t), 'marks'))
+    t.after(() => marks.close())
+    const [clock, log] = [new ManualClock(), new MemoryLog()]
+    const options = { log, marks, callsMax: 10, clock }
+    const call = { callSid: 'CA1', accountSid: 'AC1', from: '', to: '', direction: 'inbound', stirVerstat: '' }
+    const memories = new CallMemories(options)
+    const { memory } = memories.of(call)
+    memory.pending = { record: actionRecord({ callSid: 'CA1', state: 'planned' }), phase: 'sent' }
+    await memories.mark(memory)
+    memory.pending = null
+    await memories.save(memory)
+    clock.advance(86_400_000)
+    assert.equal(new CallMemories(options).size, 0)
   })
 })
 
