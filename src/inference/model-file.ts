@@ -1,8 +1,8 @@
 /**
  * Models on disk: `models/registry.json` says which version of a name is active, each version has its own folder
  * with the ONNX file and a manifest. Nothing is used before its manifest is complete and the file's sha256 is the
- * manifest's; otherwise `model_invalid` names file, key and what was got. Any thread; `readVouchedSlowly` is for one that
- * serves meanwhile.
+ * manifest's; otherwise `model_invalid` names file, key and what was got. Any thread; one that serves meanwhile takes
+ * `readVouchedSlowly`.
  *
  *     models/registry.json            {"voice": {"active": "1", "previous": null, "candidate": null}}
  *     models/voice/1/manifest.json    {"name": "voice", "version": "1", "kind": "voice", "file": "model.onnx", ...}
