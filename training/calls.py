@@ -131,7 +131,7 @@ def plan_calls(bank, recipe, part, pack, random):
                 picked = [clips[i] for i in random.integers(len(clips), size=24)]
                 fixed = CONDITIONS[condition] if part == "test" else None
                 twin = human if "pair" in clips[0] and part == "train" else None
-                yield picked, twin, draw_channel(random, fixed), condition, seconds
+                yield picked, twin, draw_channel(random, fixed, wide=part != "test"), condition, seconds
                 made += seconds
 
 

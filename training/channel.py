@@ -26,17 +26,27 @@ CONDITIONS = {  # fixed conditions of the evaluation; None: drawn as in training
     "clean": dict(noise_db=40, codec="none", loss=0.0, room_ms=0, **STEADY),
     "noise-12db": dict(noise_db=12, codec="none", loss=0.0, room_ms=0, **STEADY),
     "babble-12db": dict(noise_db=12, codec="none", loss=0.0, room_ms=0, noise_kind="babble", a_law=False),
+    "street-12db": dict(noise_db=12, codec="none", loss=0.0, room_ms=0, noise_kind="street", a_law=False),
+    "g723": dict(noise_db=30, codec="g723", loss=0.0, room_ms=0, **STEADY),
+    "denoised": dict(noise_db=20, codec="denoised", loss=0.0, room_ms=0, **STEADY),
     "gsm": dict(noise_db=30, codec="gsm", loss=0.0, room_ms=0, **STEADY),
     "amr-low": dict(noise_db=30, codec="amr-low", loss=0.0, room_ms=0, **STEADY),
     "opus-low": dict(noise_db=30, codec="opus-low", loss=0.0, room_ms=0, **STEADY),
     "loss-5pct": dict(noise_db=30, codec="none", loss=0.05, room_ms=0, **STEADY),
     "room": dict(noise_db=30, codec="none", loss=0.0, room_ms=200, **STEADY),
 }
+FIRST_CODECS = ["gsm", "amr-low", "amr-high", "opus-low", "opus-high", "g726"]
 BABBLE_VOICES, BABBLE_SECONDS = 6, 30
 
 
-def draw_channel(random, fixed=None):
-    """All values of one channel; `fixed` overrides some of them."""
+def draw_channel(random, fixed=None, wide=True):
+    """All values of one channel; `fixed` overrides some of them.
+
+    Not `wide` is what version 2 was measured through: fewer codecs, no voices, street or A-law. The test part is fixed, so
+    its drawn channels stay that; what came later are conditions of their own there.
+    """
+    codecs = list(CODECS) if wide else FIRST_CODECS
+    kinds = ["coloured"] * 8 + (["babble", "street"] if wide else [])
     draw = {
         "seed": int(random.integers(1 << 31)),
         "level_db": random.uniform(-30, -10),
@@ -45,14 +55,14 @@ def draw_channel(random, fixed=None):
         "tilt_db": random.uniform(-5, 5, 6).round(2).tolist(),
         "noise_db": random.uniform(15, 45) if random.random() < 0.85 else random.uniform(8, 15),
         "noise_slope": random.uniform(-2, 0.5),
-        "noise_kind": str(random.choice(["coloured"] * 8 + ["babble", "street"])),
+        "noise_kind": str(random.choice(kinds)),
         "room_ms": float(random.choice([0, 0, 0, 0, 0, 0, 0, 60, 120, 250])),
         "drive_db": float(random.choice([0, 0, 0, 0, 0, 0, 0, 0, 6, 12])),
-        "codec": str(random.choice(["none"] * 9 + list(CODECS))),
+        "codec": str(random.choice(["none"] * 9 + codecs)),
         "loss": float(random.choice([0, 0, 0, 0, 0, 0.01, 0.03, 0.08])),
         "loss_repeat": bool(random.random() < 0.5),
         "second_mulaw": bool(random.random() < 0.2),
-        "a_law": bool(random.random() < 0.1),
+        "a_law": bool(random.random() < (0.1 if wide else 0)),
     }
     return {**draw, **(fixed or {})}
 

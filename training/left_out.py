@@ -87,8 +87,12 @@ def run(settings, name, parts, out, shipped):
         engines = fold["leaveOut"]
         folder = out / f"fold-{name}"
         folder.mkdir(parents=True, exist_ok=True)
-        batches = Batches(parts["train"], settings, settings["seed"], set(engines))
-        model = train({**settings, "stepsPerCheck": 10**9}, batches, None, folder, fold["steps"], None)
+        if (folder / "last.pt").exists():  # written at the last step: only measured again
+            model = new_model(settings)
+            model.load_state_dict(torch.load(folder / "last.pt"))
+        else:
+            batches = Batches(parts["train"], settings, settings["seed"], set(engines))
+            model = train({**settings, "stepsPerCheck": 10**9}, batches, None, folder, fold["steps"], None)
     everyone = choose(parts["test"], lambda call: call["label"] == 0 and call["condition"] == "drawn")
     human = judge_calls(model, parts["test"], everyone)
     (out / f"fold-{name}.json").write_text(json.dumps(measure(model, parts, engines, human), indent=1) + "\n")
