@@ -43,9 +43,13 @@ function removeBesideWriters(folder: string): void {
   const untilMs = performance.now() + removalMsMax
   for (;;) {
     try {
-      return rmSync(folder, { recursive: true, force: true })
+      rmSync(folder, { recursive: true, force: true })
+      return
     } catch (thrown) {
-      if (performance.now() > untilMs) return void process.stderr.write(`left behind: ${String(thrown)}\n`)
+      if (performance.now() > untilMs) {
+        process.stderr.write(`left behind: ${String(thrown)}\n`)
+        return
+      }
     }
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)
   }
