@@ -34,7 +34,7 @@ export type FeatureDefinition =
 export type BandFeatureSpec = FeatureDefinition & { readonly sampleRateHz: 8000 | 16000 }
 
 /**
- * Telephone speech in 60 bands, 32 ms of it every 10 ms: what voice/1 and voice/2 see, and what the speech gate listens
+ * Telephone speech in 60 bands, 32 ms of it every 10 ms: what our voice models see, and what the speech gate listens
  * to where a model takes the audio itself.
  */
 export const speechBands = {
