@@ -14,7 +14,7 @@ import { projectRoot } from '../../src/core/project.ts'
 import type { CaseView } from '../../src/decisions/case-view.ts'
 import { call, post } from '../fakes/cdr-doors.ts'
 import { makeKey } from '../fakes/keys.ts'
-import { lastingDirectory } from '../fakes/scratch.ts'
+import { filesBelow, lastingDirectory } from '../fakes/scratch.ts'
 import { eventually, type ServerProcess, startServer, testAccount, testPublicUrl } from '../fakes/server-process.ts'
 import { type CallerStream, randomSid, TwilioCaller } from '../fakes/twilio-caller.ts'
 
@@ -161,8 +161,7 @@ function contentOf(path: string): string {
 
 /** Files below a directory that hold the number: LMDB's pages, what ClickHouse has replaced, reports, quarantine. */
 function filesHolding(directory: string): string[] {
-  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  return files.map((entry) => join(entry.parentPath, entry.name)).filter((path) => spelled.test(contentOf(path)))
+  return filesBelow(directory).filter((path) => spelled.test(contentOf(path)))
 }
 
 async function isNowhere(dataDir: string): Promise<void> {
@@ -346,10 +345,7 @@ describe('a number that is known by its token', () => {
     assert.equal((await cli(dataDir, 'backup', directory, '--url', server.url)).code, 0)
     const gone = await cli(dataDir, 'erase', '--number', erased, '--url', server.url)
     assert.equal(gone.code, 0, gone.out)
-    const holding = (): string[] => {
-      const files = readdirSync(dataDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-      return files.map((entry) => join(entry.parentPath, entry.name)).filter((path) => contentOf(path).includes(token))
-    }
+    const holding = (): string[] => filesBelow(dataDir).filter((path) => contentOf(path).includes(token))
     assert.deepEqual([(await rows()).includes(token), (await rows()).includes(other), holding()], [false, true, []])
     await server.end('SIGTERM')
     const back = await cli(dataDir, 'restore', directory, '--replace')

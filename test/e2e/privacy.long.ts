@@ -5,7 +5,7 @@
  * lines, metrics and errors.
  */
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -20,6 +20,7 @@ import { Needles } from '../fakes/needles.ts'
 import { receiver } from '../fakes/notices.ts'
 import { childrenOf } from '../fakes/process-tree.ts'
 import { wavMulaw } from '../fakes/recordings.ts'
+import { filesBelow } from '../fakes/scratch.ts'
 import { eventually, type ServerProcess, startServer, testAccount, testPublicUrl } from '../fakes/server-process.ts'
 import { randomSid, TwilioCaller } from '../fakes/twilio-caller.ts'
 
@@ -288,12 +289,6 @@ async function allEvents(run: Run, query = ''): Promise<string> {
   return texts.join('\n')
 }
 
-function filesOf(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name))
-}
-
 async function fullRun(t: TestContext, mode: 'clear' | 'tokens'): Promise<{ run: Run; events: string }> {
   const run = await begin(t, mode)
   // Records first: those of calls are newer, and what comes after newer ones is late.
@@ -352,7 +347,7 @@ test('nothing of planted secrets and numbers is seen anywhere of a full run with
   const key = run.server.key()
   await run.server.end('SIGTERM')
   const needles = new Needles({ ...secrets, ...run.keys, admin: key }, numbers)
-  const files = filesOf(run.server.dataDir)
+  const files = filesBelow(run.server.dataDir)
   // The configuration is the operator's own list of numbers; the keys are where they belong.
   const kept = ['test.yaml', 'vault-keys.json']
   const found = [
@@ -376,7 +371,7 @@ test('in mode clear no secret is seen anywhere, and no number in lines, metrics 
   await run.server.end('SIGTERM')
   const hidden = new Needles({ ...secrets, ...run.keys, admin: key }, [])
   const all = new Needles(secrets, numbers)
-  const files = filesOf(run.server.dataDir).filter((file) => !file.endsWith('admin.key'))
+  const files = filesBelow(run.server.dataDir).filter((file) => !file.endsWith('admin.key'))
   const found = [
     ...all.in('output', run.server.output.join('')),
     ...hidden.in('events', events),

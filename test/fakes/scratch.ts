@@ -2,8 +2,9 @@
  * Scratch directories, and an embedded store in one. All of a process lie in one folder, which goes with the process,
  * whatever became of its tests; a killed process alone leaves its folder.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { silentLog } from '../../src/core/log.ts'
 import { type Counters, zeroCounters } from '../../src/core/metrics.ts'
@@ -82,6 +83,20 @@ export function embeddedDefaults(dataDir: string): EmbeddedStoreOptions {
     requestTimeoutMs: 20_000,
     counters: zeroCounters(),
     log: silentLog,
+  }
+}
+
+const walksMax = 50
+
+/** Files below a folder that a server works in: its ClickHouse may remove a folder while they are listed. */
+export function filesBelow(directory: string): string[] {
+  for (let walk = 1; ; walk++) {
+    try {
+      const entries = readdirSync(directory, { recursive: true, withFileTypes: true })
+      return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT' || walk === walksMax) throw thrown
+    }
   }
 }
 
