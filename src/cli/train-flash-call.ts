@@ -3,7 +3,7 @@
  * Python, judgement on held-out traffic, manifest. What it makes is DIR/flash_call/VERSION, to be put into models/.
  * Main thread of the command; Python is a child process, looked for before anything is computed.
  *
- *   recipe -> simulate, detect, dump -> DIR/work/*.f32 -> train.py -> model.onnx, report.json
+ *   recipe -> simulate, detect, dump -> *.f32 -> train.py -> model.onnx, report.json
  *          -> held-out traffic, rule and model -> DIR/flash_call/VERSION/{model.onnx,manifest.json}
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'

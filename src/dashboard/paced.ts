@@ -1,6 +1,6 @@
 /**
- * Tells those who draw of changes, at most every `drawMs` and at an animation frame: any number of events costs one
- * render. Browser.
+ * Tells those who draw of changes, at most every `drawMs` and at an animation frame: however many events come,
+ * one render. Browser.
  */
 const drawMs = 200
 

@@ -31,7 +31,8 @@ export interface BackupState {
   tables: { table: string; rows: number }[]
 }
 
-export interface BackupsOptions {
+/** What keeping and erasing need of the house. */
+export interface KeepingParts {
   readonly config: Config
   readonly log: Log
   readonly clock: Clock
@@ -46,10 +47,10 @@ export const proofName = 'requested'
 const keptFiles = /^(erasures|sources)$|^detection-rules\.json$|^quarantine[\w-]*\.ndjson$/
 
 export class Backups {
-  readonly #options: BackupsOptions
+  readonly #options: KeepingParts
   #state: BackupState = fresh('none', null, null)
 
-  constructor(options: BackupsOptions) {
+  constructor(options: KeepingParts) {
     this.#options = options
   }
 

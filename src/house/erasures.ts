@@ -3,10 +3,7 @@
  * beside it, and every table, while nothing flows. What is left where, is told in a report that is kept. Asked for
  * again it does the same again, so an erasure that was cut off is simply repeated. Main thread.
  */
-import type { Config } from '../config/schema.ts'
-import type { Clock } from '../core/clock.ts'
 import { messageOf, OperatingError } from '../core/errors.ts'
-import type { Log } from '../core/log.ts'
 import type { LiveCalls } from '../decisions/live-calls.ts'
 import type { EventBus } from '../notify/event-bus.ts'
 import type { Notifier } from '../notify/notifier.ts'
@@ -17,12 +14,11 @@ import { chainTable, TableErasure, type TableFinding } from '../storage/table-er
 import { rowOf } from '../storage/tables.ts'
 import type { PolicyWatch } from '../watch/policy-watch.ts'
 import { NumberSpellings } from '../wire/number-spellings.ts'
+import type { KeepingParts } from './backups.ts'
 import type { Control } from './detections.ts'
 import type { Fraud } from './fraud.ts'
 import type { Ingest } from './ingest.ts'
 import type { KeptAudio } from './recordings.ts'
-import type { Stillness } from './stillness.ts'
-import type { Storage } from './storage.ts'
 
 export interface ErasureReport {
   readonly id: string
@@ -55,13 +51,7 @@ export interface LiveRooms {
   readonly audio: KeptAudio
 }
 
-export interface ErasuresOptions {
-  readonly config: Config
-  readonly log: Log
-  readonly clock: Clock
-  readonly storage: Storage
-  readonly stillness: Stillness
-  readonly ledger: ErasureLedger
+export interface ErasuresOptions extends KeepingParts {
   /** Null: no server runs, there is nothing but files and tables. */
   readonly live: LiveRooms | null
 }

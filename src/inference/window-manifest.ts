@@ -1,5 +1,5 @@
 /**
- * The manifest of a model somebody else made (kind "voice-window"): any ONNX file that judges a window of audio at
+ * The manifest of a model somebody else made (kind "voice-window"): an ONNX file that judges a window of audio at
  * once, from the raw waveform or from band features of ours. It says what goes in and what comes out; nothing about the
  * file itself has to change. Pure.
  *

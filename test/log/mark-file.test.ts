@@ -5,6 +5,15 @@ import { describe, it } from 'node:test'
 import { MarkFile } from '../../src/log/mark-file.ts'
 import { scratchDirectory } from '../fakes/scratch.ts'
 
+/** A write to the durable log that ends when `kept` is called. */
+function pendingWrite(): { written: Promise<void>; kept: () => void } {
+  let kept = (): void => {}
+  const written = new Promise<void>((resolve) => {
+    kept = resolve
+  })
+  return { written, kept }
+}
+
 describe('marks', () => {
   it('are there for the next process without anything having been closed, in order', (t) => {
     const file = join(scratchDirectory(t), 'marks')
@@ -20,10 +29,7 @@ describe('marks', () => {
   it('leave when asked, but not while the durable log lacks one', async (t) => {
     const marks = new MarkFile(join(scratchDirectory(t), 'marks'))
     t.after(() => marks.close())
-    let kept = (): void => {}
-    const written = new Promise<void>((resolve) => {
-      kept = resolve
-    })
+    const { written, kept } = pendingWrite()
     marks.put('one', written)
     marks.clear()
     assert.deepEqual(marks.read(), ['one'])
@@ -36,10 +42,7 @@ describe('marks', () => {
   it('are gone once the durable log has them, so that no later start takes them for news', async (t) => {
     const marks = new MarkFile(join(scratchDirectory(t), 'marks'))
     t.after(() => marks.close())
-    let kept = (): void => {}
-    const written = new Promise<void>((resolve) => {
-      kept = resolve
-    })
+    const { written, kept } = pendingWrite()
     marks.put('one', written)
     marks.put('two', Promise.resolve())
     await new Promise((turn) => setImmediate(turn))
