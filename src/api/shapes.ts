@@ -23,6 +23,23 @@ export const statusShape = readyShape.extend({
   at: time,
 })
 
+const figure = z.number().nullable()
+
+/** Beside the verdict, no part of its score. */
+export const signalsShape = z.object({
+  responses: count,
+  responseLatencyMsMedian: figure,
+  responseLatencyMsSpread: figure,
+  comparedPhrases: count,
+  repeatedPhrases: count,
+  phraseLikenessMax: z.number(),
+  pauses: count,
+  pauseFloorDbfs: figure,
+  pauseFloorSpreadDb: figure,
+  pauseFloorJumpDb: figure,
+  digitalSilenceShare: figure,
+})
+
 const verdict = z.object({
   track: z.string(),
   label: z.enum(labels),
@@ -35,6 +52,7 @@ const verdict = z.object({
   lostMs: count,
   duplicates: count,
   reasons: z.array(reason),
+  signals: signalsShape.optional(),
   model: z.string(),
   updatedAtMs: z.number(),
 })

@@ -11,7 +11,7 @@ import type { ScoredChannel } from '../worker/recording-scorer.ts'
 import { checkedQuery } from './checked-request.ts'
 import { json } from './problem.ts'
 import { type ApiRoute, route } from './route-table.ts'
-import { count, reason } from './shapes.ts'
+import { count, reason, signalsShape } from './shapes.ts'
 
 /** Content-Type -> how the reader is told that a recording is of this kind: by its name, as files are. */
 const extensions: ReadonlyMap<string, string> = new Map([
@@ -42,6 +42,7 @@ const channelShape = z.object({
     z.object({ startMs: z.number(), endMs: z.number(), score: z.number().nullable(), flags: z.array(z.enum(flags)) }),
   ),
   reasons: z.array(reason),
+  signals: signalsShape.optional(),
   model: z.string(),
 })
 

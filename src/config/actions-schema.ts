@@ -78,6 +78,7 @@ const when = z.strictObject({
   scoreMin: share.optional(),
   riskMin: share.optional(),
   netSpeechMsMin: ms.optional(),
+  repeatedPhrasesMin: z.int().min(1).max(1000).optional(),
   dwellMs: ms.optional(),
   caseKinds: z.array(z.enum(caseKindNames)).min(1).optional(),
   stirVerstat: z.array(z.string().min(1).max(64)).min(1).max(20).optional(),

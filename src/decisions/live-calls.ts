@@ -41,6 +41,9 @@ export class LiveCalls {
     }
     this.#tracks.set(facts.trackId, track)
     const siblings = (this.#byCall.get(facts.call.callSid) ?? []).filter((other) => other.facts.track !== facts.track)
+    // Media time is the stream's: only what one stream brought can be held against one another.
+    const other = siblings.find((sibling) => sibling.facts.streamSid === facts.streamSid)
+    if (other !== undefined) track.verdict.turns.face(other.verdict.turns)
     this.#byCall.set(facts.call.callSid, [...siblings, track])
     this.#ended.delete(facts.call.callSid)
     return track

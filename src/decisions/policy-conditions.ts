@@ -17,6 +17,8 @@ export interface PolicyLook {
   readonly score: number | null
   readonly confidence: number
   readonly netSpeechMs: number
+  /** Phrases that were the sound of an earlier one again. */
+  readonly repeatedPhrases: number
   /** Media time of the end of the hop. */
   readonly mediaMs: number
   /** Wall time. */
@@ -36,7 +38,7 @@ type Who = Pick<RuleConfig['when'], 'track' | 'direction' | 'from' | 'notFrom' |
 
 /** Everything of a rule but its dwell. */
 export function conditionsOf(when: RuleConfig['when']): Condition[] {
-  const { label, confidenceMin, scoreMin, riskMin, netSpeechMsMin, caseKinds, stirVerstat } = when
+  const { label, confidenceMin, scoreMin, riskMin, netSpeechMsMin, repeatedPhrasesMin, caseKinds, stirVerstat } = when
   const out: Condition[] = []
   if (label !== undefined) {
     const wanted: readonly Label[] = typeof label === 'string' ? [label] : label
@@ -48,6 +50,12 @@ export function conditionsOf(when: RuleConfig['when']): Condition[] {
     out.push({
       holds: (look) => look.netSpeechMs >= netSpeechMsMin,
       words: (look) => `${seconds(look.netSpeechMs)} of speech, at least ${seconds(netSpeechMsMin)}`,
+    })
+  }
+  if (repeatedPhrasesMin !== undefined) {
+    out.push({
+      holds: (look) => look.repeatedPhrases >= repeatedPhrasesMin,
+      words: (look) => `${look.repeatedPhrases} repeated phrases, at least ${repeatedPhrasesMin}`,
     })
   }
   out.push(...whoConditions(when))

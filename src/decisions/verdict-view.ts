@@ -5,6 +5,7 @@
 import type { HopFlagName } from '../features/hop.ts'
 import type { TrackName } from '../ingest/track.ts'
 import type { Opinion } from './opinion-agreement.ts'
+import type { SignalsView } from './signals-view.ts'
 
 export const labels = [
   'likely_synthetic',
@@ -57,6 +58,8 @@ export interface TrackVerdict {
   readonly reasons: readonly Reason[]
   /** What other detectors said, beside ours; absent when none was heard. */
   readonly opinions?: readonly Opinion[]
+  /** What the whole track tells besides its voice; absent before anything was heard, and for stored calls. */
+  readonly signals?: SignalsView
   /** name/version of the model. */
   readonly model: string
   /** Wall time of the last change, ms since the epoch. */

@@ -104,7 +104,8 @@ export class VoicePolicy {
 /** A track before anything was heard: all that exceptions look at. */
 function startOf(call: CallFacts, track: TrackName, nowMs: number): PolicyLook {
   const risk = { score: 0.5, logOdds: 0, parts: [] }
-  const heard = { label: 'insufficient_speech', score: null, confidence: 0, netSpeechMs: 0, mediaMs: 0 } as const
+  const said = { label: 'insufficient_speech', score: null, confidence: 0 } as const
+  const heard = { ...said, netSpeechMs: 0, mediaMs: 0, repeatedPhrases: 0 }
   return { call, track, nowMs, ...heard, risk: () => risk, cases: () => [] }
 }
 

@@ -5,12 +5,15 @@
  * score between the thresholds. Every verdict carries its reasons. Pure: time comes in as arguments. Main thread.
  */
 import type { VoiceConfig } from '../config/schema.ts'
+import type { TrackSignals } from '../features/call-signals.ts'
 import { hopFlag } from '../features/hop.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import type { TrackName } from '../ingest/track.ts'
 import { Evidence } from './evidence.ts'
 import { type Opinion, opinionReasons } from './opinion-agreement.ts'
 import { describeReasons, type ReasonFacts } from './reasons.ts'
+import { signalReasons, signalsView } from './signals-view.ts'
+import { SpeechTurns } from './speech-turns.ts'
 import type { GapView, Label, TrackVerdict } from './verdict-view.ts'
 import { roundScore, WindowHistory } from './window-history.ts'
 
@@ -40,6 +43,8 @@ export interface VerdictFigures {
   readonly netSpeechMs: number
   /** Media time heard or lost so far. */
   readonly mediaMs: number
+  /** Phrases that were the sound of an earlier one again. */
+  readonly repeatedPhrases: number
 }
 
 /** Configured thresholds go before the manifest's. */
@@ -68,6 +73,8 @@ const qualityClipped = 0.6
 const maskedFlags = hopFlag.music | hopFlag.tone | hopFlag.dtmf
 
 export class VoiceVerdict {
+  /** When this side spoke; set to face the other side's where both are heard. */
+  readonly turns = new SpeechTurns()
   readonly #track: TrackName
   readonly #settings: VerdictSettings
   readonly #evidence: Evidence
@@ -85,6 +92,7 @@ export class VoiceVerdict {
   #maskedMs = { music: 0, tone: 0, dtmf: 0, clipped: 0 }
   #voiceChangedAtMs: number | null = null
   #opinions: readonly Opinion[] = []
+  #signals: Readonly<TrackSignals> | undefined
   #updatedAtMs: number
 
   constructor(track: TrackName, settings: VerdictSettings, nowMs: number) {
@@ -111,6 +119,7 @@ export class VoiceVerdict {
   /** @returns true when the label changed. */
   observe(hop: ScoredHop, nowMs: number): boolean {
     this.#account(hop)
+    this.#hearSignals(hop)
     const judged = !Number.isNaN(hop.llr)
     const score = judged ? 1 / (1 + Math.exp(-hop.llr)) : Number.NaN
     this.#windows.push(hop.windowStartMs, hop.hopEndMs, score, hop.flags)
@@ -121,6 +130,12 @@ export class VoiceVerdict {
       if (reopened) this.#voiceChangedAtMs = hop.hopEndMs
     }
     return this.#relabel(judged ? hop.hopSpeechMs : 0)
+  }
+
+  #hearSignals({ signals, hopEndMs }: ScoredHop): void {
+    if (signals === undefined) return
+    this.#signals = signals
+    this.turns.hear(signals, hopEndMs)
   }
 
   #account(hop: ScoredHop): void {
@@ -209,6 +224,7 @@ export class VoiceVerdict {
       confidence: this.#confidence(),
       netSpeechMs: this.#netSpeechMs,
       mediaMs: this.#audioMs + this.#lostMs,
+      repeatedPhrases: this.#signals?.repeatedPhrases ?? 0,
     }
   }
 
@@ -240,8 +256,13 @@ export class VoiceVerdict {
       duplicates: this.#duplicates,
       windows: this.#windows.newest(windowsMax),
       gaps: [...this.#gaps],
-      reasons: [...describeReasons(facts), ...opinionReasons(this.#label, this.#opinions)],
+      reasons: [
+        ...describeReasons(facts),
+        ...signalReasons(this.#signals),
+        ...opinionReasons(this.#label, this.#opinions),
+      ],
       ...(this.#opinions.length === 0 ? {} : { opinions: this.#opinions }),
+      ...(this.#signals === undefined ? {} : { signals: signalsView(this.#signals, this.turns.figures) }),
       model: this.#settings.model,
       updatedAtMs: this.#updatedAtMs,
     }

@@ -3,6 +3,7 @@
  * (500 ms), made of frames of `hopSamples` (10 ms). Types, flag bits, and the feature
  * definition of whoever has no manifest. Any thread.
  */
+import type { TrackSignals } from './call-signals.ts'
 
 /** Bits of a hop's flags. `gap`: some of the hop was filled or missing. */
 export const hopFlag = { silence: 1, music: 2, tone: 4, dtmf: 8, clipped: 16, gap: 32 } as const
@@ -88,4 +89,6 @@ export interface Hop {
   flags: number
   /** DTMF digits confirmed in this hop, in order (`0-9*#A-D`; several when dialled fast), or empty. */
   dtmfDigit: string
+  /** What the track tells besides, times from the hop's start; valid during the callback only, as the rest. */
+  readonly signals: TrackSignals
 }

@@ -50,8 +50,8 @@ const stationaryVarianceMax = 0.04
 const stationaryBandVarianceMax = 0.3
 
 /** Speech goes on this long after (decay, weak consonants) and begins this early. */
-const holdFrames = 6
-const leadFrames = 3
+export const holdFrames = 6
+export const leadFrames = 3
 
 /** Shorter bursts are clicks. */
 const burstFramesMin = 4

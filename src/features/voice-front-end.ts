@@ -20,6 +20,7 @@ import { statsPerFrame } from '../audio/frame-stats.ts'
 import { muLawZero } from '../audio/g711.ts'
 import { Kernels } from '../audio/kernels.ts'
 import { tapsPerPhase } from '../audio/resample.ts'
+import { CallSignals, noSignals } from './call-signals.ts'
 import { audioSamplesOf, type BandFeatureSpec, featureWidth, type Hop, type HopSpec, hopFlag } from './hop.ts'
 import { HopFlags } from './hop-flags.ts'
 
@@ -75,6 +76,7 @@ export class VoiceFrontEnd {
   readonly #layout: Layout
   readonly #kernels: Kernels
   readonly #flags: HopFlags
+  readonly #signals: CallSignals
   readonly #fill: Int32Array
   readonly #filledSamples: Int32Array
   readonly #isOpen: Uint8Array
@@ -95,6 +97,7 @@ export class VoiceFrontEnd {
     this.#layout = layout
     this.#kernels = kernels
     this.#flags = new HopFlags(kernels, spec, kernels.at.NARROW + layout.historyBytes * 4, tracksMax)
+    this.#signals = new CallSignals((spec.features.hopSamples * 1000) / spec.features.sampleRateHz, tracksMax)
     this.#fill = new Int32Array(tracksMax)
     this.#filledSamples = new Int32Array(tracksMax)
     this.#isOpen = new Uint8Array(tracksMax)
@@ -113,6 +116,7 @@ export class VoiceFrontEnd {
       filledSamples: 0,
       flags: 0,
       dtmfDigit: '',
+      signals: noSignals(),
     }
     this.#stats = kernels.floatsAt(kernels.at.STATS, spec.hopFrames * statsPerFrame)
     const silent = silentFeatures(spec.features)
@@ -150,6 +154,7 @@ export class VoiceFrontEnd {
     if (slot === undefined) return -1
     this.#isOpen[slot] = 1
     this.reset(slot)
+    this.#signals.open(slot)
     return slot
   }
 
@@ -168,6 +173,7 @@ export class VoiceFrontEnd {
     this.#fill[slot] = 0
     this.#filledSamples[slot] = 0
     this.#flags.reset(slot)
+    this.#signals.cut(slot)
   }
 
   /**
@@ -232,6 +238,8 @@ export class VoiceFrontEnd {
     this.#analyse(slot)
     hop.filledSamples = this.#filledSamples[slot]!
     this.#flags.judge(slot, this.#stats, clipped, hop)
+    const isVoice = hop.filledSamples === 0 && (hop.flags & hopFlag.music) === 0
+    this.#signals.hear(slot, this.#stats, hop.speech, isVoice, hop.signals)
     if (this.#audio.length > 0) this.#appendAudio()
     if (hop.filledSamples > 0) hop.flags |= hopFlag.gap
     this.#fill[slot] = 0

@@ -1,4 +1,6 @@
 /** What a voice worker reports of each closed hop, scored or not. Pure type, crosses threads. */
+import type { TrackSignals } from '../features/call-signals.ts'
+
 export interface ScoredHop {
   readonly trackId: number
   /** Media time of the sliding window that was judged: from its oldest hop's start to this hop's end, ms. */
@@ -21,6 +23,8 @@ export interface ScoredHop {
   readonly duplicates: number
   /** steadyMs of the main thread's clock when the frame that closed the hop entered the ring; for latency. */
   readonly enteredMs: number
+  /** What the track tells after this hop besides its score, media time; absent where only a loss is told. */
+  readonly signals?: Readonly<TrackSignals> | undefined
   /** Means over the hop's speech frames, of the lower and the upper half of a frame's features; for watching drift. */
   readonly lowFeatures?: number
   readonly highFeatures?: number

@@ -7,6 +7,7 @@
  */
 import type { VoiceModel } from '../inference/model-file.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
+import { readSignals, signalsStride, writeSignals } from './signal-row.ts'
 import type { SecondStageStart } from './staged-detector.ts'
 
 /** `workerData` of a voice worker. */
@@ -56,11 +57,12 @@ export interface Judged {
 }
 
 /** Floats of one hop in `Judged.rows`. */
-export const hopStride = 14
+const signalsAt = 14
+export const hopStride = signalsAt + signalsStride
 
 /**
  * Row `n` of `rows`: trackId, windowStartMs, hopStartMs, hopEndMs, hopSpeechMs, windowSpeechMs, llr (NaN: not scored),
- * flags, filledMs, lostMs, duplicates, enteredMs, lowFeatures, highFeatures (NaN: no speech).
+ * flags, filledMs, lostMs, duplicates, enteredMs, lowFeatures, highFeatures (NaN: no speech), then signal-row.ts.
  */
 export function writeHop(rows: Float64Array, n: number, hop: ScoredHop): void {
   const at = n * hopStride
@@ -78,6 +80,7 @@ export function writeHop(rows: Float64Array, n: number, hop: ScoredHop): void {
   rows[at + 11] = hop.enteredMs
   rows[at + 12] = hop.lowFeatures ?? Number.NaN
   rows[at + 13] = hop.highFeatures ?? Number.NaN
+  writeSignals(rows, at + signalsAt, hop.signals)
 }
 
 export function readHop(rows: Float64Array, n: number): ScoredHop {
@@ -97,5 +100,6 @@ export function readHop(rows: Float64Array, n: number): ScoredHop {
     enteredMs: rows[at + 11]!,
     lowFeatures: rows[at + 12]!,
     highFeatures: rows[at + 13]!,
+    signals: readSignals(rows, at + signalsAt),
   }
 }

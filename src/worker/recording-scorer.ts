@@ -44,12 +44,13 @@ export type RecordingResult =
 /** What `score` and the API say of a channel. */
 export type ScoredChannel = { readonly file: string; readonly channel: number } & Pick<
   TrackVerdict,
-  'label' | 'score' | 'confidence' | 'netSpeechMs' | 'audioMs' | 'windows' | 'reasons' | 'model'
+  'label' | 'score' | 'confidence' | 'netSpeechMs' | 'audioMs' | 'windows' | 'reasons' | 'signals' | 'model'
 >
 
 export function scoredChannel(file: string, channel: number, verdict: TrackVerdict): ScoredChannel {
-  const { label, score, confidence, netSpeechMs, audioMs, windows, reasons, model } = verdict
-  return { file, channel, label, score, confidence, netSpeechMs, audioMs, windows, reasons, model }
+  const { label, score, confidence, netSpeechMs, audioMs, windows, reasons, signals, model } = verdict
+  const told = { file, channel, label, score, confidence, netSpeechMs, audioMs, windows, reasons, model }
+  return signals === undefined ? told : { ...told, signals }
 }
 
 interface Lane {
@@ -146,7 +147,9 @@ export class RecordingScorer {
       }
       const channels = telephoneChannels(audio)
       job.open = channels.length
-      for (const [channel, mulaw] of channels.entries()) this.#open(job, channel, mulaw)
+      const sides = channels.map((mulaw, channel) => this.#open(job, channel, mulaw))
+      // Two channels are the two sides of a call.
+      if (sides.length === 2) sides[0]!.verdict.turns.face(sides[1]!.verdict.turns)
     } catch (thrown) {
       if (thrown instanceof OperatingError) job.error = thrown
       else job.error = new OperatingError('audio_unreadable', messageOf(thrown), { cause: thrown })
@@ -154,12 +157,13 @@ export class RecordingScorer {
     return job
   }
 
-  #open(job: Job, channel: number, mulaw: Uint8Array): void {
+  #open(job: Job, channel: number, mulaw: Uint8Array): Lane {
     const trackId = this.#nextTrackId++
     const lane = { trackId, job, channel, mulaw, verdict: new VoiceVerdict('inbound', this.#settings, 0), at: 0 }
     this.#pipeline.open(trackId)
     this.#lanes.push(lane)
     this.#byTrack.set(trackId, lane)
+    return lane
   }
 
   /** One hop of every lane, judged together; lanes at their end are closed. */

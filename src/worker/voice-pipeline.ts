@@ -13,10 +13,12 @@
  */
 import assert from 'node:assert/strict'
 import type { Counters } from '../core/metrics.ts'
+import { placeSignals } from '../features/call-signals.ts'
 import { type Hop, hopFlag } from '../features/hop.ts'
 import type { VoiceFrontEnd } from '../features/voice-front-end.ts'
 import type { HopDetector } from '../inference/hop-detector.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
+import { type DueHop, emptyDueHop, noTrack, type Track } from './due-hop.ts'
 import { type FrameLayout, speechMeans } from './feature-means.ts'
 import { HopHistory } from './hop-history.ts'
 import { MediaClock, placement } from './media-clock.ts'
@@ -64,55 +66,7 @@ export interface VoicePipelineOptions {
   readonly counters: PipelineCounters
 }
 
-interface Track {
-  readonly trackId: number
-  readonly slot: number
-  readonly historySlot: number
-  readonly clock: MediaClock
-  /** Hops closed since the window began. */
-  windowHops: number
-  /** The next hop is the first of a new window. */
-  restarted: boolean
-  /** Since the last hop. */
-  lostMs: number
-  duplicates: number
-  /** Hops of this track that wait for the tick. */
-  due: number
-  closed: boolean
-}
-
-/** A closed hop that waits to be judged. The objects and their arrays are made once and used again. */
-interface DueHop {
-  readonly features: Float32Array
-  readonly speech: Float32Array
-  track: Track
-  wave: number
-  restarted: boolean
-  hopStartMs: number
-  /** 0 where nothing was heard and only a loss is told. */
-  lengthMs: number
-  speechFrames: number
-  flags: number
-  filledMs: number
-  lostMs: number
-  duplicates: number
-  enteredMs: number
-}
-
 type Emit = (hop: ScoredHop) => void
-
-const noTrack: Track = {
-  trackId: -1,
-  slot: -1,
-  historySlot: -1,
-  clock: new MediaClock(0),
-  windowHops: 0,
-  restarted: false,
-  lostMs: 0,
-  duplicates: 0,
-  due: 0,
-  closed: true,
-}
 
 export class VoicePipeline {
   readonly #frontEnd: FrontEnd
@@ -140,7 +94,7 @@ export class VoicePipeline {
     // A closed track keeps its history until its due hops are judged, hence the extra slots.
     const slots = tracksMax + dueHopsMax
     this.#history = new HopHistory({ slots, hops: detector.row.historyHops, embeddingSize: detector.row.embedding })
-    for (let i = 0; i < dueHopsMax; i += 1) this.#due.push(emptyDueHop(detector))
+    for (let i = 0; i < dueHopsMax; i += 1) this.#due.push(emptyDueHop(detector.row))
     this.#dueRoomMin = Math.ceil((messageSamplesMax / 8 + gapFillMsMax) / hopMs) + 2
     assert(this.#dueRoomMin <= dueHopsMax, 'one message may close more hops than there is room for')
   }
@@ -249,6 +203,7 @@ export class VoicePipeline {
     due.lostMs = track.lostMs
     due.duplicates = track.duplicates
     due.enteredMs = this.#enteredMs
+    placeSignals(hop.signals, due.hopStartMs, due.signals)
     track.due += 1
     track.windowHops += 1
     track.restarted = false
@@ -324,6 +279,7 @@ export class VoicePipeline {
       lostMs: due.lostMs,
       duplicates: due.duplicates,
       enteredMs: due.enteredMs,
+      signals: due.lengthMs === 0 ? undefined : { ...due.signals },
       ...speechMeans(due.features, due.speech, this.#options.frame),
     }
   }
@@ -378,23 +334,5 @@ export class VoicePipeline {
     track.due += 1
     track.lostMs = 0
     track.duplicates = 0
-  }
-}
-
-function emptyDueHop({ row }: Detector): DueHop {
-  return {
-    features: new Float32Array(row.features),
-    speech: new Float32Array(row.speech),
-    track: noTrack,
-    wave: 0,
-    restarted: false,
-    hopStartMs: 0,
-    lengthMs: 0,
-    speechFrames: 0,
-    flags: 0,
-    filledMs: 0,
-    lostMs: 0,
-    duplicates: 0,
-    enteredMs: 0,
   }
 }

@@ -39,6 +39,22 @@ describe('live calls', () => {
     )
   })
 
+  it('hold both sides of a stream against one another, but not the tracks of two streams', () => {
+    for (const [streams, responses] of [
+      [['MZ1', 'MZ1'], 1],
+      [['MZ1', 'MZ2'], 0],
+    ] as const) {
+      const calls = new LiveCalls()
+      const [asks, answers] = streams.map((streamSid, i) => {
+        const track = i === 0 ? 'outbound' : 'inbound'
+        return calls.open({ ...facts(i + 1, 'CA1', track), streamSid }, settings)
+      })
+      asks?.verdict.turns.hear({ phraseStartMs: 0, phraseEndMs: 1000 }, 4000)
+      answers?.verdict.turns.hear({ phraseStartMs: 1500, phraseEndMs: 2000 }, 4000)
+      assert.equal(answers?.verdict.turns.figures.responses, responses)
+    }
+  })
+
   it('ignore a hop of a track that has ended, and a second end', () => {
     const calls = new LiveCalls()
     calls.open(facts(1, 'CA1', 'inbound'), settings)

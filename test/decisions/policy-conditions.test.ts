@@ -18,6 +18,7 @@ const look: PolicyLook = {
   score: 0.93,
   confidence: 0.71,
   netSpeechMs: 5000,
+  repeatedPhrases: 2,
   mediaMs: 9000,
   // Sunday 2026-11-22, 03:30 in Berlin.
   nowMs: Date.UTC(2026, 10, 22, 2, 30),
@@ -35,6 +36,8 @@ describe('a condition', () => {
     assert.ok(!holds({ confidenceMin: 0.72 }))
     assert.ok(holds({ scoreMin: 0.93, netSpeechMsMin: 5000, riskMin: 0.97 }))
     assert.ok(!holds({ netSpeechMsMin: 5001 }))
+    assert.ok(holds({ repeatedPhrasesMin: 2 }))
+    assert.ok(!holds({ repeatedPhrasesMin: 3 }))
     assert.ok(!holds({ riskMin: 0.98 }))
     assert.ok(!holds({ scoreMin: 0 }, { score: null }), 'nothing was judged: no score is at least anything')
   })

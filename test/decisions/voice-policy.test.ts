@@ -29,7 +29,7 @@ function rule(name: string, over: Partial<RuleConfig> = {}): RuleConfig {
 
 function lookAt(label: string, mediaMs: number, over: Partial<PolicyLook> = {}): PolicyLook {
   const risk = { score: 0.9, logOdds: 2.2, parts: [] }
-  const speech = { score: 0.9, confidence: 0.8, netSpeechMs: mediaMs }
+  const speech = { score: 0.9, confidence: 0.8, netSpeechMs: mediaMs, repeatedPhrases: 0 }
   const look = { call, track: 'inbound', nowMs: 0, risk: () => risk, cases: () => [] } as const
   return { ...look, label: labels[label] ?? 'inconclusive', ...speech, mediaMs, ...over }
 }

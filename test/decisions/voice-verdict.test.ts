@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { type VerdictSettings, VoiceVerdict } from '../../src/decisions/voice-verdict.ts'
+import { noSignals } from '../../src/features/call-signals.ts'
 import { hopFlag } from '../../src/features/hop.ts'
 import type { ScoredHop } from '../../src/inference/scored-hop.ts'
 
@@ -204,11 +205,41 @@ describe('a voice verdict', () => {
     assert.equal(feed(verdict, hopsOf(20, { llr: -5 })).at(-1), 'likely_human')
   })
 
+  it('tells the signals of the track beside its score, and a repeated phrase among its reasons', () => {
+    const [plain, told] = [new VoiceVerdict('inbound', settings, 0), new VoiceVerdict('inbound', settings, 0)]
+    const floors = { pauses: 4, pauseFloorDbfs: -51.234, pauseFloorSpreadDb: 0.26, pauseFloorJumpDb: 0.81 }
+    const phrases = { comparedPhrases: 9, repeatedPhrases: 2, phraseLikenessMax: 0.714 }
+    const edges = { phraseStartMs: 1000, phraseEndMs: Number.NaN }
+    const signals = { ...noSignals(), ...floors, ...phrases, ...edges }
+    feed(plain, hopsOf(10, { llr: 1 }))
+    feed(told, hopsOf(10, { llr: 1, signals }))
+    const view = told.snapshot(0)
+    assert.deepEqual(view.signals, {
+      responses: 0,
+      responseLatencyMsMedian: null,
+      responseLatencyMsSpread: null,
+      comparedPhrases: 9,
+      repeatedPhrases: 2,
+      phraseLikenessMax: 0.71,
+      pauses: 4,
+      pauseFloorDbfs: -51.2,
+      pauseFloorSpreadDb: 0.3,
+      pauseFloorJumpDb: 0.8,
+      digitalSilenceShare: null,
+    })
+    assert.equal(told.figures().repeatedPhrases, 2)
+    const reason = view.reasons.find(({ code }) => code === 'repeated_phrase')
+    assert.equal(reason?.text, '2 of 9 phrases are the very sound of an earlier one: played again')
+    assert.equal(plain.snapshot(0).signals, undefined)
+    assert.equal(view.score, plain.snapshot(0).score, 'signals are no part of the score')
+    assert.equal(view.label, plain.snapshot(0).label)
+  })
+
   it('tells its figures as its snapshot does', () => {
     const verdict = new VoiceVerdict('inbound', settings, 0)
     feed(verdict, hopsOf(10, { llr: 3, lostMs: 100 }))
     const { label, score, confidence, netSpeechMs, audioMs, lostMs } = verdict.snapshot(0)
-    const figures = { label, score, confidence, netSpeechMs, mediaMs: audioMs + lostMs }
+    const figures = { label, score, confidence, netSpeechMs, mediaMs: audioMs + lostMs, repeatedPhrases: 0 }
     assert.deepEqual(verdict.figures(), figures)
   })
 })

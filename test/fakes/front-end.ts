@@ -3,6 +3,7 @@
  * the mean of its bytes in every feature, a frame is speech when one of its bytes is not 0, byte 254 makes the hop a
  * tone.
  */
+import { noSignals } from '../../src/features/call-signals.ts'
 import { type Hop, hopFlag } from '../../src/features/hop.ts'
 import type { HopSink } from '../../src/features/voice-front-end.ts'
 import type { FrontEnd } from '../../src/worker/voice-pipeline.ts'
@@ -86,6 +87,7 @@ export class FakeFrontEnd implements FrontEnd {
       filledSamples,
       flags: (filledSamples > 0 ? hopFlag.gap : 0) | (heard.includes(254) ? hopFlag.tone : 0),
       dtmfDigit: '',
+      signals: noSignals(),
     }
   }
 }

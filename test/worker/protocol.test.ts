@@ -7,6 +7,18 @@ import { hopStride, readHop, writeHop } from '../../src/worker/protocol.ts'
 describe('the worker protocol', () => {
   it('carries every field of a hop as one row of doubles, not scored included', () => {
     const number = fc.double({ noDefaultInfinity: true })
+    const signals = {
+      comparedPhrases: fc.nat(),
+      repeatedPhrases: fc.nat(),
+      phraseLikenessMax: number,
+      phraseStartMs: number,
+      phraseEndMs: number,
+      pauses: fc.nat(),
+      pauseFloorDbfs: number,
+      pauseFloorSpreadDb: number,
+      pauseFloorJumpDb: number,
+      digitalSilenceShare: number,
+    }
     const fields = {
       trackId: fc.nat(),
       windowStartMs: number,
@@ -22,6 +34,7 @@ describe('the worker protocol', () => {
       enteredMs: number,
       lowFeatures: number,
       highFeatures: number,
+      signals: fc.option(fc.record(signals, { noNullPrototype: true }), { nil: undefined }),
     }
     const hop: fc.Arbitrary<ScoredHop> = fc.record(fields, { noNullPrototype: true })
     fc.assert(
