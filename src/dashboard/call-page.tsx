@@ -54,12 +54,15 @@ export function CallPage({ house, callSid, numbersClear }: { house: House; callS
 }
 
 const askAfterMs = 200
+/** What verdict events do not tell (signals, actions) is asked for after so many of them: each 10 s for two tracks. */
+const eventsPerAsk = 40
 
 function useCall(house: House, callSid: string): Loaded {
   const [loaded, setLoaded] = useState<Loaded>(null)
   useEffect(() => {
     let gone = false
     let frame = 0
+    let heard = 0
     let call: CallDetail | undefined
     const ask = async () => {
       try {
@@ -72,7 +75,8 @@ function useCall(house: House, callSid: string): Loaded {
     const leave = house.onVerdict((event) => {
       if (event.callSid !== callSid || call === undefined) return
       call = moved(call, event, house.nowMs())
-      if (event.state !== 'live') void ask()
+      heard += 1
+      if (event.state !== 'live' || heard % eventsPerAsk === 0) void ask()
       if (frame !== 0) return
       frame = requestAnimationFrame(() => {
         frame = 0

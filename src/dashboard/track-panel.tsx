@@ -84,6 +84,7 @@ function Figures({ track }: { track: TrackVerdict }) {
     ['Lost audio', duration(track.lostMs)],
     ['Duplicates', String(track.duplicates)],
     ['Windows', String(track.windows.length)],
+    ...signalFigures(track.signals),
     ['Model', track.model || '–'],
   ]
   return (
@@ -96,6 +97,18 @@ function Figures({ track }: { track: TrackVerdict }) {
       ))}
     </dl>
   )
+}
+
+/** What was heard besides the voice: no part of the score. */
+function signalFigures(signals: TrackVerdict['signals']): [string, string][] {
+  if (signals === undefined) return []
+  const { responses, responseLatencyMsMedian, comparedPhrases, repeatedPhrases, pauseFloorSpreadDb } = signals
+  const answers = responses === 1 ? '1 answer' : `${responses} answers`
+  return [
+    ['Answers after', responseLatencyMsMedian === null ? '–' : `${duration(responseLatencyMsMedian)} (${answers})`],
+    ['Repeated phrases', comparedPhrases === 0 ? '–' : `${repeatedPhrases} of ${comparedPhrases}`],
+    ['Pauses differ by', pauseFloorSpreadDb === null ? '–' : `${pauseFloorSpreadDb.toFixed(1)} dB`],
+  ]
 }
 
 const stretchesShown = 200
