@@ -70,7 +70,7 @@ test('each file and channel gives one object with the fields of the contract', a
     const fields = 'file channel label score confidence netSpeechMs audioMs windows reasons model'.split(' ')
     assert.deepEqual(
       results.map((result) => Object.keys(result)),
-      [fields],
+      [[...fields, 'signals']],
     )
     assert.equal(results[0]?.model, 'voice/tiny')
     assert.equal(results[0]?.audioMs, 3000)
