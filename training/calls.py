@@ -160,13 +160,13 @@ def render(bank, recipe, part, pack, out):
     write_pack(calls, f"{part}-{pack}", Path(out))
 
 
-def through_codecs(calls):
+def through_codecs(calls, table=CODECS):
     with tempfile.TemporaryDirectory() as folder:
-        for codec in CODECS:
+        for codec in table:
             chosen = [number for number, call in enumerate(calls) if call[1]["codec"] == codec]
             if not chosen:
                 continue
-            joined = codec_round_trip(np.concatenate([calls[number][0] for number in chosen]), codec, folder)
+            joined = codec_round_trip(np.concatenate([calls[number][0] for number in chosen]), codec, folder, table)
             start = 0
             for number in chosen:
                 samples, draw, facts = calls[number]

@@ -134,9 +134,9 @@ def before_codec(samples, draw, babble):
     return np.clip(samples * 10 ** (draw["level_db"] / 20), -1, 1).astype(np.float32)
 
 
-def codec_round_trip(samples, codec, folder):
+def codec_round_trip(samples, codec, folder, table=CODECS):
     """One ffmpeg process there and one back for many calls laid end to end; aligned by cross-correlation."""
-    encoder, container, rate_hz = CODECS[codec]
+    encoder, container, rate_hz = table[codec]
     path = f"{folder}/c.{container}"
     raw = ["-f", "s16le", "-ar", str(RATE_HZ), "-ac", "1", "-i", "-"]
     pcm = (samples * 32767).astype("<i2").tobytes()
