@@ -16,7 +16,7 @@ import yaml
 
 from bank import RATE_HZ, read_index
 from calls import part_of
-from model import BANDS, CONTEXT_FRAMES, EMBEDDING, HOP_FRAMES, WINDOW_HOPS
+from model import BANDS, CONTEXT_FRAMES, EMBEDDING, HOP_FRAMES, HOP_INPUT_FRAMES, WINDOW_HOPS
 from train import new_model, read_settings
 
 NAMES = ["features", "speech", "history", "historyWeight", "embedding", "logit"]
@@ -24,7 +24,7 @@ NAMES = ["features", "speech", "history", "historyWeight", "embedding", "logit"]
 
 def example_inputs(batch, seed=0):
     random = torch.Generator().manual_seed(seed)
-    return (torch.randn(batch, CONTEXT_FRAMES + HOP_FRAMES, BANDS, generator=random) * 2 - 6,
+    return (torch.randn(batch, HOP_INPUT_FRAMES, BANDS, generator=random) * 2 - 6,
             (torch.rand(batch, HOP_FRAMES, generator=random) > 0.4).float(),
             torch.rand(batch, WINDOW_HOPS - 1, EMBEDDING, generator=random) * 2 - 1,
             torch.rand(batch, WINDOW_HOPS - 1, generator=random))
@@ -144,6 +144,8 @@ if __name__ == "__main__":
     voice = new_model(read_settings(options.recipe, []))
     voice.load_state_dict(torch.load(options.model))
     voice.eval()
+    count = sum(value.numel() for value in voice.parameters())
+    voice.encoder.fold()
     folder = Path(options.models) / "voice" / settings["version"]
     folder.mkdir(parents=True, exist_ok=True)
     export(voice, folder / "model.onnx")
@@ -155,7 +157,6 @@ if __name__ == "__main__":
     if options.product:
         measured["metrics"]["product"] = product_figures(json.loads(Path(options.product).read_text()))
     guarded = json.loads(Path(options.guards).read_text()) if options.guards else {"state": "not run"}
-    count = sum(value.numel() for value in voice.parameters())
     manifest = manifest_of(measured, guarded, settings, options.bank, folder / "model.onnx", count, options.note)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     if options.activate:

@@ -28,7 +28,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from features import Part
 from measures import equal_error_rate
-from model import WINDOW_HOPS, VoiceModel
+from model import BANDS, HOP_FRAMES, HOP_INPUT_FRAMES, WINDOW_HOPS, VoiceModel
 
 
 PITCH_EDGES_HZ = (90, 105, 120, 140, 160, 185, 210, 240, 280)
@@ -108,7 +108,7 @@ class Batches(IterableDataset):
         if random.random() < wanted["masks"]:
             start, width = random.integers(bands - 8), random.integers(2, 8)
             features[:, :, start : start + width] = features.mean(2, keepdims=True)
-            first, count = random.integers(56), random.integers(2, 9)
+            first, count = random.integers(HOP_INPUT_FRAMES - 8), random.integers(2, 9)
             features[:, first : first + count] = features.mean(1, keepdims=True)
         if random.random() < wanted["boost"]:
             features = self.disturbed(features)
@@ -122,7 +122,7 @@ class Batches(IterableDataset):
     def disturbed(self, features):
         random, shape = self.random, features.shape
         slow = random.normal(0, random.uniform(0.1, 0.5), (shape[0], 8, 6))
-        grid = np.repeat(np.repeat(slow, 8, 1), 10, 2)[:, :64, : shape[2]]
+        grid = np.repeat(np.repeat(slow, 8, 1), 10, 2)[:, : shape[1], : shape[2]]
         features = features + grid + random.normal(0, random.uniform(0.05, 0.4), shape)
         hit = random.random(shape[:2]) < 0.02
         loud = np.percentile(features, 98)
@@ -132,8 +132,8 @@ class Batches(IterableDataset):
     def batch(self):
         hops = self.settings["hopsPerCall"]
         shape = (self.settings["callsPerBatch"], hops)
-        features = np.zeros((*shape, 64, 60), np.float32)
-        speech = np.zeros((*shape, 50), np.float32)
+        features = np.zeros((*shape, HOP_INPUT_FRAMES, BANDS), np.float32)
+        speech = np.zeros((*shape, HOP_FRAMES), np.float32)
         labels, valid = np.zeros(shape[0], np.float32), np.zeros(shape, np.float32)
         groups = np.zeros(shape[0], np.int64)
         for row, call in enumerate(self.lines()):
