@@ -17,9 +17,9 @@ import yaml
 from bank import RATE_HZ, read_index
 from calls import part_of
 from model import BANDS, CONTEXT_FRAMES, EMBEDDING, HOP_FRAMES, HOP_INPUT_FRAMES, WINDOW_HOPS
-from train import new_model, read_settings
+from train import loaded_model, read_settings
 
-NAMES = ["features", "speech", "history", "historyWeight", "embedding", "logit"]
+NAMES = ["features", "speech", "history", "historyWeight", "embedding", "logit", "novelty"]
 
 
 def example_inputs(batch, seed=0):
@@ -43,7 +43,7 @@ def export(model, path):
         got = session.run(None, {name: value.numpy() for name, value in zip(NAMES, inputs)})
         worst = max(float(np.abs(a - b).max()) for a, b in zip(expected, got))
         print(f"batch {batch}: largest difference {worst:.2e}", flush=True)
-        assert worst < 1e-3 and got[1].shape == (batch,)
+        assert worst < 1e-3 and [value.shape for value in got[1:]] == [(batch,), (batch,)]
 
 
 def data_rows(bank, recipe):
@@ -121,7 +121,8 @@ def manifest_of(report, guards, recipe, bank, onnx_path, parameters, note):
         "hop": {"ms": 500, "frames": HOP_FRAMES, "contextFrames": CONTEXT_FRAMES},
         "window": {"hops": WINDOW_HOPS}, "embedding": {"size": EMBEDDING}, "thresholds": report["thresholds"],
         "calibration": {**report["calibration"], "thresholdsFrom": "dev: at most one false alarm an hour of human speech, "
-                        "at most 5 % of synthetic calls of known engines end as human"},
+                        "at most 5 % of synthetic calls of known engines end as human",
+                        **({"novelty": report["novelty"]} if report.get("novelty") else {})},
         "training": {"recipe": "training/recipe.yaml", "seed": recipe["train"]["seed"], "code": f"training/ at {code}",
                      "note": note, "data": parts["train"], "calibrationData": parts["dev"], "heldOut": parts["test"]},
         "metrics": {**report["metrics"], "guards": guards, "cost": report.get("cost", {})},
@@ -141,8 +142,7 @@ if __name__ == "__main__":
     parser.add_argument("--note", default="features from the product's own kernels")
     options = parser.parse_args()
     settings = yaml.safe_load(Path(options.recipe).read_text())
-    voice = new_model(read_settings(options.recipe, []))
-    voice.load_state_dict(torch.load(options.model))
+    voice = loaded_model(read_settings(options.recipe, []), options.model)
     voice.eval()
     count = sum(value.numel() for value in voice.parameters())
     voice.encoder.fold()

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 BANDS, HOP_FRAMES, CONTEXT_FRAMES, WINDOW_HOPS, EMBEDDING = 60, 50, 2, 8, 48
+CENTRES = 32  # of Novelty, at most
 HOP_INPUT_FRAMES = CONTEXT_FRAMES + HOP_FRAMES
 STRIDE = 4  # frames to one step of the encoder's last layers
 
@@ -123,12 +124,15 @@ class Head(nn.Module):
         self.register_buffer("scale", torch.ones(1))
         self.register_buffer("offset", torch.zeros(1))
 
-    def forward(self, embeddings, weights):
+    def pool(self, embeddings, weights):
+        """Attentive mean and spread of the embeddings [N, E], and how full the window is [N, 1]."""
         score = torch.exp(torch.clamp(self.attention(embeddings).squeeze(2), -6, 6)) * weights
         share = (score / (score.sum(1, keepdim=True) + 1e-6)).unsqueeze(2)
         mean = (embeddings * share).sum(1)
         spread = torch.sqrt(((embeddings - mean.unsqueeze(1)) ** 2 * share).sum(1) + 1e-4)
-        amount = weights.sum(1, keepdim=True) / WINDOW_HOPS
+        return mean, spread, weights.sum(1, keepdim=True) / WINDOW_HOPS
+
+    def forward(self, mean, spread, amount):
         hidden = torch.relu(self.hidden(torch.cat([mean, spread, amount], 1)))
         if self.one_class:
             hidden = nn.functional.normalize(self.hidden(torch.cat([mean, spread, amount], 1)), dim=1)
@@ -142,6 +146,25 @@ class Head(nn.Module):
         return 0.55 - logits / 10
 
 
+class Novelty(nn.Module):
+    """How far a window's mean embedding is from those of the training; above 1 the model has nothing to say of it.
+
+    Mahalanobis distance to the nearest of Gaussians with one covariance (Lee et al., arXiv:1807.03888): the people's
+    and one of each engine. A short window's mean strays farther, about as the root of its length. Fitted by
+    novelty.py; 0 before.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("whiten", torch.zeros(EMBEDDING, EMBEDDING))
+        self.register_buffer("centres", torch.zeros(CENTRES, EMBEDDING))  # whitened
+
+    def forward(self, mean, amount):
+        at = mean @ self.whiten
+        squared = (at * at).sum(1, keepdim=True) - 2 * (at @ self.centres.T) + (self.centres * self.centres).sum(1)
+        return torch.sqrt(torch.relu(torch.amin(squared, 1)) * amount.squeeze(1))
+
+
 class VoiceModel(nn.Module):
     """The exported interface; inputs and outputs are named in export_model.py."""
 
@@ -149,12 +172,14 @@ class VoiceModel(nn.Module):
         super().__init__()
         self.encoder = Encoder(level, dropout)
         self.head = Head(one_class)
+        self.novelty = Novelty()
 
     def forward(self, features, speech, history, history_weight):
         embedding = self.encoder(features, speech)
         embeddings = torch.cat([history, embedding.unsqueeze(1)], 1)
         weights = torch.cat([history_weight, speech.mean(1, keepdim=True)], 1)
-        return embedding, self.head(embeddings, weights)
+        mean, spread, amount = self.head.pool(embeddings, weights)
+        return embedding, self.head(mean, spread, amount), self.novelty(mean, amount)
 
     def judge_lines(self, features, speech, lengths):
         """All hops of a batch of calls at once, for training.
@@ -168,12 +193,14 @@ class VoiceModel(nn.Module):
 
     def judge_embeddings(self, embedding, share, lengths):
         """Logits [B, H] of hops that are encoded already; share [B, H] is their share of speech frames."""
-        batch, hops = share.shape
+        return self.head(*self.pool_embeddings(embedding, share, lengths)).reshape(share.shape)
+
+    def pool_embeddings(self, embedding, share, lengths):
+        """What the head pools of the same: mean and spread [B * H, E], amount [B * H, 1]."""
         padded = nn.functional.pad(embedding, (0, 0, WINDOW_HOPS - 1, 0))
         padded_share = nn.functional.pad(share, (WINDOW_HOPS - 1, 0))
         windows = padded.unfold(1, WINDOW_HOPS, 1).transpose(2, 3)
         weights = padded_share.unfold(1, WINDOW_HOPS, 1)
         age = torch.arange(WINDOW_HOPS - 1, -1, -1)
         weights = weights * (age[None, None] <= lengths.unsqueeze(2)).float()
-        logits = self.head(windows.flatten(0, 1), weights.flatten(0, 1))
-        return logits.reshape(batch, hops)
+        return self.head.pool(windows.flatten(0, 1), weights.flatten(0, 1))

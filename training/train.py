@@ -152,20 +152,29 @@ class Batches(IterableDataset):
             yield self.batch()
 
 
-def judge_part(model, part, histories=(WINDOW_HOPS - 1,)):
-    """Per call the logits of all hops of speech, for each number of hops of history: a list of results."""
+def encode_calls(model, part, calls):
+    """Yields (call, embeddings [1, H, E], share of speech frames [1, H]) of the calls' hops of speech."""
     model.eval()
-    results = [[] for _ in histories]
     with torch.no_grad():
-        for call in part.calls:
+        for call in calls:
             values, gate = part.hop_tensors(call, call["hops"])
             gate = torch.from_numpy(gate)
-            embedding = model.encoder(torch.from_numpy(values), gate)[None]
+            yield call, model.encoder(torch.from_numpy(values), gate)[None], gate.mean(1)[None]
+
+
+def judge_encoded(model, encoded, histories=(WINDOW_HOPS - 1,)):
+    """Per call the logits of all hops of speech, for each number of hops of history: a list of results."""
+    results = [[] for _ in histories]
+    with torch.no_grad():
+        for call, embedding, share in encoded:
             for number, history in enumerate(histories):
-                lengths = torch.full((1, len(gate)), history)
-                logits = model.judge_embeddings(embedding, gate.mean(1)[None], lengths)
+                logits = model.judge_embeddings(embedding, share, torch.full(share.shape, history))
                 results[number].append((call, logits[0].numpy()))
     return results
+
+
+def judge_part(model, part, histories=(WINDOW_HOPS - 1,)):
+    return judge_encoded(model, encode_calls(model, part, part.calls), histories)
 
 
 def dev_figure(model, part):
@@ -224,9 +233,7 @@ def averaged(average, model, decay, step):
 def train(settings, batches, dev, out, steps, start):
     torch.manual_seed(settings["seed"])
     torch.set_num_threads(settings["threads"])
-    model = new_model(settings)
-    if start:
-        model.load_state_dict(torch.load(start))
+    model = loaded_model(settings, start) if start else new_model(settings)
     average = copy.deepcopy(model)
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings["rate"], weight_decay=settings["decay"])
     weighting = Weighting(len(batches.group_numbers), settings["robust"])
@@ -271,6 +278,14 @@ def train(settings, batches, dev, out, steps, start):
 
 def new_model(settings):
     return VoiceModel(level=bool(settings["level"]), one_class=bool(settings["oneClass"]), dropout=settings["dropout"])
+
+
+def loaded_model(settings, path):
+    """The model of a checkpoint; one written before there was a measure of novelty gets an empty one."""
+    model, saved = new_model(settings), torch.load(path)
+    empty = {name: value for name, value in model.state_dict().items() if name.startswith("novelty.")}
+    model.load_state_dict({**empty, **saved})
+    return model
 
 
 def read_settings(recipe, changes):

@@ -1,8 +1,9 @@
 """Makes a pack of audio that is unlike the training's: what the model's measure of novelty should notice.
 
-Music, singing and sounds of machines out of the packages that are there anyway, made tones and noise, and speech of the
-test part's people (faster, slower, backwards, clipped, torn, through codecs that no telephone uses). Calls of 8..14 s
-through drawn channels like the test part's; nothing is fitted or chosen on them. Where a package is missing its kind is.
+Music, singing and sounds of machines out of the packages that are there anyway, made tones and noise, and speech of
+the test part's people (faster, slower, backwards, clipped, torn, through codecs that no telephone uses). Calls of
+8..14 s through drawn channels like the test part's; no threshold is chosen on them. Where a package is missing, so is
+its kind.
 
 usage: python unfamiliar.py --recipe recipe.yaml --packages DIR --bank DIR --out DIR
 """
@@ -120,4 +121,5 @@ if __name__ == "__main__":
     for name in ("recipe", "packages", "bank", "out"):
         parser.add_argument(f"--{name}", required=True)
     options = parser.parse_args()
-    render(Bank(options.bank), yaml.safe_load(Path(options.recipe).read_text()), Path(options.packages), Path(options.out))
+    settings = yaml.safe_load(Path(options.recipe).read_text())
+    render(Bank(options.bank), settings, Path(options.packages), Path(options.out))

@@ -58,6 +58,7 @@ export class VoiceDetector implements HopDetector {
         historyWeight: [historyHops],
       },
       outputs: { embedding: [manifest.embedding.size], logit: [] },
+      mayHaveMore: true,
     })
     const row = {
       features: frames * width,
