@@ -13,6 +13,7 @@ import { writeTinyModel } from '../fakes/tiny-model.ts'
 
 const recipe = `version: tiny
 vocoders: {istft: 4, ar: 3}
+conversion: {minutes: 4}
 train: {folds: {a: {leaveOut: [ar]}}}
 generate:
   classic: {espeak: 2000}
