@@ -39,15 +39,11 @@ CONDITIONS = {  # fixed conditions of the evaluation; None: drawn as in training
     "loss-5pct": dict(noise_db=30, codec="none", loss=0.05, room_ms=0, **STEADY),
     "room": dict(noise_db=30, codec="none", loss=0.0, room_ms=200, **STEADY),
 }
-<<<<<<< HEAD
 ADDED_CONDITIONS = {  # came after the test part was drawn: in packs of their own, or its random stream would be another
     "g729": dict(noise_db=30, codec="g729", loss=0.0, room_ms=0, **STEADY),
     "amr-wb": dict(noise_db=30, codec="amr-wb", loss=0.0, room_ms=0, **STEADY),
     "g729-loss": dict(noise_db=30, codec="g729", loss=0.03, room_ms=0, **STEADY),  # lost behind the codec, as G.711
 }
-=======
-ADDED_CONDITIONS = {}  # newer than the fixed test part: their calls are in the pack `added`
->>>>>>> copies
 FIRST_CODECS = ["gsm", "amr-low", "amr-high", "opus-low", "opus-high", "g726"]
 BABBLE_VOICES, BABBLE_SECONDS = 6, 30
 
