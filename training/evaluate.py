@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from channel import CONDITIONS
+from channel import ADDED_CONDITIONS, CONDITIONS
 from features import Part
 from measures import area_under_curve, bootstrap_interval, equal_error_rate, fit_calibration
 from model import WINDOW_HOPS
@@ -176,12 +176,13 @@ def measure_test(model, encoded):
             chosen = groups_of(results, hops, lambda c: drawn(c) and c["engine"] in ("human", engine))
             by_length[name][engine] = figures(*chosen)
     by_condition = {}
-    for condition in CONDITIONS:
+    for condition in {**CONDITIONS, **ADDED_CONDITIONS}:
         matching = lambda call: call["condition"] == condition
-        by_condition[condition] = {"all": figures(*groups_of(results, WINDOW_HOPS, matching))}
+        chosen = {"all": groups_of(results, WINDOW_HOPS, matching)}
         for engine in engines:
-            chosen = groups_of(results, WINDOW_HOPS, lambda c: matching(c) and c["engine"] in ("human", engine))
-            by_condition[condition][engine] = figures(*chosen, interval=False)
+            chosen[engine] = groups_of(results, WINDOW_HOPS, lambda c: matching(c) and c["engine"] in ("human", engine))
+        by_condition[condition] = {name: figures(*tables, interval=name == "all")
+                                   for name, tables in chosen.items() if all(tables)}  # not all engines are in each
     return by_length, by_condition, [(call, logits) for call, logits in results if drawn(call)]
 
 

@@ -18,7 +18,7 @@ def test_table(new, old, unheard):
     labels = [report["metrics"]["atShippedThresholds"][0]["labelsByEngine"] for report in (new, old)]
     for engine in sorted(tables[0], key=lambda name: (name != "all", name not in unheard, name)):
         cells = [f"{percent(t[engine]['eer'])} % ({percent(t[engine]['eer95'][0])}-{percent(t[engine]['eer95'][1])})"
-                 for t in tables]
+                 if engine in t else "" for t in tables]
         said = [f"{percent(row[engine]['synthetic'])} % / {percent(row[engine]['human'])} %" if engine in row else ""
                 for row in labels]
         name = engine if engine == "all" else f"{engine}{' (never heard)' if engine in unheard else ''}"
@@ -32,7 +32,8 @@ def length_table(new):
         print(f"| {engine} | " + " | ".join(f"{percent(rows[engine]['eer'])} %" for rows in table.values()) + " |")
     print("\n| channel, 4 s | EER of all |\n|---|---|")
     for name, rows in new["metrics"]["test"]["byCondition4s"].items():
-        print(f"| {name} | {percent(rows['all']['eer'])} % |")
+        if "all" in rows:
+            print(f"| {name} | {percent(rows['all']['eer'])} % |")
 
 
 def alarm_table(new, old):
