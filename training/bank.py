@@ -65,7 +65,7 @@ class BankWriter:
         """Normalises to a peak of 0.9 (levels are drawn later, by the channel) and appends."""
         samples = active_span(to_rate(samples, rate_hz))
         peak = float(np.abs(samples).max()) if len(samples) else 0.0
-        if len(samples) < RATE_HZ * 0.3 or peak < 1e-4 or clip_id in self.ids:
+        if len(samples) < RATE_HZ * 0.3 or not peak >= 1e-4 or clip_id in self.ids:  # neither silent nor NaN
             return False
         samples = samples * (0.9 / peak)
         self.samples_file.write((samples * 32767).astype("<i2").tobytes())

@@ -5,9 +5,12 @@ channel draw for all of it. A copy's call has a human twin of the same pieces th
 get a floor shaped like the room noise of a randomly chosen human clip, so that a silent background tells nothing.
 Writes PART-PACK.ul (mu-law of all calls), .json (what the feature dump reads) and .facts.jsonl.
 
-A part comes in two packs, so that all but the copies by the vocoders trained here can be used before those are there.
+A part comes in three packs, each from random numbers of its own. `own` has the copies by the vocoders trained here, so
+that `main` can be used before those are there. `added` has what is newer than the fixed test part: the engines of
+`parts.addedEngines` and, in the test part, the conditions of `channel.ADDED_CONDITIONS` for every engine and speaker;
+so the calls of the other two stay what they are.
 
-usage: python calls.py --recipe recipe.yaml --bank DIR --out DIR --part train --pack main|own
+usage: python calls.py --recipe recipe.yaml --bank DIR --out DIR --part train --pack main|own|added
 """
 import argparse
 import json
@@ -18,12 +21,12 @@ import numpy as np
 import yaml
 
 from bank import Bank, to_rate
-from channel import (CODECS, CONDITIONS, after_codec, babble_line, before_codec, codec_round_trip, draw_channel,
-                     mulaw_decode)
+from channel import (ADDED_CONDITIONS, CODECS, CONDITIONS, after_codec, babble_line, before_codec, codec_round_trip,
+                     draw_channel, mulaw_decode)
 from pitch import median_pitch
 
 RATE_HZ = 8000
-PACKS = ("main", "own")
+PACKS = ("main", "own", "added")
 HOP_BYTES = 4000
 SPEEDS = [14000, 14800, 15200, 16800, 17600, 18400]  # rates that share factors with 8000, for short resampling filters
 
@@ -111,25 +114,40 @@ def lay_out(bank, clips, random, seconds, twin_of=None, floor=None, from_hz=1600
     return [line[: len(line) // HOP_BYTES * HOP_BYTES] for line in lines]
 
 
+def pack_of(engine, recipe):
+    if engine in recipe["parts"]["addedEngines"]:
+        return "added"
+    return "own" if engine in recipe["vocoders"] else "main"
+
+
+def conditions_of(engine, recipe, part, pack):
+    """Name -> fixed values of the channel, or None for drawn ones, of an engine's calls in a pack."""
+    conditions = {}
+    if pack_of(engine, recipe) == pack:
+        conditions.update(CONDITIONS if part == "test" else {"drawn": None})
+    if part == "test" and pack == "added":
+        conditions.update(ADDED_CONDITIONS)
+    return conditions
+
+
 def plan_calls(bank, recipe, part, pack, random):
     """Yields (clips, twin table or None, channel draw, condition) for every call of a part."""
     human = {clip["id"]: clip for clip in bank.clips if clip["label"] == 0}
     groups = {}
     for clip in bank.clips:
-        if (clip["engine"] in recipe["vocoders"]) != (pack == "own"):
+        if not conditions_of(clip["engine"], recipe, part, pack):
             continue
         if part_of(clip, recipe) == part and clip["source"] not in recipe["parts"]["skipSources"]:
             groups.setdefault((clip["engine"], clip["speaker"], clip["label"]), []).append(clip)
     for (engine, speaker, label), clips in sorted(groups.items()):
         available = sum(clip["count"] for clip in clips) / 16000
-        for condition in CONDITIONS if part == "test" else ["drawn"]:
+        for condition, fixed in conditions_of(engine, recipe, part, pack).items():
             passes = recipe["passes"][part]["human" if label == 0 else "synthetic"]
             limit = recipe["secondsPerSpeaker"][part] if condition == "drawn" else recipe["secondsPerCondition"]
             made = 0.0
             while made < min(available * passes, limit):
                 seconds = random.uniform(8, 14)
                 picked = [clips[i] for i in random.integers(len(clips), size=24)]
-                fixed = CONDITIONS[condition] if part == "test" else None
                 twin = human if "pair" in clips[0] and part == "train" else None
                 yield picked, twin, draw_channel(random, fixed, wide=part != "test"), condition, seconds
                 made += seconds
@@ -160,13 +178,13 @@ def render(bank, recipe, part, pack, out):
     write_pack(calls, f"{part}-{pack}", Path(out))
 
 
-def through_codecs(calls):
+def through_codecs(calls, table=CODECS):
     with tempfile.TemporaryDirectory() as folder:
-        for codec in CODECS:
+        for codec in table:
             chosen = [number for number, call in enumerate(calls) if call[1]["codec"] == codec]
             if not chosen:
                 continue
-            joined = codec_round_trip(np.concatenate([calls[number][0] for number in chosen]), codec, folder)
+            joined = codec_round_trip(np.concatenate([calls[number][0] for number in chosen]), codec, folder, table)
             start = 0
             for number in chosen:
                 samples, draw, facts = calls[number]

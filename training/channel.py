@@ -8,17 +8,21 @@ import subprocess
 import numpy as np
 from scipy.signal import butter, fftconvolve, firwin2, sosfilt
 
+import g729
+
 RATE_HZ = 8000
-CODECS = {  # name -> (ffmpeg encoder arguments, container, rate of the codec)
+CODECS = {  # name -> (ffmpeg encoder arguments, container, rate of the codec); None: not by ffmpeg
     "gsm": (["-c:a", "libgsm"], "gsm", 8000),
     "amr-low": (["-c:a", "libopencore_amrnb", "-b:a", "5.9k"], "amr", 8000),
     "amr-high": (["-c:a", "libopencore_amrnb", "-b:a", "12.2k"], "amr", 8000),
     "opus-low": (["-c:a", "libopus", "-b:a", "8k", "-application", "voip"], "ogg", 8000),
     "opus-high": (["-c:a", "libopus", "-b:a", "14k", "-application", "voip"], "ogg", 8000),
     "g726": (["-c:a", "g726", "-b:a", "32k"], "wav", 8000),
-    "g723": (["-c:a", "g723_1", "-b:a", "6.3k"], "wav", 8000),  # CELP-like, near to G.729, of which there is no encoder
+    "g723": (["-c:a", "g723_1", "-b:a", "6.3k"], "wav", 8000),  # G.723.1: CELP-like, older than G.729
     "speex": (["-c:a", "libspeex", "-b:a", "8k"], "ogg", 8000),  # CELP
     "denoised": (["-af", "afftdn=nr=18:nf=-35", "-c:a", "pcm_s16le"], "wav", 8000),  # a caller's noise suppression
+    "g729": None,  # G.729 Annex A, 8 kbit/s: g729.py
+    "amr-wb": (["-c:a", "libvo_amrwbenc", "-b:a", "12.65k"], "amr", 16000),  # what EVS speaks in its interoperable mode
 }
 STEADY = dict(noise_kind="coloured", a_law=False)
 CONDITIONS = {  # fixed conditions of the evaluation; None: drawn as in training
@@ -34,6 +38,11 @@ CONDITIONS = {  # fixed conditions of the evaluation; None: drawn as in training
     "opus-low": dict(noise_db=30, codec="opus-low", loss=0.0, room_ms=0, **STEADY),
     "loss-5pct": dict(noise_db=30, codec="none", loss=0.05, room_ms=0, **STEADY),
     "room": dict(noise_db=30, codec="none", loss=0.0, room_ms=200, **STEADY),
+}
+ADDED_CONDITIONS = {  # came after the test part was drawn: in packs of their own, or its random stream would be another
+    "g729": dict(noise_db=30, codec="g729", loss=0.0, room_ms=0, **STEADY),
+    "amr-wb": dict(noise_db=30, codec="amr-wb", loss=0.0, room_ms=0, **STEADY),
+    "g729-loss": dict(noise_db=30, codec="g729", loss=0.03, room_ms=0, **STEADY),  # lost behind the codec, as G.711
 }
 FIRST_CODECS = ["gsm", "amr-low", "amr-high", "opus-low", "opus-high", "g726"]
 BABBLE_VOICES, BABBLE_SECONDS = 6, 30
@@ -134,21 +143,26 @@ def before_codec(samples, draw, babble):
     return np.clip(samples * 10 ** (draw["level_db"] / 20), -1, 1).astype(np.float32)
 
 
-def codec_round_trip(samples, codec, folder):
-    """One ffmpeg process there and one back for many calls laid end to end; aligned by cross-correlation."""
-    encoder, container, rate_hz = CODECS[codec]
-    path = f"{folder}/c.{container}"
-    raw = ["-f", "s16le", "-ar", str(RATE_HZ), "-ac", "1", "-i", "-"]
-    pcm = (samples * 32767).astype("<i2").tobytes()
-    quiet = ["ffmpeg", "-y", "-loglevel", "error"]
-    subprocess.run([*quiet, *raw, "-ar", str(rate_hz), *encoder, path], input=pcm, check=True)
-    back = [*quiet, "-i", path, "-f", "s16le", "-ar", str(RATE_HZ), "-ac", "1", "-"]
-    decoded = subprocess.run(back, capture_output=True, check=True).stdout
-    out = np.frombuffer(decoded, "<i2").astype(np.float32) / 32768
+def codec_round_trip(samples, codec, folder, table=CODECS):
+    """Many calls laid end to end through a codec and back; aligned by cross-correlation."""
+    pcm = (samples * 32767).astype("<i2")
+    decoded = g729.round_trip(pcm) if codec == "g729" else ffmpeg_round_trip(pcm, table[codec], folder)
+    out = decoded.astype(np.float32) / 32768
     span = min(len(samples), len(out), 160000)
     match = fftconvolve(out[:span], samples[:span][::-1])[span - 1 : span + 800]
     out = out[int(np.argmax(np.abs(match))) :]
     return np.pad(out, (0, max(0, len(samples) - len(out))))[: len(samples)]
+
+
+def ffmpeg_round_trip(pcm, codec, folder):
+    """One ffmpeg process there and one back."""
+    encoder, container, rate_hz = codec
+    path = f"{folder}/c.{container}"
+    raw = ["-f", "s16le", "-ar", str(RATE_HZ), "-ac", "1", "-i", "-"]
+    quiet = ["ffmpeg", "-y", "-loglevel", "error"]
+    subprocess.run([*quiet, *raw, "-ar", str(rate_hz), *encoder, path], input=pcm.tobytes(), check=True)
+    back = [*quiet, "-i", path, "-f", "s16le", "-ar", str(RATE_HZ), "-ac", "1", "-"]
+    return np.frombuffer(subprocess.run(back, capture_output=True, check=True).stdout, "<i2")
 
 
 def after_codec(samples, draw):

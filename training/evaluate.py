@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from channel import CONDITIONS
+from channel import ADDED_CONDITIONS, CONDITIONS
 from features import Part
 from measures import area_under_curve, bootstrap_interval, equal_error_rate, fit_calibration
 from model import WINDOW_HOPS
-from train import judge_part, new_model, read_settings
+from novelty import fit, hop_novelties, measure
+from train import encode_calls, judge_encoded, loaded_model, read_settings
 
 LENGTHS = {"1s": 2, "2s": 4, "4s": 8}  # hops of speech in the window
 PROVISIONAL_MS, HALF_LIFE_MS, DWELL_MS = 1500, 10000, 1000  # the product's decision, see call_probability
@@ -75,24 +76,45 @@ def cost_of_llr(llr, labels, weights):
 
 
 def call_probability(logits, speech_ms):
-    """Probability after every hop as the product accumulates it: forgetting mean, design effect 0.5, capped LLRs."""
+    """Probability after every hop as the product accumulates it: forgetting mean, design effect 0.5, capped LLRs.
+
+    A hop of no speech leaves it as it was.
+    """
     total = weight = 0.0
     out = []
     for llr, speech in zip(np.clip(logits, -8, 8), speech_ms):
         keep = 0.5 ** (speech / HALF_LIFE_MS)
         total, weight = total * keep + llr * speech, weight * keep + speech
         windows = max(1.0, weight / 4000)
-        out.append(1 / (1 + np.exp(-total / weight * windows / (1 + (windows - 1) * 0.5))))
+        out.append(1 / (1 + np.exp(-total / max(weight, 1e-9) * windows / (1 + (windows - 1) * 0.5))))
     return np.array(out)
 
 
-def decide(results, part, synthetic, human):
-    """Per call: net speech seconds, ever an alarm (held for the dwell), label at the end."""
+def unfamiliar_share(speech_ms, unfamiliar):
+    """After every hop: how much of the recent speech was left out as unfamiliar, forgotten as the evidence is."""
+    left_out = heard = 0.0
+    out = []
+    for speech, strange in zip(speech_ms, unfamiliar):
+        keep = 0.5 ** (speech / HALF_LIFE_MS)
+        left_out, heard = left_out * keep + speech * strange, heard * keep + speech
+        out.append(left_out / heard)
+    return np.array(out)
+
+
+def decide(results, part, synthetic, human, novelty=None):
+    """Per call: net speech seconds, ever an alarm (held for the dwell), label at the end.
+
+    Hops that are unfamiliar (`novelty`: call id -> values, above 1) bring no evidence; no label but inconclusive comes
+    of a call that mostly was so of late.
+    """
     rows = []
     for call, logits in results:
         first = call["first"] + call["hops"] * 50
         speech_ms = np.array([part.speech[start : start + 50].sum() * 10 for start in first], np.float64)
-        probability = call_probability(logits, speech_ms)
+        strange = novelty[call["id"]] > 1 if novelty else np.zeros(len(speech_ms), bool)
+        mostly = unfamiliar_share(speech_ms, strange) > 0.5
+        speech_ms = np.where(strange, 0, speech_ms)
+        probability = np.where(mostly, 0.5, call_probability(logits, speech_ms))
         heard = np.cumsum(speech_ms)
         past = (probability >= synthetic) & (heard >= PROVISIONAL_MS)
         held = past[1:] & past[:-1] & (speech_ms[1:] + speech_ms[:-1] >= DWELL_MS * 0.6)
@@ -103,13 +125,13 @@ def decide(results, part, synthetic, human):
     return rows
 
 
-def choose_thresholds(results, part):
+def choose_thresholds(results, part, novelty):
     """On dev: the lowest with at most one false alarm an hour; at most 5 % of synthetic calls end as human."""
     for synthetic in (0.7, 0.75, 0.78, 0.8, 0.82, 0.84, 0.86, 0.88, 0.9, 0.92, 0.94, 0.96, 0.98, 0.99, 0.995):
-        rows = [row for row in decide(results, part, synthetic, 0.0) if row["call"]["label"] == 0]
+        rows = [row for row in decide(results, part, synthetic, 0.0, novelty) if row["call"]["label"] == 0]
         if alarms_per_hour(rows) <= 1:
             break
-    ends = np.array([row["probability"] for row in decide(results, part, 1, 0) if row["call"]["label"] == 1])
+    ends = np.array([row["probability"] for row in decide(results, part, 1, 0, novelty) if row["call"]["label"] == 1])
     human = float(np.clip(np.percentile(ends, 5), 0.02, 0.2))
     return {"synthetic": synthetic, "human": round(human, 3)}
 
@@ -127,8 +149,8 @@ def alarms_by(rows, key):
             for name, chosen in sorted(groups.items())}
 
 
-def at_thresholds(results, part, thresholds, name):
-    rows = decide(results, part, **thresholds)
+def at_thresholds(results, part, thresholds, name, novelty):
+    rows = decide(results, part, **thresholds, novelty=novelty)
     human = [row for row in rows if row["call"]["label"] == 0]
     hours = sum(row["seconds"] for row in human) / 3600
     shares = lambda chosen: {label: round(float(np.mean([row["label"] == label for row in chosen])), 3)
@@ -142,39 +164,44 @@ def at_thresholds(results, part, thresholds, name):
                                for engine in engines}}
 
 
-def measure_test(model, test):
+def measure_test(model, encoded):
     """EER and AUC by speech length and engine (drawn channels), and by condition (4 s)."""
-    engines = sorted({call["engine"] for call in test.calls if call["label"] == 1})
+    engines = sorted({call["engine"] for call, *_ in encoded if call["label"] == 1})
     drawn = lambda call: call["condition"] == "drawn"
     by_length, results = {}, None
-    judged = judge_part(model, test, [hops - 1 for hops in LENGTHS.values()])
+    judged = judge_encoded(model, encoded, [hops - 1 for hops in LENGTHS.values()])
     for (name, hops), results in zip(LENGTHS.items(), judged):
         by_length[name] = {"all": figures(*groups_of(results, hops, drawn))}
         for engine in engines:
             chosen = groups_of(results, hops, lambda c: drawn(c) and c["engine"] in ("human", engine))
             by_length[name][engine] = figures(*chosen)
     by_condition = {}
-    for condition in CONDITIONS:
+    for condition in {**CONDITIONS, **ADDED_CONDITIONS}:
         matching = lambda call: call["condition"] == condition
-        by_condition[condition] = {"all": figures(*groups_of(results, WINDOW_HOPS, matching))}
+        chosen = {"all": groups_of(results, WINDOW_HOPS, matching)}
         for engine in engines:
-            chosen = groups_of(results, WINDOW_HOPS, lambda c: matching(c) and c["engine"] in ("human", engine))
-            by_condition[condition][engine] = figures(*chosen, interval=False)
+            chosen[engine] = groups_of(results, WINDOW_HOPS, lambda c: matching(c) and c["engine"] in ("human", engine))
+        by_condition[condition] = {name: figures(*tables, interval=name == "all")
+                                   for name, tables in chosen.items() if all(tables)}  # not all engines are in each
     return by_length, by_condition, [(call, logits) for call, logits in results if drawn(call)]
 
 
 def evaluate(model, parts, shipped=None):
     """Calibrates, chooses thresholds and measures; `shipped` (a manifest) keeps the model's own ones."""
+    encoded = {name: list(encode_calls(model, part, part.calls)) for name, part in parts.items() if name != "train"}
     if shipped:
-        calibration, thresholds = shipped["calibration"], shipped["thresholds"]
+        calibration, thresholds, familiar = shipped["calibration"], shipped["thresholds"], None
         model.head.scale.fill_(calibration["scale"])
         model.head.offset.fill_(calibration["offset"])
     else:
-        calibration = calibrate(model, judge_part(model, parts["dev"], [hops - 1 for hops in LENGTHS.values()]))
-    dev_results = judge_part(model, parts["dev"])[0]
+        familiar = fit(model, parts["train"], encoded["dev"])
+        calibration = calibrate(model, judge_encoded(model, encoded["dev"], [hops - 1 for hops in LENGTHS.values()]))
+    novelty = {name: {call["id"]: values for call, values in hop_novelties(model, encoded[name])}
+               for name in ("dev", "test")}
+    dev_results = judge_encoded(model, encoded["dev"])[0]
     if not shipped:
-        thresholds = choose_thresholds(dev_results, parts["dev"])
-    by_length, by_condition, drawn_results = measure_test(model, parts["test"])
+        thresholds = choose_thresholds(dev_results, parts["dev"], novelty["dev"])
+    by_length, by_condition, drawn_results = measure_test(model, encoded["test"])
     dev_human, dev_synthetic = groups_of(dev_results, WINDOW_HOPS, lambda call: True)
     known = {}
     for key in sorted({name.split()[0] for name in dev_synthetic}):
@@ -182,9 +209,11 @@ def evaluate(model, parts, shipped=None):
         known[key] = figures(dev_human, chosen, interval=False)
     metrics = {"test": {"bySpeechLength": by_length, "byCondition4s": by_condition},
                "dev4sKnownEnginesNewVoices": known,
-               "atShippedThresholds": [at_thresholds(drawn_results, parts["test"], thresholds, "test"),
-                                       at_thresholds(dev_results, parts["dev"], thresholds, "dev")]}
-    return {"calibration": calibration, "thresholds": thresholds, "metrics": metrics}
+               "atShippedThresholds": [at_thresholds(drawn_results, parts["test"], thresholds, "test", novelty["test"]),
+                                       at_thresholds(dev_results, parts["dev"], thresholds, "dev", novelty["dev"])]}
+    if model.novelty.whiten.any():
+        metrics["novelty"] = measure(model, encoded)
+    return {"calibration": calibration, "thresholds": thresholds, "novelty": familiar, "metrics": metrics}
 
 
 if __name__ == "__main__":
@@ -197,10 +226,10 @@ if __name__ == "__main__":
     parser.add_argument("--facts", required=True)
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
-    voice = new_model(read_settings(options.recipe, options.set))
-    voice.load_state_dict(torch.load(options.model))
-    loaded = {name: Part(options.features, options.facts, name)
-              for name in ("dev", "test")}
+    voice = loaded_model(read_settings(options.recipe, options.set), options.model)
+    names = ["dev", "test"] + ([] if options.shipped else ["train"])
+    names += ["unfamiliar"] if (Path(options.features) / "unfamiliar-main" / "features.json").exists() else []
+    loaded = {name: Part(options.features, options.facts, name) for name in names}
     voice.eval()
     report = evaluate(voice, loaded, json.loads(Path(options.shipped).read_text()) if options.shipped else None)
     report["featureParameters"] = loaded["test"].parameters
@@ -211,4 +240,5 @@ if __name__ == "__main__":
     print(json.dumps({"thresholds": report["thresholds"], "calibration": report["calibration"],
                       "eer4s": {key: row["eer"] for key, row in tables["test"]["bySpeechLength"]["4s"].items()},
                       "known": {key: row["eer"] for key, row in tables["dev4sKnownEnginesNewVoices"].items()},
-                      "falseAlarmsPerHour": tables["atShippedThresholds"][0]["falseAlarmsPerHour"]}, indent=1))
+                      "falseAlarmsPerHour": tables["atShippedThresholds"][0]["falseAlarmsPerHour"],
+                      "novelty": tables.get("novelty", {})}, indent=1))

@@ -16,15 +16,15 @@ import yaml
 
 from bank import RATE_HZ, read_index
 from calls import part_of
-from model import BANDS, CONTEXT_FRAMES, EMBEDDING, HOP_FRAMES, WINDOW_HOPS
-from train import new_model, read_settings
+from model import BANDS, CONTEXT_FRAMES, EMBEDDING, HOP_FRAMES, HOP_INPUT_FRAMES, WINDOW_HOPS
+from train import loaded_model, read_settings
 
-NAMES = ["features", "speech", "history", "historyWeight", "embedding", "logit"]
+NAMES = ["features", "speech", "history", "historyWeight", "embedding", "logit", "novelty"]
 
 
 def example_inputs(batch, seed=0):
     random = torch.Generator().manual_seed(seed)
-    return (torch.randn(batch, CONTEXT_FRAMES + HOP_FRAMES, BANDS, generator=random) * 2 - 6,
+    return (torch.randn(batch, HOP_INPUT_FRAMES, BANDS, generator=random) * 2 - 6,
             (torch.rand(batch, HOP_FRAMES, generator=random) > 0.4).float(),
             torch.rand(batch, WINDOW_HOPS - 1, EMBEDDING, generator=random) * 2 - 1,
             torch.rand(batch, WINDOW_HOPS - 1, generator=random))
@@ -43,7 +43,7 @@ def export(model, path):
         got = session.run(None, {name: value.numpy() for name, value in zip(NAMES, inputs)})
         worst = max(float(np.abs(a - b).max()) for a, b in zip(expected, got))
         print(f"batch {batch}: largest difference {worst:.2e}", flush=True)
-        assert worst < 1e-3 and got[1].shape == (batch,)
+        assert worst < 1e-3 and [value.shape for value in got[1:]] == [(batch,), (batch,)]
 
 
 def data_rows(bank, recipe):
@@ -97,6 +97,11 @@ def limits(report, unheard):
                      f"and {100 * labels['human']:.0f} % human")
         name = f"{'Engine never heard' if engine in unheard else 'Known vocoder on new speakers'}: {engine}"
         sentences.append(f"{'Whole test part' if engine == 'all' else name}: {quality} on 4 s of speech{shown}.")
+    novelty = report["metrics"].get("novelty")
+    if novelty and "unfamiliar4s" in novelty:
+        noticed = ", ".join(f"{kind} {100 * row['shareAbove']:.0f} %" for kind, row in novelty["unfamiliar4s"].items())
+        sentences.append(f"Audio unlike the training is left out where novelty notices it: of windows of {noticed}; and "
+                         f"{100 * novelty['shareAbove']['test']['4s']['human']:.1f} % of people's speech.")
     return [*sentences,
             f"About {shipped['falseAlarmsPerHour']:.0f} false alarms an hour of speech of people it never heard, "
             f"measured on {shipped['humanSpeechHours']:.1f} hours cut into calls of about ten seconds, through "
@@ -122,6 +127,7 @@ def manifest_of(report, guards, recipe, bank, onnx_path, parameters, note):
         "window": {"hops": WINDOW_HOPS}, "embedding": {"size": EMBEDDING}, "thresholds": report["thresholds"],
         "calibration": {**report["calibration"], "thresholdsFrom": "dev: at most one false alarm an hour of human speech, "
                         "at most 5 % of synthetic calls of known engines end as human"},
+        **({"abstain": {"novelty": {"threshold": 1, **report["novelty"]}}} if report.get("novelty") else {}),
         "training": {"recipe": "training/recipe.yaml", "seed": recipe["train"]["seed"], "code": f"training/ at {code}",
                      "note": note, "data": parts["train"], "calibrationData": parts["dev"], "heldOut": parts["test"]},
         "metrics": {**report["metrics"], "guards": guards, "cost": report.get("cost", {})},
@@ -141,9 +147,10 @@ if __name__ == "__main__":
     parser.add_argument("--note", default="features from the product's own kernels")
     options = parser.parse_args()
     settings = yaml.safe_load(Path(options.recipe).read_text())
-    voice = new_model(read_settings(options.recipe, []))
-    voice.load_state_dict(torch.load(options.model))
+    voice = loaded_model(read_settings(options.recipe, []), options.model)
     voice.eval()
+    count = sum(value.numel() for value in voice.parameters())
+    voice.encoder.fold()
     folder = Path(options.models) / "voice" / settings["version"]
     folder.mkdir(parents=True, exist_ok=True)
     export(voice, folder / "model.onnx")
@@ -155,7 +162,6 @@ if __name__ == "__main__":
     if options.product:
         measured["metrics"]["product"] = product_figures(json.loads(Path(options.product).read_text()))
     guarded = json.loads(Path(options.guards).read_text()) if options.guards else {"state": "not run"}
-    count = sum(value.numel() for value in voice.parameters())
     manifest = manifest_of(measured, guarded, settings, options.bank, folder / "model.onnx", count, options.note)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
     if options.activate:

@@ -4,12 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from calls import PACKS
 from model import BANDS, CONTEXT_FRAMES, HOP_FRAMES
 
 MIN_SPEECH_FRAMES = 10  # a hop with fewer speech frames is no hop of speech: not judged, not kept as history
-
-
-PACKS = ("main", "own")  # a part comes in two packs: all sources, and the copies by the vocoders trained here
 
 
 class Part:

@@ -16,13 +16,12 @@ import json
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from evaluate import groups_of
 from features import Part
 from measures import bootstrap_interval, equal_error_rate
 from model import WINDOW_HOPS
-from train import Batches, judge_part, new_model, read_settings, train
+from train import Batches, judge_part, loaded_model, read_settings, train
 
 WINDOWS_PER_HOUR = 900
 
@@ -80,16 +79,14 @@ def measure(model, parts, engines, human):
 def run(settings, name, parts, out, shipped):
     if name == "shipped":
         engines = settings["testEngines"]
-        model = new_model(settings)
-        model.load_state_dict(torch.load(shipped))
+        model = loaded_model(settings, shipped)
     else:
         fold = settings["folds"][name]
         engines = fold["leaveOut"]
         folder = out / f"fold-{name}"
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "last.pt").exists():  # written at the last step: only measured again
-            model = new_model(settings)
-            model.load_state_dict(torch.load(folder / "last.pt"))
+            model = loaded_model(settings, folder / "last.pt")
         else:
             batches = Batches(parts["train"], settings, settings["seed"], set(engines))
             model = train({**settings, "stepsPerCheck": 10**9}, batches, None, folder, fold["steps"], None)

@@ -358,7 +358,7 @@ def start_copy(kind, folder, draw):
     torch.set_num_threads(1)
     vocoder, smooth = load(kind, folder), load("smooth", folder)
 
-    def copy(samples):
+    def copy(samples, speaker):
         wave = torch.from_numpy(to_rate(samples, 16000, RATE_HZ))
         wave = F.pad(wave, (0, -len(wave) % (HOP * 4)))[None]
         smoothed = bool(draw.random() < 0.67)
@@ -369,7 +369,7 @@ def start_copy(kind, folder, draw):
                 shift = draw.uniform(0.8, 1.3) if draw.random() < 0.5 else 1.0
                 inputs.append(torch.from_numpy(pitch_of(wave[0].numpy(), mel.shape[2]) * np.float32(shift))[None])
             made = vocoder(*inputs)[0].numpy()
-        return made, RATE_HZ, smoothed
+        return made, RATE_HZ, {"smoothed": smoothed}
 
     return copy
 

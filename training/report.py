@@ -18,7 +18,7 @@ def test_table(new, old, unheard):
     labels = [report["metrics"]["atShippedThresholds"][0]["labelsByEngine"] for report in (new, old)]
     for engine in sorted(tables[0], key=lambda name: (name != "all", name not in unheard, name)):
         cells = [f"{percent(t[engine]['eer'])} % ({percent(t[engine]['eer95'][0])}-{percent(t[engine]['eer95'][1])})"
-                 for t in tables]
+                 if engine in t else "" for t in tables]
         said = [f"{percent(row[engine]['synthetic'])} % / {percent(row[engine]['human'])} %" if engine in row else ""
                 for row in labels]
         name = engine if engine == "all" else f"{engine}{' (never heard)' if engine in unheard else ''}"
@@ -32,7 +32,8 @@ def length_table(new):
         print(f"| {engine} | " + " | ".join(f"{percent(rows[engine]['eer'])} %" for rows in table.values()) + " |")
     print("\n| channel, 4 s | EER of all |\n|---|---|")
     for name, rows in new["metrics"]["test"]["byCondition4s"].items():
-        print(f"| {name} | {percent(rows['all']['eer'])} % |")
+        if "all" in rows:
+            print(f"| {name} | {percent(rows['all']['eer'])} % |")
 
 
 def alarm_table(new, old):
@@ -46,6 +47,16 @@ def alarm_table(new, old):
         for name, row in shipped[0][f"falseAlarmsBy{key}"].items():
             before = shipped[1][f"falseAlarmsBy{key}"][name]["perHour"]
             print(f"| {name} | {row['minutes']} | {row['perHour']} | {before} |")
+
+
+def novelty_table(new):
+    measured = new["metrics"].get("novelty", {})
+    print("\n| audio | windows of 4 s left out | AUROC against people |\n|---|---|---|")
+    for kind, row in measured.get("unfamiliar4s", {}).items():
+        print(f"| {kind} | {percent(row['shareAbove'])} % | {row['auroc']:.2f} |")
+    shares = measured.get("shareAbove", {}).get("test", {}).get("4s", {})
+    for engine, share in sorted(shares.items(), key=lambda pair: -pair[1]):
+        print(f"| test: {engine} | {100 * share:.1f} % | {measured['testAurocAgainstPeople4s'].get(engine, '')} |")
 
 
 def left_out_table(rows):
@@ -71,6 +82,7 @@ if __name__ == "__main__":
     test_table(after, before, options.never_heard)
     length_table(after)
     alarm_table(after, before)
+    novelty_table(after)
     if options.left_out:
         rows = [json.loads(Path(path).read_text()) for path in options.left_out]
         left_out_table({engine: row for table in rows for engine, row in table.items()})

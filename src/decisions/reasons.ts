@@ -1,4 +1,5 @@
 /** Why a verdict is what it is, in codes for programs and words with numbers for people. Pure; main thread. */
+import { unfamiliarShareMax } from './recent-share.ts'
 import type { Label, Reason } from './verdict-view.ts'
 import type { VerdictSettings } from './voice-verdict.ts'
 
@@ -12,6 +13,9 @@ export interface ReasonFacts {
   readonly lossShare: number
   /** Audio under each flag, ms. */
   readonly masked: { readonly music: number; readonly tone: number; readonly dtmf: number; readonly clipped: number }
+  /** Speech left out because it is unlike what the model learned from: all of it, and the share of the recent. */
+  readonly unfamiliarSpeechMs: number
+  readonly unfamiliarShare: number
   readonly voiceChangedAtMs: number | null
   readonly settings: VerdictSettings
 }
@@ -38,6 +42,11 @@ export function describeReasons(facts: ReasonFacts): Reason[] {
       code: 'clipped',
       text: `${percent(share(facts.masked.clipped))} of the audio is clipped; it counts less`,
     })
+  }
+  const unfamiliar = facts.unfamiliarSpeechMs / Math.max(1, facts.unfamiliarSpeechMs + facts.netSpeechMs)
+  if (unfamiliar >= shareWorthSaying && reasons[0]?.code !== 'unfamiliar_audio') {
+    const text = `${percent(unfamiliar)} of the speech is unlike what the model learned from; it was left out`
+    reasons.push({ code: 'unfamiliar_audio', text })
   }
   if (facts.lossShare > 0.01 && facts.lossShare <= facts.settings.lossShareMax) {
     reasons.push({ code: 'audio_loss', text: `${percent(facts.lossShare)} of the audio was lost or filled` })
@@ -70,6 +79,11 @@ function decisive(facts: ReasonFacts): Reason {
   if (facts.label === 'likely_human') {
     const text = `score ${scoreText} over ${speech} of speech, at or below ${settings.human}; this is not identity`
     return { code: 'score_human', text }
+  }
+  if (facts.unfamiliarShare > unfamiliarShareMax) {
+    const share = percent(facts.unfamiliarShare)
+    const text = `${share} of the recent speech is unlike what the model learned from; it was left out`
+    return { code: 'unfamiliar_audio', text }
   }
   if (facts.lossShare > settings.lossShareMax) {
     const limit = percent(settings.lossShareMax)

@@ -1,17 +1,19 @@
 /**
  * The verdict on one track of a live call. Takes scored hops in order, counts net speech instead of wall time, leaves
- * music, tones and gaps out, and keeps the label from flapping: it changes only when the score is past the threshold
- * (with hysteresis) for `dwellMs` of net speech. Abstains rather than guesses: too little speech, too much loss, a
- * score between the thresholds. Every verdict carries its reasons. Pure: time comes in as arguments. Main thread.
+ * music, tones, gaps and what is unlike the model's training out, and keeps the label from flapping: it changes only
+ * when the score is past the threshold (with hysteresis) for `dwellMs` of net speech. Abstains rather than guesses: too
+ * little speech, too much loss, mostly unfamiliar audio, a score between the thresholds. Every verdict carries its
+ * reasons. Pure: time comes in as arguments. Main thread.
  */
 import type { VoiceConfig } from '../config/schema.ts'
 import type { TrackSignals } from '../features/call-signals.ts'
-import { hopFlag } from '../features/hop.ts'
-import type { ScoredHop } from '../inference/scored-hop.ts'
+import { hopFlag, unfamiliarBit } from '../features/hop.ts'
+import { isEvidence, type ScoredHop } from '../inference/scored-hop.ts'
 import type { TrackName } from '../ingest/track.ts'
 import { Evidence } from './evidence.ts'
 import { type Opinion, opinionReasons } from './opinion-agreement.ts'
 import { describeReasons, type ReasonFacts } from './reasons.ts'
+import { RecentShare, unfamiliarShareMax } from './recent-share.ts'
 import { signalReasons, signalsView } from './signals-view.ts'
 import { SpeechTurns } from './speech-turns.ts'
 import type { GapView, Label, TrackVerdict } from './verdict-view.ts'
@@ -78,6 +80,7 @@ export class VoiceVerdict {
   readonly #track: TrackName
   readonly #settings: VerdictSettings
   readonly #evidence: Evidence
+  readonly #unfamiliar: RecentShare
   readonly #windows = new WindowHistory()
   readonly #gaps: GapView[] = []
   #label: Label = 'insufficient_speech'
@@ -85,6 +88,7 @@ export class VoiceVerdict {
   #candidateHeldMs = 0
   #judgedHops = 0
   #netSpeechMs = 0
+  #unfamiliarSpeechMs = 0
   #audioMs = 0
   #gapMs = 0
   #lostMs = 0
@@ -99,6 +103,7 @@ export class VoiceVerdict {
     this.#track = track
     this.#settings = settings
     this.#evidence = new Evidence(settings.forgettingHalfLifeMs)
+    this.#unfamiliar = new RecentShare(settings.forgettingHalfLifeMs)
     this.#updatedAtMs = nowMs
   }
 
@@ -120,16 +125,17 @@ export class VoiceVerdict {
   observe(hop: ScoredHop, nowMs: number): boolean {
     this.#account(hop)
     this.#hearSignals(hop)
-    const judged = !Number.isNaN(hop.llr)
-    const score = judged ? 1 / (1 + Math.exp(-hop.llr)) : Number.NaN
+    const counts = isEvidence(hop)
+    const score = counts ? 1 / (1 + Math.exp(-hop.llr)) : Number.NaN
     this.#windows.push(hop.windowStartMs, hop.hopEndMs, score, hop.flags)
     this.#updatedAtMs = nowMs
-    if (judged) {
+    if (counts) {
       this.#judgedHops += 1
       const reopened = this.#evidence.add(hop.llr, hop.hopSpeechMs, qualityOf(hop.flags))
       if (reopened) this.#voiceChangedAtMs = hop.hopEndMs
     }
-    return this.#relabel(judged ? hop.hopSpeechMs : 0)
+    const mayTurn = counts || this.#isMostlyUnfamiliar()
+    return this.#relabel(mayTurn ? hop.hopSpeechMs : 0)
   }
 
   #hearSignals({ signals, hopEndMs }: ScoredHop): void {
@@ -150,7 +156,11 @@ export class VoiceVerdict {
     if ((hop.flags & hopFlag.tone) !== 0) this.#maskedMs.tone += hopMs
     if ((hop.flags & hopFlag.dtmf) !== 0) this.#maskedMs.dtmf += hopMs
     if ((hop.flags & hopFlag.clipped) !== 0) this.#maskedMs.clipped += hopMs
-    if ((hop.flags & maskedFlags) === 0 || !Number.isNaN(hop.llr)) this.#netSpeechMs += hop.hopSpeechMs
+    if ((hop.flags & maskedFlags) !== 0 && Number.isNaN(hop.llr)) return
+    const isUnfamiliar = (hop.flags & unfamiliarBit) !== 0
+    if (isUnfamiliar) this.#unfamiliarSpeechMs += hop.hopSpeechMs
+    else this.#netSpeechMs += hop.hopSpeechMs
+    this.#unfamiliar.add(hop.hopSpeechMs, isUnfamiliar)
   }
 
   #addGap(startMs: number, endMs: number): void {
@@ -176,6 +186,8 @@ export class VoiceVerdict {
 
   #target(): Label {
     const { provisionalNetSpeechMs, lossShareMax, synthetic, human, hysteresis } = this.#settings
+    const heardMs = this.#netSpeechMs + this.#unfamiliarSpeechMs
+    if (heardMs >= provisionalNetSpeechMs && this.#isMostlyUnfamiliar()) return 'inconclusive'
     if (this.#netSpeechMs < provisionalNetSpeechMs || this.#judgedHops === 0) return 'insufficient_speech'
     if (this.#lossShare() > lossShareMax) return 'inconclusive'
     const score = this.#evidence.probability()
@@ -185,6 +197,10 @@ export class VoiceVerdict {
     if (score >= synthetic - leaveSynthetic) return this.#isBenign() ? 'benign_automation' : 'likely_synthetic'
     if (score <= human + leaveHuman) return 'likely_human'
     return 'inconclusive'
+  }
+
+  #isMostlyUnfamiliar(): boolean {
+    return this.#unfamiliar.value > unfamiliarShareMax
   }
 
   #isBenign(): boolean {
@@ -213,7 +229,8 @@ export class VoiceVerdict {
     const decided = Math.abs(2 * this.#evidence.probability() - 1)
     const speech = Math.min(1, this.#netSpeechMs / this.#settings.firmNetSpeechMs)
     const clean = Math.max(0, 1 - this.#lossShare() / Math.max(this.#settings.lossShareMax, 0.01))
-    return roundScore(decided * speech * clean)
+    const familiar = Math.max(0, 1 - this.#unfamiliar.value / unfamiliarShareMax)
+    return roundScore(decided * speech * clean * familiar)
   }
 
   /** What rules look at after every hop; cheaper than a snapshot. */
@@ -240,6 +257,8 @@ export class VoiceVerdict {
       audioMs: this.#audioMs,
       lossShare: this.#lossShare(),
       masked: this.#maskedMs,
+      unfamiliarSpeechMs: this.#unfamiliarSpeechMs,
+      unfamiliarShare: this.#unfamiliar.value,
       voiceChangedAtMs: this.#voiceChangedAtMs,
       settings: this.#settings,
     }

@@ -8,6 +8,12 @@ import type { TrackSignals } from './call-signals.ts'
 /** Bits of a hop's flags. `gap`: some of the hop was filled or missing. */
 export const hopFlag = { silence: 1, music: 2, tone: 4, dtmf: 8, clipped: 16, gap: 32 } as const
 
+/**
+ * One bit more, beside `hopFlag`: the model judged the hop but its audio is unlike what it learned from, so it is no
+ * evidence. The names that windows show are fixed (CONTRACT); of this one people hear by a reason.
+ */
+export const unfamiliarBit = 64
+
 export type HopFlagName = keyof typeof hopFlag
 
 /** Names of the bits set, in the table's order. */

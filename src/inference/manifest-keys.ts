@@ -10,6 +10,11 @@ export const story = z.looseObject({})
 export const sampleRateHz = z.union([z.literal(8000), z.literal(16000)])
 export const decisionThresholds = z.strictObject({ synthetic: share, human: share })
 
+/** When the model's own outputs say that it knows nothing of a window; beside the threshold any story of it. */
+export const abstentions = z.strictObject({
+  novelty: z.looseObject({ threshold: z.number().positive('a number above 0: windows of more novelty are left out') }),
+})
+
 /** How scores and inputs were distributed when the version was made: counts by name, in the bins of drift-watch. */
 export const distributionCounts = z.record(z.string(), z.array(z.number().int().min(0)).max(256))
 

@@ -90,8 +90,10 @@ export async function judgeMadeUpSpeech(detector: HopDetector, where: string): P
   inputs.historyWeight.fill(0)
   await detector.run(1)
   const embedding = detector.embedding.subarray(0, row.embedding)
-  if (Number.isFinite(detector.logit[0]) && embedding.every(Number.isFinite)) return
-  invalid(where, `answers made-up speech with logit ${detector.logit[0]}, or an embedding that is no number`)
+  const novelty = detector.novelty?.[0] ?? 0
+  if (Number.isFinite(detector.logit[0]) && embedding.every(Number.isFinite) && Number.isFinite(novelty)) return
+  const got = `logit ${detector.logit[0]}, novelty ${novelty}`
+  invalid(where, `answers made-up speech with ${got}, or an embedding that is no number`)
 }
 
 /** One row of even features. @throws OperatingError `model_invalid` when it answers no probability */

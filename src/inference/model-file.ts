@@ -41,6 +41,7 @@ const streamManifestSchema = z.strictObject({
   window: z.strictObject({ hops: size.min(2).max(64) }),
   embedding: z.strictObject({ size: size.max(1024) }),
   thresholds: keys.decisionThresholds,
+  abstain: keys.abstentions.optional(),
   calibration: story,
   training: story,
   metrics: story,

@@ -1,5 +1,6 @@
-/** What a voice worker reports of each closed hop, scored or not. Pure type, crosses threads. */
+/** What a voice worker reports of each closed hop, scored or not; the object crosses threads. Pure. */
 import type { TrackSignals } from '../features/call-signals.ts'
+import { unfamiliarBit } from '../features/hop.ts'
 
 export interface ScoredHop {
   readonly trackId: number
@@ -13,7 +14,7 @@ export interface ScoredHop {
   readonly windowSpeechMs: number
   /** Calibrated natural log-likelihood ratio, positive = synthetic; NaN when the hop was not scored (no speech). */
   readonly llr: number
-  /** OR of `hopFlag`. */
+  /** OR of `hopFlag` and `unfamiliarBit`. */
   readonly flags: number
   /** Of this hop: samples filled in, as ms. */
   readonly filledMs: number
@@ -28,4 +29,9 @@ export interface ScoredHop {
   /** Means over the hop's speech frames, of the lower and the upper half of a frame's features; for watching drift. */
   readonly lowFeatures?: number
   readonly highFeatures?: number
+}
+
+/** The model judged it, and on audio of a kind that it learned from. */
+export function isEvidence({ llr, flags }: Pick<ScoredHop, 'llr' | 'flags'>): boolean {
+  return !Number.isNaN(llr) && (flags & unfamiliarBit) === 0
 }

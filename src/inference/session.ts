@@ -24,7 +24,9 @@ export interface BatchSessionOptions<I extends RowShapes, O extends RowShapes> {
   readonly inputs: I
   readonly outputs: O
   readonly batchMax: number
-  /** The graph may have outputs beside `outputs`; they are not computed for us. */
+  /** Outputs that the graph need not have. */
+  readonly optional?: RowShapes
+  /** The graph may have outputs beside these; they are not computed for us. */
   readonly mayHaveMore?: boolean
 }
 
@@ -35,6 +37,8 @@ export class BatchSession<I extends RowShapes, O extends RowShapes> {
   readonly inputs: Readonly<Record<keyof I, Float32Array>>
   /** Rows as the last `run` left them; valid until the next one. */
   readonly outputs: Readonly<Record<keyof O, Float32Array>>
+  /** Of `optional`, what the graph has; else as `outputs`. */
+  readonly optional: Readonly<Record<string, Float32Array | undefined>>
   readonly batchMax: number
   readonly #session: InferenceSession
   readonly #inputShapes: I
@@ -43,13 +47,18 @@ export class BatchSession<I extends RowShapes, O extends RowShapes> {
   readonly #feeds: (Feeds | undefined)[] = []
   #running = false
 
-  private constructor(session: InferenceSession, { inputs, outputs, batchMax }: BatchSessionOptions<I, O>) {
+  private constructor(
+    session: InferenceSession,
+    { inputs, outputs, batchMax }: BatchSessionOptions<I, O>,
+    optional: RowShapes,
+  ) {
     this.#session = session
     this.#inputShapes = inputs
-    this.#outputNames = Object.keys(outputs)
+    this.#outputNames = [...Object.keys(outputs), ...Object.keys(optional)]
     this.batchMax = batchMax
     this.inputs = allocate(inputs, batchMax)
     this.outputs = allocate(outputs, batchMax)
+    this.optional = allocate(optional, batchMax)
   }
 
   /**
@@ -72,9 +81,13 @@ export class BatchSession<I extends RowShapes, O extends RowShapes> {
     }
     checkNames('input', session.inputNames, options.inputs)
     const { outputs, mayHaveMore = false } = options
-    const outputNames = session.outputNames.filter((name) => !mayHaveMore || name in outputs)
-    checkNames('output', outputNames, outputs)
-    const batch = new BatchSession(session, options)
+    const optional = Object.fromEntries(
+      Object.entries(options.optional ?? {}).filter(([name]) => session.outputNames.includes(name)),
+    )
+    const known = { ...outputs, ...optional }
+    const outputNames = session.outputNames.filter((name) => !mayHaveMore || name in known)
+    checkNames('output', outputNames, known)
+    const batch = new BatchSession(session, options, optional)
     try {
       await batch.run(1)
       await batch.run(options.batchMax)
@@ -92,8 +105,10 @@ export class BatchSession<I extends RowShapes, O extends RowShapes> {
     this.#running = true
     try {
       const results = await this.#session.run(this.#feedsOf(count), this.#outputNames)
-      for (const name of Object.keys(this.outputs))
-        take(name, results[name], this.outputs[name] as Float32Array, count, this.batchMax)
+      for (const name of this.#outputNames) {
+        const target = this.outputs[name] ?? this.optional[name]
+        take(name, results[name], target as Float32Array, count, this.batchMax)
+      }
     } finally {
       this.#running = false
     }

@@ -7,8 +7,9 @@
  * E = embedding size, row r lies at
  *     features  [r*F*B ...]   context frames first, then the hop's, bands of a frame together
  *     speech    [r*hopFrames ...]        history [r*H*E ...] oldest hop first        historyWeight [r*H ...]
- *     embedding [r*E ...]                logit [r]
+ *     embedding [r*E ...]                logit [r]            novelty [r] if the graph has it
  */
+import { OperatingError } from '../core/errors.ts'
 import { featureWidth } from '../features/hop.ts'
 import type { HopDetector, VoiceInputs, VoiceRowSizes } from './hop-detector.ts'
 import type { StreamManifest } from './model-file.ts'
@@ -32,10 +33,20 @@ export class VoiceDetector implements HopDetector {
   readonly embedding: Float32Array
   /** [batchMax] calibrated natural log-likelihood ratios of the last run; positive = synthetic. */
   readonly logit: Float32Array
+  /** [batchMax] of the last run, by the manifest's threshold; absent: the graph does not measure it. */
+  readonly novelty?: Float32Array
   readonly #session: BatchSession<Shapes['inputs'], Shapes['outputs']>
+  readonly #noveltyMax: number
 
-  private constructor(session: BatchSession<Shapes['inputs'], Shapes['outputs']>, row: VoiceRowSizes) {
+  private constructor(
+    session: BatchSession<Shapes['inputs'], Shapes['outputs']>,
+    row: VoiceRowSizes,
+    noveltyMax: number,
+  ) {
     this.#session = session
+    this.#noveltyMax = noveltyMax
+    const { novelty } = session.optional
+    if (novelty !== undefined) this.novelty = novelty
     this.row = row
     this.batchMax = session.batchMax
     this.inputs = session.inputs
@@ -58,19 +69,30 @@ export class VoiceDetector implements HopDetector {
         historyWeight: [historyHops],
       },
       outputs: { embedding: [manifest.embedding.size], logit: [] },
+      optional: { novelty: [] },
     })
+    const abstain = manifest.abstain?.novelty
+    if (abstain !== undefined && session.optional['novelty'] === undefined) {
+      await session.release()
+      const mend = 'take the key out of the manifest, or export the graph with the output'
+      const why = 'abstain.novelty needs an output "novelty", the graph has none'
+      throw new OperatingError('model_invalid', `${why}: ${mend}`)
+    }
     const row = {
       features: frames * width,
       speech: manifest.hop.frames,
       historyHops,
       embedding: manifest.embedding.size,
     }
-    return new VoiceDetector(session, row)
+    return new VoiceDetector(session, row, abstain?.threshold ?? 1)
   }
 
   /** Judges rows 0..count-1; a larger set is split by the caller. */
-  run(count: number): Promise<void> {
-    return this.#session.run(count)
+  async run(count: number): Promise<void> {
+    await this.#session.run(count)
+    const { novelty } = this
+    if (novelty === undefined || this.#noveltyMax === 1) return
+    for (let r = 0; r < count; r += 1) novelty[r]! /= this.#noveltyMax
   }
 
   warm(count: number): Promise<void> {

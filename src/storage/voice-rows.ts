@@ -1,6 +1,6 @@
 /** Live tracks and scored hops as rows of `calls` and `voice_windows`, in the tables' order. Pure; main thread. */
 import type { LiveTrack } from '../decisions/live-calls.ts'
-import type { ScoredHop } from '../inference/scored-hop.ts'
+import { isEvidence, type ScoredHop } from '../inference/scored-hop.ts'
 import { rowOf } from './tables.ts'
 
 /** Numbers and names are cut to what a person can read; Twilio's own fields are far shorter. */
@@ -43,7 +43,7 @@ export function callRow(track: LiveTrack, runId: string, version: number): reado
 }
 
 export function windowRow(track: LiveTrack, hop: ScoredHop, model: string, nowMs: number): readonly unknown[] {
-  const scored = !Number.isNaN(hop.llr)
+  const counts = isEvidence(hop)
   return rowOf('voice_windows', {
     call_sid: track.facts.call.callSid,
     track: track.facts.track,
@@ -51,9 +51,9 @@ export function windowRow(track: LiveTrack, hop: ScoredHop, model: string, nowMs
     hop_start_ms: whole(hop.hopStartMs),
     start_ms: whole(hop.windowStartMs),
     end_ms: whole(hop.hopEndMs),
-    score: scored ? 1 / (1 + Math.exp(-hop.llr)) : 0,
-    has_score: scored,
-    llr: scored ? hop.llr : Number.NaN,
+    score: counts ? 1 / (1 + Math.exp(-hop.llr)) : 0,
+    has_score: counts,
+    llr: hop.llr,
     flags: hop.flags,
     speech_ms: whole(hop.hopSpeechMs),
     filled_ms: whole(hop.filledMs),

@@ -4,7 +4,7 @@
  */
 import type { Label } from '../decisions/verdict-view.ts'
 import type { VoiceVerdict } from '../decisions/voice-verdict.ts'
-import type { ScoredHop } from '../inference/scored-hop.ts'
+import { isEvidence, type ScoredHop } from '../inference/scored-hop.ts'
 
 /** Net speech after which the evidence is looked at, s. */
 export const speechLengthsS = [0.5, 1, 2, 4, 8] as const
@@ -61,7 +61,7 @@ export class CallCollector {
     if (label !== this.#label) this.#labels.push({ label, netSpeechMs, afterMs: mediaMs })
     this.#label = label
     if (llr === null) return
-    this.#weigh(llr, Number.isNaN(hop.llr) ? 0 : hop.hopSpeechMs)
+    this.#weigh(llr, isEvidence(hop) ? hop.hopSpeechMs : 0)
     for (const [i, lengthS] of speechLengthsS.entries()) {
       if (this.#llrAfter[i] === null && netSpeechMs >= lengthS * 1000) this.#llrAfter[i] = llr
     }

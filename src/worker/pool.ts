@@ -20,9 +20,9 @@ import type { Counters } from '../core/metrics.ts'
 import type { VoiceModel } from '../inference/model-file.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
 import type { TrackSink } from '../ingest/track.ts'
+import { type PipelineCounters, pipelineCounterNames } from './pipeline-counters.ts'
 import { type Judged, readHop, type WorkerFault } from './protocol.ts'
 import type { SecondStageStart } from './staged-detector.ts'
-import { type PipelineCounters, pipelineCounterNames } from './voice-pipeline.ts'
 import { type LostReason, VoiceThread, type VoiceThreadOptions } from './voice-thread.ts'
 
 /** Hops in one model run at most; more gains nothing (benchmarks/inference-batch.ts). */

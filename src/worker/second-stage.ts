@@ -2,7 +2,8 @@
  * A cascade: the first detector hears every hop, a dearer one (of another maker, on a thread of its own) only windows
  * that the first finds suspicious, within a share of one core. What the second found takes the place of the first's
  * ratio on the suspicious hops of that track, until it is older than two of its hops; then, and where there is no CPU
- * left, the first stands alone. Live it never waits: an answer counts from the hop after it came. Voice worker.
+ * left, the first stands alone. What is unfamiliar to the first need not be so to the second: its ratio counts. Live it
+ * never waits: an answer counts from the hop after it came. Voice worker.
  *
  *     embedding   [ first's embedding | hop as the second wants it | ticket ]      the ticket finds the track again
  *     hop n   first: suspicious --window--> judge thread
@@ -99,6 +100,7 @@ export class SecondStage implements HopDetector {
   readonly inputs: VoiceInputs
   readonly embedding: Float32Array
   readonly logit: Float32Array
+  readonly novelty: Float32Array
   readonly #options: SecondStageOptions
   readonly #budget: CpuBudget | null
   readonly #seen = new Map<number, Seen>()
@@ -125,6 +127,7 @@ export class SecondStage implements HopDetector {
     }
     this.embedding = rows(this.row.embedding)
     this.logit = rows(1)
+    this.novelty = rows(1)
   }
 
   async run(count: number): Promise<void> {
@@ -136,6 +139,7 @@ export class SecondStage implements HopDetector {
       const ticket = this.#remember(row)
       const llr = first.logit[row]!
       this.logit[row] = llr
+      this.novelty[row] = first.novelty?.[row] ?? 0
       const seen = this.#older(ticket)
       if (!(llr >= suspectLlr)) continue
       const answer = this.#ask(row, seen ?? this.#keep(ticket))
@@ -143,7 +147,7 @@ export class SecondStage implements HopDetector {
     }
     if (this.#budget === null) await Promise.all(asked)
     for (let row = 0; row < count; row += 1) {
-      if (this.logit[row]! >= suspectLlr) this.logit[row] = this.#found(row)
+      if (this.logit[row]! >= suspectLlr) this.#take(row)
     }
   }
 
@@ -245,11 +249,12 @@ export class SecondStage implements HopDetector {
     if (this.#budget === null) throw new Error(`the second stage was lost: ${messageOf(thrown)}`, { cause: thrown })
   }
 
-  /** The second's newest answer on the row's track; the first's where there is none that still counts. */
-  #found(row: number): number {
+  /** The second's newest answer on the row's track in place of the first's, while it still counts. */
+  #take(row: number): void {
     const seen = this.#seen.get(this.embedding[(row + 1) * this.row.embedding - 1]!)
-    const stands = seen !== undefined && seen.age < 2 * this.#options.every
-    return stands ? seen.llr : this.logit[row]!
+    if (seen === undefined || seen.age >= 2 * this.#options.every) return
+    this.logit[row] = seen.llr
+    this.novelty[row] = 0
   }
 
   #stretches(row: number): Stretch[] {

@@ -12,9 +12,8 @@
  * has the first due hop of every track, wave 1 the second, and so on.
  */
 import assert from 'node:assert/strict'
-import type { Counters } from '../core/metrics.ts'
 import { placeSignals } from '../features/call-signals.ts'
-import { type Hop, hopFlag } from '../features/hop.ts'
+import { type Hop, hopFlag, unfamiliarBit } from '../features/hop.ts'
 import type { VoiceFrontEnd } from '../features/voice-front-end.ts'
 import type { HopDetector } from '../inference/hop-detector.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
@@ -22,7 +21,7 @@ import { type DueHop, emptyDueHop, noTrack, type Track } from './due-hop.ts'
 import { type FrameLayout, speechMeans } from './feature-means.ts'
 import { HopHistory } from './hop-history.ts'
 import { MediaClock, placement } from './media-clock.ts'
-import { secondStageCounterNames } from './second-stage.ts'
+import type { PipelineCounters } from './pipeline-counters.ts'
 
 /** The longest message the front end decodes, in samples. */
 const messageSamplesMax = 8000
@@ -37,22 +36,6 @@ const unscoredFlags = hopFlag.music | hopFlag.tone | hopFlag.dtmf
 export type FrontEnd = Pick<VoiceFrontEnd, 'open' | 'close' | 'reset' | 'decode' | 'push' | 'fill'>
 
 export type Detector = Omit<HopDetector, 'release' | 'warm'>
-
-/** What the pipeline counts, in the metrics table's words. */
-export const pipelineCounterNames = [
-  'audioDuplicate',
-  'audioRegressed',
-  'audioStray',
-  'audioUndecodable',
-  'audioFilledMs',
-  'audioLostMs',
-  'hopsClosed',
-  'hopsScored',
-  'inferenceRuns',
-  ...secondStageCounterNames,
-] as const satisfies readonly (keyof Counters)[]
-
-export type PipelineCounters = Pick<Counters, (typeof pipelineCounterNames)[number]>
 
 export interface VoicePipelineOptions {
   readonly frontEnd: FrontEnd
@@ -238,7 +221,7 @@ export class VoicePipeline {
   }
 
   async #runBatch(emit: Emit): Promise<void> {
-    const { inputs, row, logit, embedding } = this.#detector
+    const { inputs, row, logit, embedding, novelty } = this.#detector
     const batch = this.#batch
     for (let r = 0; r < batch.length; r += 1) {
       const due = batch[r] as DueHop
@@ -251,6 +234,10 @@ export class VoicePipeline {
     for (let r = 0; r < batch.length; r += 1) {
       const due = batch[r] as DueHop
       const llr = logit[r] as number
+      if (novelty !== undefined && novelty[r]! > 1 && Number.isFinite(llr)) {
+        due.flags |= unfamiliarBit
+        this.#counters.hopsUnfamiliar += 1
+      }
       emit(this.#report(due, llr))
       // A model that answers NaN has judged nothing, and must not spoil the hops to come.
       if (!Number.isFinite(llr)) continue

@@ -8,7 +8,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { Counters } from '../core/metrics.ts'
 import { Agreement, rounded, type ScoreThresholds } from '../inference/agreement.ts'
-import type { ScoredHop } from '../inference/scored-hop.ts'
+import { isEvidence, type ScoredHop } from '../inference/scored-hop.ts'
 import type { ShadowView } from './model-view.ts'
 import type { HopShadow, TrackPool } from './voice-generations.ts'
 
@@ -52,7 +52,7 @@ export interface ShadowAbout {
 }
 
 interface Heard {
-  /** Scores by end of the hop; NaN: not judged. */
+  /** Scores by end of the hop; NaN: not judged, or left out. */
   readonly active: Map<number, number>
   readonly candidate: Map<number, number>
   closedMs: number | null
@@ -102,7 +102,7 @@ export class VoiceShadow implements HopShadow {
 
   /** The current model judged a hop. */
   heard(hop: ScoredHop): void {
-    if (!Number.isNaN(hop.llr)) this.#judged += 1
+    if (isEvidence(hop)) this.#judged += 1
     this.#judgedBy('active', hop)
   }
 
@@ -168,7 +168,7 @@ export class VoiceShadow implements HopShadow {
     const track = this.#tracks.get(hop.trackId)
     if (track === undefined) return
     track.about ??= this.#options.aboutOf(hop.trackId)
-    const score = 1 / (1 + Math.exp(-hop.llr))
+    const score = isEvidence(hop) ? 1 / (1 + Math.exp(-hop.llr)) : Number.NaN
     const other = track[who === 'active' ? 'candidate' : 'active']
     const said = other.get(hop.hopEndMs)
     if (said === undefined) {

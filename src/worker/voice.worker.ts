@@ -12,10 +12,11 @@ import { featureWidth } from '../features/hop.ts'
 import { VoiceFrontEnd } from '../features/voice-front-end.ts'
 import type { HopDetector } from '../inference/hop-detector.ts'
 import type { ScoredHop } from '../inference/scored-hop.ts'
+import { type PipelineCounters, pipelineCounterNames } from './pipeline-counters.ts'
 import { type FromWorker, hopStride, type ToWorker, type WorkerStart, writeHop } from './protocol.ts'
 import { RingReader, type RingRecord, recordKind } from './ring.ts'
 import { openDetector, type StagedDetector } from './staged-detector.ts'
-import { type PipelineCounters, pipelineCounterNames, VoicePipeline } from './voice-pipeline.ts'
+import { VoicePipeline } from './voice-pipeline.ts'
 
 /**
  * Runs on empty rows while there is nothing to read. V8 compiles onnxruntime quickly first and well only where it is

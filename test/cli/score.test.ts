@@ -9,7 +9,8 @@ import { systemClock } from '../../src/core/clock.ts'
 import { writeWav } from '../../src/wire/wav.ts'
 import { capturedTerminal } from '../fakes/captured-terminal.ts'
 import { lastingDirectory } from '../fakes/scratch.ts'
-import { writeTinyModel } from '../fakes/tiny-model.ts'
+import { tinyShape, writeTinyModel } from '../fakes/tiny-model.ts'
+import { voiceLike } from '../fakes/voice-like.ts'
 
 const config = loadConfig({ env: {} })
 
@@ -30,10 +31,10 @@ function interleaved(left: Uint8Array, right: Uint8Array): Buffer {
   return Buffer.from([...left].flatMap((byte, at) => [byte, right[at] ?? 0xff]))
 }
 
-async function inFolder(use: (folder: string, run: Run) => Promise<void>): Promise<void> {
+async function inFolder(use: (folder: string, run: Run) => Promise<void>, unfamiliarFrom?: number): Promise<void> {
   const folder = lastingDirectory()
   const modelsDir = join(folder, 'models')
-  writeTinyModel(modelsDir)
+  writeTinyModel(modelsDir, tinyShape, unfamiliarFrom)
   const run: Run = async (paths, json = true) => {
     const terminal = capturedTerminal()
     const code = await score({ config, clock: systemClock, terminal, modelsDir }, paths, { json })
@@ -50,6 +51,7 @@ interface Result {
   readonly netSpeechMs: number
   readonly audioMs: number
   readonly windows: { startMs: number; endMs: number; score: number | null; flags: string[] }[]
+  readonly reasons: { code: string; text: string }[]
   readonly model: string
 }
 type Run = (
@@ -96,6 +98,32 @@ test('a stereo file is two tracks, each judged as the same audio in a file of it
     assert.deepEqual(bare[1], bare[3])
     assert.notDeepEqual(bare[0], bare[1])
   })
+})
+
+test('audio that the model calls unfamiliar is left out, and the label abstains', async () => {
+  const judged = async (unfamiliarFrom: number): Promise<Result | undefined> => {
+    let result: Result | undefined
+    const use = async (folder: string, run: Run): Promise<void> => {
+      writeFileSync(join(folder, 'a.ul'), voiceLike(0, 3 * 8000))
+      result = (await run([join(folder, 'a.ul')])).results[0]
+    }
+    await inFolder(use, unfamiliarFrom)
+    return result
+  }
+  const strange = await judged(0.01)
+  assert.equal(strange?.label, 'inconclusive')
+  assert.equal(strange?.reasons[0]?.code, 'unfamiliar_audio')
+  assert.equal(strange?.netSpeechMs, 0)
+  assert.deepEqual(
+    strange?.windows.map((window) => window.score),
+    [null, null, null, null, null, null],
+  )
+  const known = await judged(1)
+  assert.deepEqual(
+    known?.reasons.map(({ code }) => code),
+    ['score_between', 'provisional'],
+  )
+  assert.ok(known?.windows.every((window) => window.score !== null))
 })
 
 test('any rate and format of the same sound gives as much audio and nearly as much speech', async () => {

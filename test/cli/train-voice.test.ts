@@ -13,7 +13,8 @@ import { writeTinyModel } from '../fakes/tiny-model.ts'
 
 const recipe = `version: tiny
 vocoders: {istft: 4, ar: 3}
-train: {folds: {a: {leaveOut: [ar]}}}
+conversion: {minutes: 4}
+train: {teacherSteps: 8000, folds: {a: {leaveOut: [ar]}}}
 generate:
   classic: {espeak: 2000}
   neural: {kokoro: 1300}
@@ -182,6 +183,15 @@ case "$3" in *train.json) exit 1;; *test.json) sleep 0.2; touch "$3";; esac
       assert.match(told, what)
     }
     assert.deepEqual([existsSync(work), asked()], [false, []])
+  })
+
+  it('tells which library Python cannot load', async (t) => {
+    const { run, terminal, work, file } = rig(t)
+    const python = file('other-python', '#!/bin/sh\ncase "$2" in *CDLL*) shift 3; echo "$1";; esac\n')
+    const other = steps.replace('programs: [sh]', 'programs: [sh], libraries: [there.so, gone.so]')
+    assert.equal(await run({ steps: file('other.yaml', other), python }), 1)
+    assert.deepEqual(terminal.err, ['the library gone.so is not there; see training/README.md'])
+    assert.equal(existsSync(work), false)
   })
 })
 

@@ -10,6 +10,8 @@ const facts: ReasonFacts = {
   audioMs: 10_000,
   lossShare: 0,
   masked: { music: 0, tone: 0, dtmf: 0, clipped: 0 },
+  unfamiliarSpeechMs: 0,
+  unfamiliarShare: 0,
   voiceChangedAtMs: null,
   settings: {
     provisionalNetSpeechMs: 1500,
@@ -34,6 +36,23 @@ describe('reasons', () => {
   it('name music that covers most of the audio', () => {
     const reasons = describeReasons({ ...facts, masked: { ...facts.masked, music: 9000 } })
     assert.deepEqual(reasons[1], { code: 'mostly_music', text: '90 % of the audio is music; it was left out' })
+  })
+
+  it('name speech unlike the training: first where it decided, else from a fifth on', () => {
+    const heard = { ...facts, netSpeechMs: 6000, provisional: false, score: 0.98 }
+    const mostly = { ...heard, label: 'inconclusive' as const, unfamiliarSpeechMs: 4000, unfamiliarShare: 0.63 }
+    assert.deepEqual(describeReasons(mostly), [
+      {
+        code: 'unfamiliar_audio',
+        text: '63 % of the recent speech is unlike what the model learned from; it was left out',
+      },
+    ])
+    const some = { ...heard, label: 'likely_synthetic' as const, unfamiliarSpeechMs: 2000, unfamiliarShare: 0.1 }
+    assert.deepEqual(describeReasons(some)[1], {
+      code: 'unfamiliar_audio',
+      text: '25 % of the speech is unlike what the model learned from; it was left out',
+    })
+    assert.equal(describeReasons({ ...some, unfamiliarSpeechMs: 1000 }).length, 1)
   })
 
   it('never call a human verdict an identity', () => {

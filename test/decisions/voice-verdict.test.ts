@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { type VerdictSettings, VoiceVerdict } from '../../src/decisions/voice-verdict.ts'
 import { noSignals } from '../../src/features/call-signals.ts'
-import { hopFlag } from '../../src/features/hop.ts'
+import { hopFlag, unfamiliarBit } from '../../src/features/hop.ts'
 import type { ScoredHop } from '../../src/inference/scored-hop.ts'
 
 const settings: VerdictSettings = {
@@ -97,6 +97,49 @@ describe('a voice verdict', () => {
       assert.equal(verdict.snapshot().netSpeechMs, 0)
       assert.equal(verdict.label, 'insufficient_speech')
     }
+  })
+
+  it('leaves unfamiliar hops out: no score, no speech that counts, no label but inconclusive', () => {
+    const verdict = new VoiceVerdict('inbound', settings, 0)
+    const labels = feed(verdict, hopsOf(8, { llr: -6, flags: unfamiliarBit }))
+    assert.deepEqual(labels.slice(0, 4), ['insufficient_speech', 'insufficient_speech', 'inconclusive', 'inconclusive'])
+    const { label, score, netSpeechMs, confidence, windows, reasons } = verdict.snapshot()
+    assert.deepEqual(
+      { label, score, netSpeechMs, confidence },
+      {
+        label: 'inconclusive',
+        score: null,
+        netSpeechMs: 0,
+        confidence: 0,
+      },
+    )
+    assert.deepEqual(windows[7], { startMs: 0, endMs: 4000, score: null, flags: [] })
+    assert.deepEqual(reasons[0], {
+      code: 'unfamiliar_audio',
+      text: '100 % of the recent speech is unlike what the model learned from; it was left out',
+    })
+  })
+
+  it('is not moved by a few unfamiliar hops, and goes on as if they were music', () => {
+    const [clean, mixed] = [new VoiceVerdict('inbound', settings, 0), new VoiceVerdict('inbound', settings, 0)]
+    feed(clean, hopsOf(12, { llr: 3 }))
+    feed(mixed, [...hopsOf(6, { llr: 3 }), ...hopsOf(3, { llr: -8, flags: unfamiliarBit }), ...hopsOf(6, { llr: 3 })])
+    assert.equal(mixed.label, 'likely_synthetic')
+    assert.equal(mixed.score(), clean.score())
+    assert.equal(mixed.snapshot().netSpeechMs, 6000)
+    assert.ok(mixed.figures().confidence < clean.figures().confidence)
+  })
+
+  it('turns inconclusive when most of the recent speech is unfamiliar, and back when it no longer is', () => {
+    const verdict = new VoiceVerdict('inbound', settings, 0)
+    feed(verdict, hopsOf(8, { llr: 6 }))
+    assert.equal(verdict.label, 'likely_synthetic')
+    // 4 s of it after 4 s of speech are more than half, by the forgetting; then the dwell of 1 s.
+    const labels = feed(verdict, hopsOf(10, { llr: 6, flags: unfamiliarBit }), 8)
+    assert.deepEqual([labels[6], labels[7], labels[8]], ['likely_synthetic', 'inconclusive', 'inconclusive'])
+    const after = feed(verdict, hopsOf(16, { llr: 6 }), 18)
+    assert.equal(after[0], 'inconclusive')
+    assert.equal(after.at(-1), 'likely_synthetic')
   })
 
   it('says inconclusive between the thresholds', () => {

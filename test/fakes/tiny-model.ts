@@ -19,7 +19,8 @@ export interface TinyShape {
 
 export const tinyShape: TinyShape = { hopFrames: 50, contextFrames: 2, bands: 60, windowHops: 4, embeddingSize: 3 }
 
-export function tinyOnnx(shape: TinyShape = tinyShape, weight = 1): Uint8Array {
+/** @param novelty adds the output: `novelty` = share of the hop that is speech */
+export function tinyOnnx(shape: TinyShape = tinyShape, weight = 1, novelty = false): Uint8Array {
   const { bands, embeddingSize } = shape
   const pick = new Float32Array(bands * embeddingSize)
   for (let e = 0; e < embeddingSize; e += 1) pick[e * embeddingSize + e] = weight
@@ -30,7 +31,7 @@ export function tinyOnnx(shape: TinyShape = tinyShape, weight = 1): Uint8Array {
       history: [shape.windowHops - 1, embeddingSize],
       historyWeight: [shape.windowHops - 1],
     },
-    outputs: { embedding: [embeddingSize], logit: [] },
+    outputs: { embedding: [embeddingSize], logit: [], ...(novelty ? { novelty: [] } : {}) },
     constants: [{ name: 'pick', dims: [bands, embeddingSize], values: pick }],
     nodes: [
       { operator: 'MatMul', inputs: ['features', 'pick'], output: 'picked' },
@@ -42,6 +43,7 @@ export function tinyOnnx(shape: TinyShape = tinyShape, weight = 1): Uint8Array {
       mean('weighted', 'historyMean', [1, 2]),
       { operator: 'Add', inputs: ['embeddingMean', 'speechMean'], output: 'partial' },
       { operator: 'Add', inputs: ['partial', 'historyMean'], output: 'logit' },
+      ...(novelty ? [mean('speech', 'novelty', [1])] : []),
     ],
   })
 }
@@ -86,12 +88,19 @@ export function tinyManifest(onnx: Uint8Array, shape: TinyShape = tinyShape): St
   }
 }
 
-/** Lays `models/` out in `dir`: registry, manifest and model of voice/tiny. */
-export function writeTinyModel(dir: string, shape: TinyShape = tinyShape): void {
-  const onnx = tinyOnnx(shape)
+/**
+ * Lays `models/` out in `dir`: registry, manifest and model of voice/tiny.
+ * @param unfamiliarFrom share of a hop's speech beyond which the model calls it unfamiliar
+ */
+export function writeTinyModel(dir: string, shape: TinyShape = tinyShape, unfamiliarFrom?: number): void {
+  const onnx = tinyOnnx(shape, 1, unfamiliarFrom !== undefined)
+  const abstain = unfamiliarFrom === undefined ? {} : { abstain: { novelty: { threshold: unfamiliarFrom } } }
   mkdirSync(join(dir, 'voice', 'tiny'), { recursive: true })
   writeFileSync(join(dir, 'voice', 'tiny', 'model.onnx'), onnx)
-  writeFileSync(join(dir, 'voice', 'tiny', 'manifest.json'), JSON.stringify(tinyManifest(onnx, shape)))
+  writeFileSync(
+    join(dir, 'voice', 'tiny', 'manifest.json'),
+    JSON.stringify({ ...tinyManifest(onnx, shape), ...abstain }),
+  )
   writeFileSync(join(dir, 'registry.json'), JSON.stringify({ voice: { active: 'tiny', previous: null } }))
 }
 

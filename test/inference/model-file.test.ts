@@ -65,6 +65,21 @@ describe('a model on disk', () => {
     )
   })
 
+  it('may say from which novelty on it abstains, a number above 0', () => {
+    const told = { novelty: { threshold: 1.5, method: 'any story' } }
+    assert.deepEqual(loadManifest(change({ abstain: told })), { ...loadManifest(change({})), abstain: told })
+    for (const [abstain, words] of [
+      [{ novelty: { threshold: 0 } }, /abstain\.novelty\.threshold.*a number above 0: windows of more novelty/],
+      [{ novelty: {} }, /abstain\.novelty\.threshold/],
+      [{ novelty: { threshold: 1 }, doubt: 2 }, /abstain.*doubt/],
+    ] as const) {
+      assert.match(
+        refusal(() => loadManifest(change({ abstain }))),
+        words,
+      )
+    }
+  })
+
   it('may ask for cepstra, no more of them than bands; log bands have no coefficients', () => {
     writeTinyModel(dir)
     const { features } = tinyManifest(tinyOnnx())

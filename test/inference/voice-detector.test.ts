@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { StreamManifest } from '../../src/inference/model-file.ts'
 import { VoiceDetector } from '../../src/inference/voice-detector.ts'
 import { tinyManifest, tinyOnnx, tinyShape } from '../fakes/tiny-model.ts'
 
@@ -55,6 +56,28 @@ describe('the voice detector', () => {
       }
     }
     await detector.release()
+  })
+
+  it('measures novelty where the graph does, in thresholds of the manifest', async () => {
+    const heard = async (onnx: Uint8Array, abstain?: StreamManifest['abstain']): Promise<number[] | undefined> => {
+      const manifest = { ...tinyManifest(onnx), ...(abstain === undefined ? {} : { abstain }) }
+      const detector = await VoiceDetector.load({ manifest, onnx }, { batchMax: 4 })
+      detector.inputs.speech.fill(1, 0, 50).fill(0, 50, 75).fill(1, 75, 100)
+      await detector.run(2)
+      const novelty = detector.novelty?.slice(0, 2)
+      await detector.release()
+      return novelty === undefined ? undefined : [...novelty]
+    }
+    const measuring = tinyOnnx(tinyShape, 1, true)
+    assert.deepEqual(await heard(measuring), [1, 0.5])
+    assert.deepEqual(await heard(measuring, { novelty: { threshold: 0.25 } }), [4, 2])
+    assert.equal(await heard(onnx), undefined)
+    await assert.rejects(heard(onnx, { novelty: { threshold: 1 } }), {
+      code: 'model_invalid',
+      message:
+        'abstain.novelty needs an output "novelty", the graph has none: take the key out of the manifest, or export ' +
+        'the graph with the output',
+    })
   })
 
   it('refuses a model whose embedding is not the size its manifest says', async () => {

@@ -146,19 +146,24 @@ describe('a model of another maker', () => {
   })
 })
 
-/** First stage: the ratio is the hop's first feature. Embedding: one float. */
+/** First stage: the ratio is the hop's first feature, its novelty the second. Embedding: one float. */
 function firstStage(): HopDetector {
   const rows = (floats: number): Float32Array => new Float32Array(4 * floats)
   const inputs = { features: rows(6), speech: rows(1), history: rows(1), historyWeight: rows(1) }
   const logit = rows(1)
+  const novelty = rows(1)
   return {
     row: { features: 6, speech: 1, historyHops: 1, embedding: 1 },
     batchMax: 4,
     inputs,
     embedding: rows(1).fill(7),
     logit,
+    novelty,
     run: async (count) => {
-      for (let row = 0; row < count; row += 1) logit[row] = inputs.features[row * 6]!
+      for (let row = 0; row < count; row += 1) {
+        logit[row] = inputs.features[row * 6]!
+        novelty[row] = inputs.features[row * 6 + 1]!
+      }
     },
     warm: async () => {},
     release: async () => {},
@@ -199,14 +204,14 @@ function cascade(cpuShareMax: number | null = 0.5) {
     counters,
     clock,
     /** One hop of one track: what the first says of it, its two samples; the answer is the hop's ratio. */
-    hop: async (track: number, first: number, a: number, b: number): Promise<number> => {
+    hop: async (track: number, first: number, a: number, b: number, novelty = 0): Promise<number> => {
       const past = last.get(track)
       stage.inputs.historyWeight.fill(0)
       if (past !== undefined) {
         stage.inputs.historyWeight[historyHops - 1] = 1
         stage.inputs.history.set(past, (historyHops - 1) * embedding)
       }
-      stage.inputs.features.set([first, 0, 0, 0, 0, 0, a, b])
+      stage.inputs.features.set([first, novelty, 0, 0, 0, 0, a, b])
       await stage.run(1)
       last.set(track, stage.embedding.slice(0, embedding))
       return stage.logit[0]!
@@ -225,6 +230,15 @@ describe('a second stage', () => {
     assert.equal(await hop(1, 3, 14, 15), -5)
     assert.equal(await hop(1, -2, 16, 17), -2, 'what the first takes for human stays so')
     assert.equal(counters.secondStageJudged, 1)
+  })
+
+  it('leaves what is unfamiliar to the first out, until the second has said what it finds', async () => {
+    const { hop, asks, stage } = cascade()
+    await hop(1, 3, 1, 1, 2)
+    assert.equal(stage.novelty[0], 2)
+    await asks[0]?.answer(5)
+    assert.deepEqual([await hop(1, 3, 1, 1, 2), stage.novelty[0]], [5, 0])
+    assert.deepEqual([await hop(1, -2, 1, 1, 2), stage.novelty[0]], [-2, 2], 'not suspicious: the first stands alone')
   })
 
   it('keeps tracks apart, and asks again after its own hop', async () => {

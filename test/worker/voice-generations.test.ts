@@ -4,6 +4,7 @@ import { describe, it } from 'node:test'
 import { ManualClock } from '../../src/core/clock.ts'
 import { OperatingError } from '../../src/core/errors.ts'
 import { zeroCounters } from '../../src/core/metrics.ts'
+import { unfamiliarBit } from '../../src/features/hop.ts'
 import type { VoiceModel } from '../../src/inference/model-file.ts'
 import type { ScoredHop } from '../../src/inference/scored-hop.ts'
 import { generationsMax, type TrackPool, VoiceGenerations } from '../../src/worker/voice-generations.ts'
@@ -22,6 +23,7 @@ class FakePool implements TrackPool {
   stopped = false
   spare = true
   busyMs = 0
+  flags = 0
   #hop: (hop: ScoredHop) => void = () => {}
   #closed: (trackId: number) => void = () => {}
   #waiting: (() => void)[] = []
@@ -46,7 +48,7 @@ class FakePool implements TrackPool {
   frame(trackId: number, mediaMs: number): boolean {
     assert.ok(this.tracks.has(trackId) && !this.stopped)
     const times = { windowStartMs: 0, hopStartMs: mediaMs, hopEndMs: mediaMs + 500, enteredMs: 0 }
-    const rest = { hopSpeechMs: 500, windowSpeechMs: 500, flags: 0, filledMs: 0, lostMs: 0, duplicates: 0 }
+    const rest = { hopSpeechMs: 500, windowSpeechMs: 500, flags: this.flags, filledMs: 0, lostMs: 0, duplicates: 0 }
     this.#waiting.push(() => this.#hop({ trackId, ...times, llr: this.#llr, ...rest }))
     return true
   }
@@ -219,6 +221,18 @@ describe('a candidate in shadow', () => {
     const { judged, share, agreement } = shadow.view()
     // 1 / (1 + e^-2) = 0.8808 is synthetic, 1 / (1 + e^-1) = 0.7311 is between.
     assert.deepEqual([judged, share, agreement.labelAgreement, agreement.meanDifference], [2, 1, 0, -0.1497])
+  })
+
+  it('is compared only where both know the kind of audio', async () => {
+    const { generations, judge, frame, pool, shadow, pairs } = await shadowed()
+    generations.open(7)
+    pool.flags = unfamiliarBit
+    frame(7, 0)
+    pool.flags = 0
+    frame(7, 500)
+    judge()
+    pool.judge()
+    assert.deepEqual([pairs.map(({ hopEndMs }) => hopEndMs), shadow.view().judged], [[1000], 2])
   })
 
   it('keeps to its budget: tracks are let go, and none is taken until it is idle again', async () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { zeroCounters } from '../../src/core/metrics.ts'
-import { hopFlag } from '../../src/features/hop.ts'
-import type { ScoredHop } from '../../src/inference/scored-hop.ts'
+import { hopFlag, unfamiliarBit } from '../../src/features/hop.ts'
+import { isEvidence, type ScoredHop } from '../../src/inference/scored-hop.ts'
 import { type Detector, VoicePipeline } from '../../src/worker/voice-pipeline.ts'
 import { FakeFrontEnd } from '../fakes/front-end.ts'
 import { tinyShape } from '../fakes/tiny-model.ts'
@@ -22,6 +22,8 @@ class FakeDetector implements Detector {
   }
   readonly embedding = new Float32Array(4 * 3)
   readonly logit = new Float32Array(4)
+  /** Bytes from 240 on are unfamiliar. */
+  readonly novelty = new Float32Array(4)
   readonly batches: number[] = []
 
   async run(count: number): Promise<void> {
@@ -33,6 +35,7 @@ class FakeDetector implements Detector {
       for (let k = 0; k < 3; k += 1) past += this.inputs.history[r * 9 + k * 3] ?? Number.NaN
       this.embedding.fill(value, r * 3, r * 3 + 3)
       this.logit[r] = value + 1000 * past
+      this.novelty[r] = value / 239
     }
   }
 }
@@ -136,6 +139,23 @@ describe('the voice pipeline', () => {
     assert.deepEqual(detector.batches, [1, 1])
     assert.equal(counters.hopsClosed, 4)
     assert.equal(counters.hopsScored, 2)
+  })
+
+  it('marks a hop that is unfamiliar to the model; it is scored, and in the history', async () => {
+    const { pipeline, frame, tick, counters } = bench()
+    pipeline.open(1)
+    for (const [hop, byte] of [239, 240, 7].entries()) frame(1, hop * 500, byte, 500)
+    const hops = await tick()
+    assert.deepEqual(
+      hops.map((hop) => [hop.llr, hop.flags, isEvidence(hop)]),
+      [
+        [239, 0, true],
+        [239_240, unfamiliarBit, false],
+        [479_007, 0, true],
+      ],
+    )
+    assert.equal(counters.hopsScored, 3)
+    assert.equal(counters.hopsUnfamiliar, 1)
   })
 
   it('does not score a hop with less than 100 ms of speech', async () => {
