@@ -58,7 +58,7 @@ export interface TrackVerdict {
   readonly reasons: readonly Reason[]
   /** What other detectors said, beside ours; absent when none was heard. */
   readonly opinions?: readonly Opinion[]
-  /** What the whole track tells besides its voice; absent before anything was heard, and for stored calls. */
+  /** What the whole track tells besides its voice; absent before anything was heard. */
   readonly signals?: SignalsView
   /** name/version of the model. */
   readonly model: string

@@ -60,6 +60,7 @@ function trackView(track: StoredTrack, updatedAtMs: number): TrackVerdict {
     windows: track.windows.map(windowView),
     gaps: track.gaps as TrackVerdict['gaps'],
     reasons: track.reasons as TrackVerdict['reasons'],
+    ...(track.signals === null ? {} : { signals: track.signals as NonNullable<TrackVerdict['signals']> }),
     model: track.model,
     updatedAtMs,
   }

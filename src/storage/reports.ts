@@ -37,6 +37,8 @@ export interface StoredTrack {
   readonly duplicates: number
   readonly reasons: readonly unknown[]
   readonly gaps: readonly unknown[]
+  /** As `TrackVerdict.signals` was; null: none were heard, or the call is from before they were kept. */
+  readonly signals: object | null
   readonly model: string
   /** Of a page: the newest 60, oldest first. Of one call: all, up to `windowsMax`. */
   readonly windows: readonly StoredWindow[]
@@ -249,6 +251,7 @@ function trackOf(row: Answer, windows: readonly Answer[]): StoredTrack {
     duplicates: Number(row['duplicates']),
     reasons: listOf(row['reasons_json']),
     gaps: listOf(row['gaps_json']),
+    signals: objectOf(row['signals_json']),
     model: String(row['model']),
     windows: windows.map(windowOf),
   }
@@ -273,6 +276,15 @@ function windowOf(row: Answer): StoredWindow {
 }
 
 /** What we wrote as JSON; anything else reads as empty. */
+function objectOf(json: unknown): object | null {
+  try {
+    const value: unknown = JSON.parse(String(json))
+    return typeof value === 'object' ? value : null
+  } catch {
+    return null
+  }
+}
+
 function listOf(json: unknown): unknown[] {
   try {
     const value: unknown = JSON.parse(String(json))

@@ -37,6 +37,7 @@ export const tables = {
     gaps_json: 'String',
     model: 'Word',
     version: 'UInt64',
+    signals_json: 'String',
   },
   voice_windows: {
     call_sid: 'String',

@@ -37,6 +37,7 @@ export function callRow(track: LiveTrack, runId: string, version: number): reado
     duplicates: whole(view.duplicates),
     reasons_json: JSON.stringify(view.reasons),
     gaps_json: JSON.stringify(view.gaps),
+    signals_json: view.signals === undefined ? '' : JSON.stringify(view.signals),
     model: view.model,
     version,
   })

@@ -42,6 +42,7 @@ export function callRow(over: Partial<RowValues<'calls'>>): readonly unknown[] {
     duplicates: 0,
     reasons_json: '[]',
     gaps_json: '[]',
+    signals_json: '',
     model: 'voice/1',
     version: 1,
     ...over,

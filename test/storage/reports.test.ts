@@ -61,6 +61,7 @@ describe('reports', () => {
         audio_ms: 60_000,
         reasons_json: '[{"code":"r","text":"t"}]',
         gaps_json: '[{"startMs":1,"endMs":2}]',
+        signals_json: '{"responses":3,"responseLatencyMsMedian":640}',
       }),
     )
     await put(
@@ -81,6 +82,7 @@ describe('reports', () => {
       ['likely_synthetic', 0.75, 0.5, false, 4000],
     )
     assert.deepEqual([track.reasons, track.gaps], [[{ code: 'r', text: 't' }], [{ startMs: 1, endMs: 2 }]])
+    assert.deepEqual(track.signals, { responses: 3, responseLatencyMsMedian: 640 })
     assert.deepEqual(
       track.windows.map((window) => [window.endMs, window.score, window.llr, window.flags]),
       [
