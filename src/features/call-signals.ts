@@ -1,7 +1,7 @@
 /**
  * What a track tells besides its features, hop by hop: where its phrases lie, which of them are the same sound again,
  * and how its background holds from pause to pause. Needs no model and no training; evidence for people and policies,
- * never part of the probability (docs/voice-signals.md). All tracks of a worker in arrays made once, about 7.2 KiB a
+ * never part of the probability (docs/voice-signals.md). All tracks of a worker in arrays made once, 7.0 KiB a
  * track; a frame allocates nothing. Voice worker.
  *
  *     frame -> Phrases --inside--> RepeatedPhrases --end--> likeness of the phrase to the last 16
