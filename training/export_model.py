@@ -97,6 +97,11 @@ def limits(report, unheard):
                      f"and {100 * labels['human']:.0f} % human")
         name = f"{'Engine never heard' if engine in unheard else 'Known vocoder on new speakers'}: {engine}"
         sentences.append(f"{'Whole test part' if engine == 'all' else name}: {quality} on 4 s of speech{shown}.")
+    novelty = report["metrics"].get("novelty")
+    if novelty and "unfamiliar4s" in novelty:
+        noticed = ", ".join(f"{kind} {100 * row['shareAbove']:.0f} %" for kind, row in novelty["unfamiliar4s"].items())
+        sentences.append(f"Audio unlike the training is left out where novelty notices it: of windows of {noticed}; and "
+                         f"{100 * novelty['shareAbove']['test']['4s']['human']:.1f} % of people's speech.")
     return [*sentences,
             f"About {shipped['falseAlarmsPerHour']:.0f} false alarms an hour of speech of people it never heard, "
             f"measured on {shipped['humanSpeechHours']:.1f} hours cut into calls of about ten seconds, through "
@@ -121,8 +126,8 @@ def manifest_of(report, guards, recipe, bank, onnx_path, parameters, note):
         "hop": {"ms": 500, "frames": HOP_FRAMES, "contextFrames": CONTEXT_FRAMES},
         "window": {"hops": WINDOW_HOPS}, "embedding": {"size": EMBEDDING}, "thresholds": report["thresholds"],
         "calibration": {**report["calibration"], "thresholdsFrom": "dev: at most one false alarm an hour of human speech, "
-                        "at most 5 % of synthetic calls of known engines end as human",
-                        **({"novelty": report["novelty"]} if report.get("novelty") else {})},
+                        "at most 5 % of synthetic calls of known engines end as human"},
+        **({"abstain": {"novelty": {"threshold": 1, **report["novelty"]}}} if report.get("novelty") else {}),
         "training": {"recipe": "training/recipe.yaml", "seed": recipe["train"]["seed"], "code": f"training/ at {code}",
                      "note": note, "data": parts["train"], "calibrationData": parts["dev"], "heldOut": parts["test"]},
         "metrics": {**report["metrics"], "guards": guards, "cost": report.get("cost", {})},

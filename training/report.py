@@ -49,6 +49,16 @@ def alarm_table(new, old):
             print(f"| {name} | {row['minutes']} | {row['perHour']} | {before} |")
 
 
+def novelty_table(new):
+    measured = new["metrics"].get("novelty", {})
+    print("\n| audio | windows of 4 s left out | AUROC against people |\n|---|---|---|")
+    for kind, row in measured.get("unfamiliar4s", {}).items():
+        print(f"| {kind} | {percent(row['shareAbove'])} % | {row['auroc']:.2f} |")
+    shares = measured.get("shareAbove", {}).get("test", {}).get("4s", {})
+    for engine, share in sorted(shares.items(), key=lambda pair: -pair[1]):
+        print(f"| test: {engine} | {100 * share:.1f} % | {measured['testAurocAgainstPeople4s'].get(engine, '')} |")
+
+
 def left_out_table(rows):
     print("\n| left out | family | EER (95 %) | detection at 1 FA/h (95 %) | windows |\n|---|---|---|---|---|")
     for engine, row in sorted(rows.items(), key=lambda pair: (not pair[1]["family"].startswith("neural"), pair[0])):
@@ -72,6 +82,7 @@ if __name__ == "__main__":
     test_table(after, before, options.never_heard)
     length_table(after)
     alarm_table(after, before)
+    novelty_table(after)
     if options.left_out:
         rows = [json.loads(Path(path).read_text()) for path in options.left_out]
         left_out_table({engine: row for table in rows for engine, row in table.items()})
