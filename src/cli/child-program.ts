@@ -12,15 +12,25 @@ export interface Ended {
   readonly output: string
 }
 
+export interface Surroundings {
+  readonly cwd?: string
+  /** Laid over this process's own. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
 /** @param onLine each whole line, and from which stream it came */
 export function runProgram(
   command: string,
   args: readonly string[],
   onLine: (line: string, from: 'stdout' | 'stderr') => void,
-  cwd?: string,
+  { cwd, env }: Surroundings = {},
 ): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...(cwd === undefined ? {} : { cwd }) })
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...env },
+      ...(cwd === undefined ? {} : { cwd }),
+    })
     let output = ''
     const begun = { stdout: '', stderr: '' }
     const take = (from: 'stdout' | 'stderr') => (bytes: Buffer) => {

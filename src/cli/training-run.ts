@@ -18,6 +18,9 @@ import { runProgram } from './child-program.ts'
 import { type ExitCode, progressBar, type Terminal, timeText } from './terminal.ts'
 import type { PlannedStep } from './training-steps.ts'
 
+/** Steps run side by side, one a core: a library that took all cores for one of them would slow down both. */
+const oneThread = { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' }
+
 export const trainingFolder = join(projectRoot, 'training')
 
 export interface StepRunOptions {
@@ -157,7 +160,7 @@ export class StepRun {
     }
     const command = { python: this.#options.python, node: process.execPath }[program] ?? program
     const folder = program === 'node' ? projectRoot : trainingFolder
-    const { code, output } = await runProgram(command, rest, onLine, folder)
+    const { code, output } = await runProgram(command, rest, onLine, { cwd: folder, env: oneThread })
     if (code === null) heard(output)
     return code
   }

@@ -47,7 +47,9 @@ import { PastCalls } from '../storage/past-calls.ts'
 import { Reports } from '../storage/reports.ts'
 import type { RowWriter } from '../storage/row-writer.ts'
 import { SqlDoor } from '../storage/sql-door.ts'
+import type { Store } from '../storage/store.ts'
 import type { Upkeep } from '../storage/upkeep.ts'
+import { VoiceReports } from '../storage/voice-reports.ts'
 import type { PolicyWatch } from '../watch/policy-watch.ts'
 import type { Control } from './detections.ts'
 import { type Fraud, fraudCheck, fraudParts } from './fraud.ts'
@@ -135,7 +137,7 @@ export function openApi(rooms: ApiRooms): Parameters<typeof apiRoutes>[0] {
     notifications: new Notifications({ view: rooms.notifier, audit }),
     models: new ModelsResource({ models: models.watch, audit, audited: () => trail.durable() }),
     recordings: new RecordingsResource({ ...rooms.audio, audit }),
-    analytics: new Analytics({ reports: new CdrReports(store), fraud: new FraudReports(store), selfCheck, clock }),
+    analytics: analyticsOf(store, selfCheck, clock),
     fraud: fraudParts(rooms, audit),
     voiceScores: rooms.scoring.parts,
     cdr: {
@@ -199,4 +201,9 @@ function storageCheck(writer: RowWriter, upkeep: Upkeep): { state: 'ok' | 'degra
   if (state === 'full') return { state: 'failed', detail: 'the spool is full, rows are refused' }
   if (!upkeep.prepared()) return { state: 'degraded', detail: 'spooling on disk until ClickHouse answers' }
   return state === 'up' ? { state: 'ok', detail: 'up' } : { state: 'degraded', detail: 'spooling on disk' }
+}
+
+function analyticsOf(store: Store, selfCheck: CdrSelfCheck, clock: Clock): Analytics {
+  const [reports, fraud, voice] = [new CdrReports(store), new FraudReports(store), new VoiceReports(store)]
+  return new Analytics({ reports, fraud, voice, selfCheck, clock })
 }

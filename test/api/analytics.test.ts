@@ -5,6 +5,7 @@ import { Analytics } from '../../src/api/analytics.ts'
 import { ManualClock } from '../../src/core/clock.ts'
 import { OperatingError } from '../../src/core/errors.ts'
 import type { Span } from '../../src/storage/cdr-reports.ts'
+import { VoiceReports } from '../../src/storage/voice-reports.ts'
 import { request } from '../fakes/people.ts'
 
 const now = Date.UTC(2026, 2, 1, 12)
@@ -27,6 +28,7 @@ const analytics = new Analytics({
   reports,
   selfCheck,
   fraud: { report: async () => ({ points: [], kinds: [] }) },
+  voice: new VoiceReports({ query: async () => [] }),
   clock: new ManualClock(now),
 })
 

@@ -14,7 +14,7 @@ import { writeTinyModel } from '../fakes/tiny-model.ts'
 const recipe = `version: tiny
 vocoders: {istft: 4, ar: 3}
 conversion: {minutes: 4}
-train: {folds: {a: {leaveOut: [ar]}}}
+train: {teacherSteps: 8000, folds: {a: {leaveOut: [ar]}}}
 generate:
   classic: {espeak: 2000}
   neural: {kokoro: 1300}

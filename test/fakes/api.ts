@@ -24,6 +24,7 @@ import type { SocketRoute } from '../../src/http/exchange.ts'
 import type { CdrSocketState } from '../../src/ingest/cdr-door.ts'
 import { EventBus } from '../../src/notify/event-bus.ts'
 import type { AuditFilter, AuditRecord } from '../../src/storage/audit-rows.ts'
+import { VoiceReports } from '../../src/storage/voice-reports.ts'
 import { FakeCallPolicy, FakeLiveCalls, FakePastCalls } from './calls.ts'
 import { fakeFraud } from './fraud.ts'
 import { house } from './people.ts'
@@ -164,6 +165,7 @@ export function fakeApi(options: ApiOptions = {}) {
       reports: { traffic: async () => ({ points: [], routes: [] }), quality: async () => [] },
       selfCheck: { check: async () => ({ agrees: true, waitingEntries: 0, days: [], arrivals: [] }) },
       fraud: { report: async () => ({ points: [], kinds: [] }) },
+      voice: new VoiceReports({ query: async () => [] }),
     }),
     fraud: fraud.parts(audit),
     voiceScores: { score: options.score ?? (async () => []), bodyBytesMax: 1000 },
