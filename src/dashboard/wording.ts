@@ -19,7 +19,7 @@ export const labelWords: Readonly<Record<Label, LabelWords>> = {
   },
   inconclusive: {
     name: 'Inconclusive',
-    meaning: 'The evidence does not point either way, or the audio is too damaged.',
+    meaning: 'The evidence does not point either way, or the audio is too damaged or unlike what the model knows.',
   },
   insufficient_speech: { name: 'Too little speech', meaning: 'Not enough speech was heard yet to judge.' },
   benign_automation: { name: 'Benign automation', meaning: 'Music, tones or an announcement, not a conversation.' },
