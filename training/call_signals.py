@@ -103,7 +103,7 @@ def pulse_signals(samples, kept):
 def extract(options):
     import torch
 
-    from train import judge_part, new_model, read_settings
+    from train import judge_part, loaded_model, read_settings
 
     torch.set_num_threads(1)
     settings = read_settings(options.recipe, [])
@@ -122,13 +122,13 @@ def extract(options):
         models.update({path.parent.name: path for path in sorted(Path(options.left_out).glob("fold-*/last.pt"))})
     logits = {}
     for name, path in models.items():
-        model = new_model(settings)
-        model.load_state_dict(torch.load(path))
+        model = loaded_model(settings, path)
         logits[name] = [values[3:].mean() for _, values in judge_part(model, part)[0]]
         print(options.part, name, len(calls), flush=True)
-    audio = {pack: np.memmap(Path(options.packs) / f"{options.part}-{pack}.ul", np.uint8, "r") for pack in PACKS}
-    places = {clip["id"]: (pack, clip["offset"], clip["bytes"]) for pack in PACKS for clip in
-              json.loads((Path(options.packs) / f"{options.part}-{pack}.json").read_text())["clips"]}
+    files = {pack: Path(options.packs) / f"{options.part}-{pack}.ul" for pack in PACKS}
+    audio = {pack: np.memmap(path, np.uint8, "r") for pack, path in files.items() if path.exists()}
+    places = {clip["id"]: (pack, clip["offset"], clip["bytes"]) for pack in audio for clip in
+              json.loads(files[pack].with_suffix(".json").read_text())["clips"]}
     rows = []
     for number, call in enumerate(calls):
         pack, offset, count = places[call["id"]]
