@@ -1,8 +1,9 @@
 /**
  * How long a side of a call takes to answer: from the end of what the other side said to the beginning of what this
  * side says, in media time. One for each track; two that hear the same call are set to `face` one another. A phrase
- * answers when the other side has spoken since this side began to speak last and is silent when it begins; who speaks
- * while the other still does is not answering. Bounded: the last phrases and the last latencies. Main thread.
+ * answers when the other side stopped speaking after this side last did, and is silent when the phrase begins; who
+ * speaks while the other still does is not answering, nor is who goes on. Bounded: the last phrases and the last
+ * latencies. Main thread.
  *
  *   other   ########            ##########
  *   this              #####  ##            ####
@@ -74,9 +75,10 @@ export class SpeechTurns {
       const phrase = this.#phrases[at]
       if (phrase === undefined || other.#heardUntilMs < phrase.startMs + knownAfterMs) return
       const saidMs = other.#endBefore(phrase.startMs)
-      const beganMs = this.#phrases[at - 1]?.startMs ?? Number.NEGATIVE_INFINITY
+      const before = this.#phrases[at - 1]
+      const silentFromMs = before === undefined ? Number.NEGATIVE_INFINITY : before.endMs
       const latencyMs = phrase.startMs - saidMs
-      if (saidMs > beganMs && latencyMs <= latencyMsMax) this.#count(latencyMs)
+      if (saidMs > silentFromMs && latencyMs <= latencyMsMax) this.#count(latencyMs)
     }
   }
 

@@ -54,6 +54,29 @@ describe('the response latency', () => {
     )
   })
 
+  it('has none where one goes on after the other fell silent, but a word in between is no turn', () => {
+    assert.equal(
+      figures(
+        [[1000, 2000]],
+        [
+          [1800, 2300],
+          [2600, 3000],
+        ],
+      ).responses,
+      0,
+    )
+    assert.equal(
+      figures(
+        [[1000, 2000]],
+        [
+          [1300, 1600],
+          [2600, 3000],
+        ],
+      ).responseLatencyMsMedian,
+      600,
+    )
+  })
+
   it('counts an answer once, however many phrases it has', () => {
     const result = figures(questions, [
       [2500, 3000],
