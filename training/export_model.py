@@ -16,7 +16,7 @@ import yaml
 
 from bank import RATE_HZ, read_index
 from calls import part_of
-from model import BANDS, CONTEXT_FRAMES, EMBEDDING, HOP_FRAMES, HOP_INPUT_FRAMES, WINDOW_HOPS
+from model import BANDS, CONTEXT_FRAMES, HOP_FRAMES, HOP_INPUT_FRAMES, KEPT, WINDOW_HOPS
 from train import loaded_model, read_settings
 
 NAMES = ["features", "speech", "history", "historyWeight", "embedding", "logit", "novelty"]
@@ -26,7 +26,7 @@ def example_inputs(batch, seed=0):
     random = torch.Generator().manual_seed(seed)
     return (torch.randn(batch, HOP_INPUT_FRAMES, BANDS, generator=random) * 2 - 6,
             (torch.rand(batch, HOP_FRAMES, generator=random) > 0.4).float(),
-            torch.rand(batch, WINDOW_HOPS - 1, EMBEDDING, generator=random) * 2 - 1,
+            torch.rand(batch, WINDOW_HOPS - 1, KEPT, generator=random) * 2 - 1,
             torch.rand(batch, WINDOW_HOPS - 1, generator=random))
 
 
@@ -124,7 +124,7 @@ def manifest_of(report, guards, recipe, bank, onnx_path, parameters, note):
         "features": {"kind": "log-bands", "scale": "linear", "windowSamples": 256, "hopSamples": 80, "fftSize": 256,
                      "bands": BANDS, "lowHz": 80, "highHz": 3880, "floor": 1e-6},
         "hop": {"ms": 500, "frames": HOP_FRAMES, "contextFrames": CONTEXT_FRAMES},
-        "window": {"hops": WINDOW_HOPS}, "embedding": {"size": EMBEDDING}, "thresholds": report["thresholds"],
+        "window": {"hops": WINDOW_HOPS}, "embedding": {"size": KEPT}, "thresholds": report["thresholds"],
         "calibration": {**report["calibration"], "thresholdsFrom": "dev: at most one false alarm an hour of human speech, "
                         "at most 5 % of synthetic calls of known engines end as human"},
         **({"abstain": {"novelty": {"threshold": 1, **report["novelty"]}}} if report.get("novelty") else {}),

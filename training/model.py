@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 BANDS, HOP_FRAMES, CONTEXT_FRAMES, WINDOW_HOPS, EMBEDDING = 60, 50, 2, 8, 48
+KEPT = EMBEDDING + 1  # values of a hop that the caller keeps as history
 CENTRES = 32  # of Novelty, at most
 HOP_INPUT_FRAMES = CONTEXT_FRAMES + HOP_FRAMES
 STRIDE = 4  # frames to one step of the encoder's last layers
@@ -86,11 +87,16 @@ class Encoder(nn.Module):
             layer.fold()
 
     def forward(self, features, speech):
+        return self.describe(features, speech)[0]
+
+    def describe(self, features, speech):
+        """The embedding, and of each band mean and deviation over the hop's speech frames [N, 120]."""
         share = (speech + 1e-3) / (speech + 1e-3).sum(1, keepdim=True)
         share = share.unsqueeze(1)
         level = features.mean(2, keepdim=True)
         shape = (features - level) * 0.3
-        shape = shape - share @ shape[:, CONTEXT_FRAMES:]
+        height = share @ shape[:, CONTEXT_FRAMES:]
+        shape = shape - height
         inputs = shape
         if self.level:
             inputs = torch.cat([shape, 0.3 * (level - share @ level[:, CONTEXT_FRAMES:])], 2)
@@ -103,8 +109,10 @@ class Encoder(nn.Module):
         pooled = spread(steps, (weight / weight.sum(1, keepdim=True)).unsqueeze(1))
         hop = shape[:, CONTEXT_FRAMES:]
         change = hop - shape[:, CONTEXT_FRAMES - 2 : CONTEXT_FRAMES + HOP_FRAMES - 2]
-        spreads = self.spreads(torch.cat([spread(hop, share)[1], spread(change, share)[1]], 1))
-        return torch.tanh(self.project(torch.relu(self.mix(self.dropout(torch.cat([*pooled, spreads], 1))))))
+        deviation = spread(hop, share)[1]
+        spreads = self.spreads(torch.cat([deviation, spread(change, share)[1]], 1))
+        hidden = torch.relu(self.mix(self.dropout(torch.cat([*pooled, spreads], 1))))
+        return torch.tanh(self.project(hidden)), torch.cat([height.squeeze(1), deviation], 1)
 
 
 class Head(nn.Module):
@@ -147,26 +155,49 @@ class Head(nn.Module):
 
 
 class Novelty(nn.Module):
-    """How far a window's mean embedding is from those of the training; above 1 the model has nothing to say of it.
+    """How unlike the training's audio a window is; above 1 the model has nothing to say of it. Fitted by novelty.py.
 
-    Mahalanobis distance to the nearest of Gaussians with one covariance (Lee et al., arXiv:1807.03888): the people's
-    and one of each engine. A short window's mean strays farther, about as the root of its length. Fitted by
-    novelty.py; 0 before.
+    The larger of two Mahalanobis distances to the nearest of Gaussians with one covariance (Lee et al.,
+    arXiv:1807.03888), the people's and one of each engine; both smaller the emptier the window, as means of fewer hops
+    stray farther. One is of the window's mean embedding: it sees what the encoder does, which learned to look away from
+    much. The other is of the hops' bands, how high they stand and how much they move, averaged over the window: music,
+    tones and song are held where speech moves.
     """
 
     def __init__(self):
         super().__init__()
         self.register_buffer("whiten", torch.zeros(EMBEDDING, EMBEDDING))
         self.register_buffer("centres", torch.zeros(CENTRES, EMBEDDING))  # whitened
+        self.register_buffer("bands_whiten", torch.zeros(BANDS, BANDS))
+        self.register_buffer("bands_centres", torch.zeros(CENTRES, BANDS))
+        self.register_buffer("bands_usual", torch.zeros(1))  # distance of the training's hops
 
-    def forward(self, mean, amount):
-        at = mean @ self.whiten
-        squared = (at * at).sum(1, keepdim=True) - 2 * (at @ self.centres.T) + (self.centres * self.centres).sum(1)
-        return torch.sqrt(torch.relu(torch.amin(squared, 1)) * amount.squeeze(1))
+    @staticmethod
+    def two_by_two(bands):
+        """What is compared of mean and deviation of 60 bands [N, 120]: neighbours together, logarithms of the last."""
+        both = bands.reshape(-1, BANDS, 2).mean(2)
+        return torch.cat([both[:, : BANDS // 2], torch.log(both[:, BANDS // 2 :])], 1)
+
+    def stray(self, bands):
+        """[N, 1]: how much farther than usual a hop's bands are from the training's."""
+        return distance(self.two_by_two(bands) @ self.bands_whiten, self.bands_centres).unsqueeze(1) - self.bands_usual
+
+    def forward(self, mean, amount, strays, weights):
+        bands = (strays * weights).sum(1) / (weights.sum(1) + 1e-6)
+        return torch.maximum(distance(mean @ self.whiten, self.centres), bands) * torch.sqrt(amount.squeeze(1))
+
+
+def distance(values, centres):
+    """[N] from the nearest centre."""
+    squared = (values * values).sum(1, keepdim=True) - 2 * (values @ centres.T) + (centres * centres).sum(1)
+    return torch.sqrt(torch.relu(torch.amin(squared, 1)))
 
 
 class VoiceModel(nn.Module):
-    """The exported interface; inputs and outputs are named in export_model.py."""
+    """The exported interface; inputs and outputs are named in export_model.py.
+
+    An embedding that is kept as history has one value more than the encoder gives: the hop's stray (Novelty).
+    """
 
     def __init__(self, level=False, one_class=False, dropout=0.0):
         super().__init__()
@@ -175,11 +206,12 @@ class VoiceModel(nn.Module):
         self.novelty = Novelty()
 
     def forward(self, features, speech, history, history_weight):
-        embedding = self.encoder(features, speech)
-        embeddings = torch.cat([history, embedding.unsqueeze(1)], 1)
+        embedding, bands = self.encoder.describe(features, speech)
+        kept = torch.cat([embedding, self.novelty.stray(bands)], 1)
+        hops = torch.cat([history, kept.unsqueeze(1)], 1)
         weights = torch.cat([history_weight, speech.mean(1, keepdim=True)], 1)
-        mean, spread, amount = self.head.pool(embeddings, weights)
-        return embedding, self.head(mean, spread, amount), self.novelty(mean, amount)
+        mean, spread, amount = self.head.pool(hops[:, :, :EMBEDDING], weights)
+        return kept, self.head(mean, spread, amount), self.novelty(mean, amount, hops[:, :, EMBEDDING], weights)
 
     def judge_lines(self, features, speech, lengths):
         """All hops of a batch of calls at once, for training.
@@ -197,10 +229,21 @@ class VoiceModel(nn.Module):
 
     def pool_embeddings(self, embedding, share, lengths):
         """What the head pools of the same: mean and spread [B * H, E], amount [B * H, 1]."""
-        padded = nn.functional.pad(embedding, (0, 0, WINDOW_HOPS - 1, 0))
-        padded_share = nn.functional.pad(share, (WINDOW_HOPS - 1, 0))
-        windows = padded.unfold(1, WINDOW_HOPS, 1).transpose(2, 3)
-        weights = padded_share.unfold(1, WINDOW_HOPS, 1)
-        age = torch.arange(WINDOW_HOPS - 1, -1, -1)
-        weights = weights * (age[None, None] <= lengths.unsqueeze(2)).float()
-        return self.head.pool(windows.flatten(0, 1), weights.flatten(0, 1))
+        return self.head.pool(*windows_of(embedding, share, lengths))
+
+    def judge_novelty(self, embedding, strays, share, lengths):
+        """Novelty [B, H] of the same; strays [B, H, 1] are of the hops."""
+        mean, _, amount = self.pool_embeddings(embedding, share, lengths)
+        windows, weights = windows_of(strays, share, lengths)
+        return self.novelty(mean, amount, windows.squeeze(2), weights).reshape(share.shape)
+
+
+def windows_of(values, share, lengths):
+    """For each hop the last WINDOW_HOPS of values [B, H, C] and their weights: [B * H, W, C], [B * H, W]."""
+    padded = nn.functional.pad(values, (0, 0, WINDOW_HOPS - 1, 0))
+    padded_share = nn.functional.pad(share, (WINDOW_HOPS - 1, 0))
+    windows = padded.unfold(1, WINDOW_HOPS, 1).transpose(2, 3)
+    weights = padded_share.unfold(1, WINDOW_HOPS, 1)
+    age = torch.arange(WINDOW_HOPS - 1, -1, -1)
+    weights = weights * (age[None, None] <= lengths.unsqueeze(2)).float()
+    return windows.flatten(0, 1), weights.flatten(0, 1)

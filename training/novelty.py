@@ -1,8 +1,9 @@
 """Fits and measures how unlike the training's audio a window is (model.py, Novelty).
 
-Gaussians of people and of each engine over the mean embedding of windows of 1, 2 and 4 s of the training part, one
-covariance for all, every Gaussian counting alike. 1 is where the familiar ends: what at most one in a hundred windows
-of the dev part passes at each length, people and engines counting alike, and at most one in fifty of the people's.
+Gaussians of people and of each engine, one covariance for all, every Gaussian counting alike: over the mean embeddings
+of windows of 1, 2 and 4 s of the training part, and over its hops' bands. 1 is where the familiar ends. By either
+distance at each length at most one in a hundred windows of the dev part passes it, people weighing as much as all
+engines; by the bands' one in fifty of any engine; by both together one in fifty of the people's.
 """
 import numpy as np
 import torch
@@ -13,22 +14,19 @@ from train import encode_calls
 
 HISTORIES = {"1s": 1, "2s": 3, "4s": 7}  # hops before the last one
 FIT_CALLS = 2500
-SHRINK = 0.3  # of the covariance towards its diagonal; of 0.01, 0.05, 0.3 and 1 what left the fewest people out
-FAMILIAR, FAMILIAR_PEOPLE = 0.99, 0.98
-
-
-def pooled(model, encoded, history):
-    """Yields (call, mean embeddings [H, E], amounts [H, 1]) of all hops."""
-    with torch.no_grad():
-        for call, embedding, share in encoded:
-            mean, _, amount = model.pool_embeddings(embedding, share, torch.full(share.shape, history))
-            yield call, mean, amount
+SHRINK, SHRINK_BANDS = 0.3, 0.1  # of a covariance towards its diagonal; what did best of a few
+FAMILIAR, FAMILIAR_GROUP = 0.99, 0.98
 
 
 def hop_novelties(model, encoded, history=7):
     """Per call the novelty at each hop."""
     with torch.no_grad():
-        return [(call, model.novelty(mean, amount).numpy()) for call, mean, amount in pooled(model, encoded, history)]
+        return [(call, novelty_of(model, history, *rest).numpy()) for call, *rest in encoded]
+
+
+def novelty_of(model, history, embedding, share, bands):
+    strays = model.novelty.stray(bands)[None]
+    return model.judge_novelty(embedding, strays, share, torch.full(share.shape, history))[0]
 
 
 def novelties(model, encoded, history=7):
@@ -55,38 +53,75 @@ def fit(model, train, dev_encoded):
     """Sets the model's buffers; returns what the manifest says of it."""
     random = np.random.default_rng(1)
     calls = [train.calls[i] for i in random.permutation(len(train.calls))[:FIT_CALLS]]
-    encoded = list(encode_calls(model, train, calls))
-    groups = {}
-    for history in HISTORIES.values():
-        for call, mean, _ in pooled(model, encoded, history):
-            groups.setdefault(call["engine"], []).append(mean[history::2].numpy().astype(np.float64))
-    means = {name: np.concatenate(lists) for name, lists in sorted(groups.items())}
+    with torch.no_grad():
+        encoded = list(encode_calls(model, train, calls))
+        means = gather(encoded, lambda row: [mean_embeddings(model, row, history) for history in HISTORIES.values()])
+        bands = gather(encoded, lambda row: [model.novelty.two_by_two(row[3])])
     if len(means) > CENTRES:
         raise SystemExit(f"{len(means)} engines are more than model.py has CENTRES for ({CENTRES})")
-    covariance = np.mean([np.cov(rows.T) for rows in means.values()], 0)
-    covariance = (1 - SHRINK) * covariance + SHRINK * np.diag(np.diag(covariance))
+    whiten, centres, _ = gaussians(means, SHRINK)
+    embedding = {"whiten": whiten, "centres": centres}
+    whiten, centres, usual = gaussians(bands, SHRINK_BANDS)
+    of_bands = {"bands_whiten": whiten, "bands_centres": centres, "bands_usual": usual}
+    each = {}
+    for name, buffers in (("embedding", embedding), ("bands", of_bands)):
+        set_buffers(model, **{**dict.fromkeys((*embedding, *of_bands), 0.0), **buffers})
+        results = [novelties(model, dev_encoded, history) for history in HISTORIES.values()]
+        each[name] = max(quantile(result, FAMILIAR) for result in results)
+        if name == "bands":
+            each[name] = max(each[name], *[quantile_by(result, FAMILIAR_GROUP) for result in results])
+        buffers.update({key: value / each[name] for key, value in buffers.items()})
+    set_buffers(model, **embedding, **of_bands)
+    people = [row for row in dev_encoded if row[0]["label"] == 0]
+    both = max(1.0, *[quantile_by(novelties(model, people, history), FAMILIAR_GROUP) for history in HISTORIES.values()])
+    for name in (*embedding, *of_bands):
+        getattr(model.novelty, name).div_(both)
+    return {"method": "the larger of two Mahalanobis distances to the nearest of Gaussians with one shrunk covariance "
+                      "(Lee et al. 2018), by their thresholds and the root of how full the window is: of the window's "
+                      "mean embedding, and of its hops' mean and deviation of bands",
+            "source": f"{len(calls)} calls of the training part", "groups": list(means),
+            "shrink": {"embedding": SHRINK, "bands": SHRINK_BANDS}, "quantile": FAMILIAR,
+            "quantileOfGroup": FAMILIAR_GROUP, "thresholdFrom": "dev, the strictest of 1, 2, 4 s",
+            "distancesAtThreshold": {name: round(value * both, 3) for name, value in each.items()}}
+
+
+def mean_embeddings(model, row, history):
+    _, embedding, share, _ = row
+    return model.pool_embeddings(embedding, share, torch.full(share.shape, history))[0][history::2]
+
+
+def gather(encoded, rows_of):
+    """Engine -> rows."""
+    groups = {}
+    for row in encoded:
+        groups.setdefault(row[0]["engine"], []).extend(values.numpy().astype(np.float64) for values in rows_of(row))
+    return {name: np.concatenate(lists) for name, lists in sorted(groups.items())}
+
+
+def gaussians(groups, shrink):
+    """Whitening, whitened centres, and the usual distance from the nearest."""
+    covariance = np.mean([np.cov(rows.T) for rows in groups.values()], 0)
+    covariance = (1 - shrink) * covariance + shrink * np.diag(np.diag(covariance))
     variance, axes = np.linalg.eigh(covariance)
     whiten = axes / np.sqrt(np.maximum(variance, 1e-6))
-    centres = np.stack([rows.mean(0) for rows in means.values()])
-    set_buffers(model, whiten, centres)
-    by_length = [novelties(model, dev_encoded, history) for history in HISTORIES.values()]
-    people = [[(call, values) for call, values in results if call["label"] == 0] for results in by_length]
-    threshold = max(*[quantile(results, FAMILIAR) for results in by_length],
-                    *[float(np.quantile(np.concatenate([values for _, values in results]), FAMILIAR_PEOPLE))
-                      for results in people])
-    set_buffers(model, whiten / threshold, centres)
-    return {"method": "Mahalanobis distance of the window's mean embedding to the nearest of Gaussians with one shrunk "
-                      "covariance (Lee et al. 2018), times the root of how full the window is, by the threshold",
-            "source": f"{len(calls)} calls of the training part", "groups": list(means), "shrink": SHRINK,
-            "quantile": FAMILIAR, "quantilePeople": FAMILIAR_PEOPLE, "thresholdFrom": "dev, the strictest of 1, 2, 4 s",
-            "distanceAtThreshold": round(threshold, 3)}
+    centres = np.stack([rows.mean(0) for rows in groups.values()]) @ whiten
+    rest = np.repeat(centres[:1], CENTRES - len(centres), 0)  # places that no group takes repeat the first
+    usual = np.mean([np.sqrt(((rows @ whiten - centre) ** 2).sum(1)).mean()
+                     for rows, centre in zip(groups.values(), centres)])
+    return whiten, np.concatenate([centres, rest]), usual
 
 
-def set_buffers(model, whiten, centres):
-    """Places that no group takes repeat the first."""
-    centres = np.concatenate([centres, np.repeat(centres[:1], CENTRES - len(centres), 0)])
-    model.novelty.whiten.copy_(torch.from_numpy(whiten).float())
-    model.novelty.centres.copy_(torch.from_numpy(centres @ whiten).float())
+def quantile_by(results, share):
+    """The highest of the quantiles of each engine, people one of them."""
+    groups = {}
+    for call, values in results:
+        groups.setdefault(call["engine"], []).append(values)
+    return max(float(np.quantile(np.concatenate(lists), share)) for lists in groups.values())
+
+
+def set_buffers(model, **values):
+    for name, value in values.items():
+        getattr(model.novelty, name).copy_(torch.as_tensor(value, dtype=torch.float32))
 
 
 def above(results, key):

@@ -156,20 +156,22 @@ class Batches(IterableDataset):
 
 
 def encode_calls(model, part, calls):
-    """Yields (call, embeddings [1, H, E], share of speech frames [1, H]) of the calls' hops of speech."""
+    """Yields of the calls' hops of speech (call, embeddings [1, H, E], share of speech frames [1, H], mean and
+    deviation of each band [H, 120])."""
     model.eval()
     with torch.no_grad():
         for call in calls:
             values, gate = part.hop_tensors(call, call["hops"])
             gate = torch.from_numpy(gate)
-            yield call, model.encoder(torch.from_numpy(values), gate)[None], gate.mean(1)[None]
+            embedding, bands = model.encoder.describe(torch.from_numpy(values), gate)
+            yield call, embedding[None], gate.mean(1)[None], bands
 
 
 def judge_encoded(model, encoded, histories=(WINDOW_HOPS - 1,)):
     """Per call the logits of all hops of speech, for each number of hops of history: a list of results."""
     results = [[] for _ in histories]
     with torch.no_grad():
-        for call, embedding, share in encoded:
+        for call, embedding, share, _ in encoded:
             for number, history in enumerate(histories):
                 logits = model.judge_embeddings(embedding, share, torch.full(share.shape, history))
                 results[number].append((call, logits[0].numpy()))
