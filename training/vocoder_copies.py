@@ -204,6 +204,12 @@ KINDS = {"world": (start_world, "vocoder-source-filter"), "griffinlim": (start_g
          "converted": (start_converted, "neural-conversion"), "codec2": (start_codec2, "vocoder-codec")}
 
 
+def blew_up(samples, heard):
+    """A recursive synthesis filter (mlsa above all) can run away on a frame; the rest of the clip is noise or nothing."""
+    loudest = np.abs(samples).max() if len(samples) else 0.0
+    return not np.isfinite(loudest) or loudest < 1e-4 or loudest > 20 * np.abs(heard).max()
+
+
 def make_copies(kind, bank, speakers, seconds, model, seed, name):
     """Copies clips of the speakers in turn (so that each gives about the same time) until `seconds` are there."""
     writer = BankWriter(bank, name)
@@ -226,7 +232,11 @@ def make_copies(kind, bank, speakers, seconds, model, seed, name):
             clip_id = f"{kind}/{clips[turn]['id']}" if turn < len(clips) else None
             if clip_id is None or clip_id in writer.ids:
                 continue
-            samples, rate_hz, *more = copy(human.audio(clips[turn]), speaker)
+            heard = human.audio(clips[turn])
+            samples, rate_hz, *more = copy(heard, speaker)
+            if blew_up(samples, heard):
+                print(f"{clip_id} is left out: its filter did not hold", flush=True)
+                continue
             facts = dict(label=1, package=clips[turn]["package"], speaker=speaker, engine=kind, family=family)
             for chosen in more:
                 facts.update(chosen)
