@@ -40,7 +40,10 @@ export interface VerdictsReport {
   readonly labelChangesMean: number | null
 }
 
-/** Of a window: from when its newest audio had been heard (start of the call + media time) to its score. */
+/**
+ * Of a window: from when its newest audio was due (start of the call + media time) to its score. The start is when the
+ * stream began here, so audio that comes ahead of its time, as after a stall or from a simulator, makes it negative.
+ */
 export interface LatencyReport {
   readonly windows: number
   readonly delayMs: Quantiles | null
