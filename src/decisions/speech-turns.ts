@@ -9,6 +9,7 @@
  *   this              #####  ##            ####
  *                 |---|                  |-|        responses; the second phrase goes on with the first
  */
+import { quantile } from '../core/quantile.ts'
 import type { TrackSignals } from '../features/call-signals.ts'
 
 /** Phrases of a track that are kept: older ones answer nothing any more. */
@@ -92,23 +93,15 @@ export class SpeechTurns {
     this.#latenciesMs.push(latencyMs)
     if (this.#latenciesMs.length > latenciesKept) this.#latenciesMs.shift()
     const sorted = [...this.#latenciesMs].sort((a, b) => a - b)
-    const quartiles = quantile(sorted, 0.75) - quantile(sorted, 0.25)
+    const at = (share: number): number => quantile(sorted, share) ?? Number.NaN
     this.#figures = {
       responses: this.#figures.responses + 1,
-      responseLatencyMsMedian: Math.round(quantile(sorted, 0.5)),
-      responseLatencyMsSpread: sorted.length < 2 ? null : Math.round(quartiles),
+      responseLatencyMsMedian: Math.round(at(0.5)),
+      responseLatencyMsSpread: sorted.length < 2 ? null : Math.round(at(0.75) - at(0.25)),
     }
   }
 
   get figures(): ResponseFigures {
     return this.#figures
   }
-}
-
-/** Between neighbours in a straight line (Hyndman and Fan, The American Statistician 50, 1996, type 7). */
-function quantile(sorted: readonly number[], share: number): number {
-  const place = (sorted.length - 1) * share
-  const low = sorted[Math.floor(place)] ?? Number.NaN
-  const high = sorted[Math.ceil(place)] ?? Number.NaN
-  return low + (high - low) * (place - Math.floor(place))
 }

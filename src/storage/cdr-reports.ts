@@ -3,14 +3,8 @@
  * Traffic comes from the per-minute roll-up and, for records that came when their ids may have been forgotten, from the
  * merged table itself, so that no record counts twice. Main thread.
  */
+import { isoSeconds, type Span, stepOf, within } from './report-span.ts'
 import type { Store } from './store.ts'
-
-export interface Span {
-  readonly fromMs: number
-  /** Not included. */
-  readonly toMs: number
-  readonly stepSeconds: number
-}
 
 export interface TrafficFilter {
   readonly source?: string | undefined
@@ -105,16 +99,15 @@ export class CdrReports {
       conditions.push(`${name} = {${name}:String}`)
     }
     const from = `FROM (${trafficRows}) ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`}`
-    const bucket = 'intDiv(toUnixTimestamp(minute), {step:Int64}) * {step:Int64}'
     const [points, routes] = await Promise.all([
-      this.#store.query(`SELECT ${bucket} AS at, ${sums} ${from} GROUP BY at ORDER BY at`, parameters),
+      this.#store.query(`SELECT ${stepOf('minute')}, ${sums} ${from} GROUP BY at ORDER BY at`, parameters),
       this.#store.query(
         `SELECT ingress, egress, ${sums} ${from} GROUP BY ingress, egress ORDER BY n DESC LIMIT ${routesMax}`,
         parameters,
       ),
     ])
     return {
-      points: points.map((row) => ({ at: new Date(Number(row['at']) * 1000).toISOString(), ...trafficOf(row) })),
+      points: points.map((row) => ({ at: isoSeconds(row['at']), ...trafficOf(row) })),
       routes: routes.map((row) => ({
         ingress: String(row['ingress']),
         egress: String(row['egress']),
@@ -131,16 +124,14 @@ export class CdrReports {
     }
     if (source !== undefined) parameters['source'] = source
     const only = source === undefined ? '' : 'AND source = {source:String}'
-    const within = (column: string): string =>
-      `${column} >= fromUnixTimestamp64Milli({from:Int64}) AND ${column} < fromUnixTimestamp64Milli({to:Int64}) ${only}`
     const [counts, examples] = await Promise.all([
       this.#store.query(
-        `SELECT source, defect, sum(count) AS n FROM source_quality WHERE ${within('hour')}
+        `SELECT source, defect, sum(count) AS n FROM source_quality WHERE ${within('hour')} ${only}
          GROUP BY source, defect ORDER BY source, n DESC, defect`,
         parameters,
       ),
       this.#store.query(
-        `SELECT source, defect, at, record, detail FROM source_quality_examples WHERE ${within('at')}
+        `SELECT source, defect, at, record, detail FROM source_quality_examples WHERE ${within('at')} ${only}
          ORDER BY at DESC LIMIT ${examplesMax} BY source, defect`,
         parameters,
       ),

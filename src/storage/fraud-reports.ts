@@ -4,7 +4,7 @@
  * counts once. Main thread.
  */
 import type { Subject } from '../decisions/case-subjects.ts'
-import type { Span } from './cdr-reports.ts'
+import { isoSeconds, type Span, spanParameters, stepOf, within } from './report-span.ts'
 import type { Store } from './store.ts'
 
 export interface CdrView {
@@ -92,7 +92,7 @@ const sums = `count() AS n, countIf(answered) AS ok, countIf(answered AND talk_m
   countIf(${blink}) AS blinks`
 
 const route = `if(ingress != '', ingress, if(egress != '', egress, source))`
-const within = `start_at >= fromUnixTimestamp64Milli({from:Int64}) AND start_at < fromUnixTimestamp64Milli({to:Int64})`
+const begun = within('start_at')
 /** How strong the strongest action for a call was, 1 to 5. */
 const strongest = `max(indexOf(['${actions.join("', '")}'], intended))`
 
@@ -107,9 +107,9 @@ export class FraudReports {
   async calls(ids: readonly string[], fromMs: number, toMs: number): Promise<CdrView[]> {
     if (ids.length === 0) return []
     const rows = await this.#store.query(
-      `SELECT ${callColumns} FROM cdrs FINAL WHERE ${within} AND has(splitByChar('\\n', {ids:String}), id)
+      `SELECT ${callColumns} FROM cdrs FINAL WHERE ${begun} AND has(splitByChar('\\n', {ids:String}), id)
        ORDER BY start_at, id LIMIT 1000`,
-      { ...spanOf(fromMs, toMs), ids: ids.join('\n') },
+      { ...spanParameters(fromMs, toMs), ids: ids.join('\n') },
     )
     return rows.map(cdrView)
   }
@@ -119,9 +119,9 @@ export class FraudReports {
     const stepSeconds = steps.find((step) => (toMs - fromMs) / 1000 / step <= pointsMax) ?? 86_400
     const { condition, parameters } = conditionOf(subject)
     const rows = await this.#store.query(
-      `SELECT intDiv(toUnixTimestamp(start_at), {step:Int64}) * {step:Int64} AS at, ${sums} FROM cdrs FINAL
-       WHERE ${within} AND is_attempt AND ${condition} GROUP BY at ORDER BY at LIMIT 2000`,
-      { ...spanOf(fromMs, toMs), ...parameters, step: stepSeconds },
+      `SELECT ${stepOf('start_at')}, ${sums} FROM cdrs FINAL
+       WHERE ${begun} AND is_attempt AND ${condition} GROUP BY at ORDER BY at LIMIT 2000`,
+      { ...spanParameters(fromMs, toMs), ...parameters, step: stepSeconds },
     )
     return { stepSeconds, points: rows.map((row) => ({ at: isoSeconds(row['at']), ...trafficOf(row) })) }
   }
@@ -130,9 +130,9 @@ export class FraudReports {
   async scores(caseId: string, fromMs: number, toMs: number): Promise<CaseScores> {
     const rows = await this.#store.query(
       `SELECT intended, count() AS n FROM
-       (SELECT argMax(intended, scored_at) AS intended FROM cdr_scores WHERE ${within} AND case_id = {id:String}
+       (SELECT argMax(intended, scored_at) AS intended FROM cdr_scores WHERE ${begun} AND case_id = {id:String}
         GROUP BY source, id) GROUP BY intended`,
-      { ...spanOf(fromMs, toMs), id: caseId },
+      { ...spanParameters(fromMs, toMs), id: caseId },
     )
     const counts: Record<string, number> = { ...zero }
     for (const row of rows) counts[String(row['intended'])] = Number(row['n'])
@@ -151,8 +151,8 @@ export class FraudReports {
     const side = async (own: string, other: string): Promise<NumberTraffic> => {
       const [row = {}] = await this.#store.query(
         `SELECT ${sums}, uniqExact(${other}) AS others, sumIf(talk_ms, answered AND talk_ms > 0) AS talk
-         FROM cdrs FINAL WHERE ${within} AND is_attempt AND ${own} = {number:String}`,
-        { ...spanOf(nowMs - dayMs, nowMs + dayMs), number: digits },
+         FROM cdrs FINAL WHERE ${begun} AND is_attempt AND ${own} = {number:String}`,
+        { ...spanParameters(nowMs - dayMs, nowMs + dayMs), number: digits },
       )
       return { ...trafficOf(row), others: Number(row['others'] ?? 0), talkMs: Number(row['talk'] ?? 0) }
     }
@@ -160,9 +160,9 @@ export class FraudReports {
       side('from_number', 'to_number'),
       side('to_number', 'from_number'),
       this.#store.query(
-        `SELECT ${callColumns} FROM cdrs FINAL WHERE ${within}
+        `SELECT ${callColumns} FROM cdrs FINAL WHERE ${begun}
          AND (from_number = {number:String} OR to_number = {number:String}) ORDER BY start_at DESC LIMIT ${recentMax}`,
-        { ...spanOf(nowMs - recentDays * dayMs, nowMs + dayMs), number: digits },
+        { ...spanParameters(nowMs - recentDays * dayMs, nowMs + dayMs), number: digits },
       ),
     ])
     return { asCaller, asCalled, recent: recent.map(cdrView) }
@@ -170,18 +170,17 @@ export class FraudReports {
 
   /** Cases and the calls under them over a span. */
   async report({ fromMs, toMs, stepSeconds }: Span): Promise<FraudReport> {
-    const parameters = { ...spanOf(fromMs, toMs), step: stepSeconds }
-    const bucket = (column: string) => `intDiv(toUnixTimestamp(${column}), {step:Int64}) * {step:Int64} AS at`
-    const opened = within.replaceAll('start_at', 'opened_at')
+    const parameters = { ...spanParameters(fromMs, toMs), step: stepSeconds }
+    const opened = within('opened_at')
     const [cases, calls, kinds] = await Promise.all([
       this.#store.query(
-        `SELECT ${bucket('opened_at')}, count() AS n FROM cases FINAL
+        `SELECT ${stepOf('opened_at')}, count() AS n FROM cases FINAL
          WHERE ${opened} AND state != 'merged' GROUP BY at`,
         parameters,
       ),
       this.#store.query(
-        `SELECT ${bucket('start')}, action, count() AS n FROM
-         (SELECT any(start_at) AS start, ${strongest} AS action FROM cdr_scores WHERE ${within} GROUP BY source, id)
+        `SELECT ${stepOf('start')}, action, count() AS n FROM
+         (SELECT any(start_at) AS start, ${strongest} AS action FROM cdr_scores WHERE ${begun} GROUP BY source, id)
          GROUP BY at, action`,
         parameters,
       ),
@@ -197,10 +196,6 @@ export class FraudReports {
 }
 
 const zero = Object.fromEntries(actions.map((action) => [action, 0]))
-
-function spanOf(fromMs: number, toMs: number): Parameters {
-  return { from: Math.floor(fromMs), to: Math.ceil(toMs) }
-}
 
 function pointsOf(cases: readonly Answer[], calls: readonly Answer[]): FraudReport['points'] {
   const points = new Map<number, { opened: number; calls: number; actions: Record<string, number> }>()
@@ -271,8 +266,4 @@ function cdrView(row: Answer): CdrView {
     causeSip: known('cause_sip', 0),
     releasedBy: String(row['released_by']),
   }
-}
-
-function isoSeconds(seconds: unknown): string {
-  return new Date(Number(seconds) * 1000).toISOString()
 }

@@ -3,7 +3,7 @@
  * model, and how long after its audio a window was judged. A track counts once, in its newest state; a window that a
  * retry wrote twice counts once. Main thread.
  */
-import type { Span } from './cdr-reports.ts'
+import { isoSeconds, type Span, spanParameters, stepOf, within } from './report-span.ts'
 import type { Store } from './store.ts'
 
 /** Labels as the verdict has them; `none` where nothing was decided yet. */
@@ -36,7 +36,7 @@ export interface VerdictsReport {
   }[]
   /** Over tracks that got a label beyond inconclusive: end of the first window that had it, in ms of the call. */
   readonly firstLabelMs: Quantiles | null
-  /** Changes of label a track, the first one left out. */
+  /** Of the same tracks: changes of label from one judged window to the next. */
   readonly labelChangesMean: number | null
 }
 
@@ -62,9 +62,6 @@ type Parameters = Record<string, string | number>
 
 const binCount = 10
 const decided = `('likely_synthetic', 'likely_human', 'benign_automation')`
-const within = (column: string) =>
-  `${column} >= fromUnixTimestamp64Milli({from:Int64}) AND ${column} < fromUnixTimestamp64Milli({to:Int64})`
-const bucket = (column: string) => `intDiv(toUnixTimestamp(${column}), {step:Int64}) * {step:Int64} AS at`
 const labelOf = `if(label = '', 'none', label) AS named`
 const delay = `dateDiff('millisecond', started_at, scored_at) - toInt64(end_ms)`
 /** One row a window: a retried insert may have told it twice. */
@@ -90,7 +87,7 @@ export class VoiceReports {
       ask(`SELECT count() AS n, uniqExact(call_sid) AS sids, sum(audio_ms) AS audio, sum(net_speech_ms) AS speech,
              sum(gap_ms) AS gap, sum(lost_ms) AS lost ${tracks}`),
       ask(`SELECT state AS name, count() AS n ${tracks} GROUP BY name ORDER BY name`),
-      ask(`SELECT ${bucket('started_at')}, ${labelOf}, count() AS n ${tracks} GROUP BY at, named ORDER BY at, named`),
+      ask(`SELECT ${stepOf('started_at')}, ${labelOf}, count() AS n ${tracks} GROUP BY at, named ORDER BY at, named`),
       ask(`SELECT count() AS n, countIf(answered) AS ok FROM cdrs FINAL WHERE ${within('start_at')} AND is_attempt`),
       ask(`SELECT count() AS n, countIf(state IN ('open', 'cooled')) AS live FROM cases FINAL
            WHERE ${within('opened_at')} AND state != 'merged'`),
@@ -122,7 +119,7 @@ export class VoiceReports {
            FROM calls FINAL WHERE ${within('started_at')} GROUP BY model ORDER BY n DESC, model LIMIT 100`),
       ask(`SELECT model, ${labelOf}, count() AS n FROM calls FINAL WHERE ${within('started_at')}
            GROUP BY model, named ORDER BY model, named`),
-      ask(`SELECT countIf(first_ms > 0) AS n, ${quantiles('first_ms')}, avg(changes) AS changed, count() AS tracks FROM
+      ask(`SELECT ${quantiles('first_ms')}, avg(changes) AS changed, count() AS tracks FROM
            (SELECT minIf(end_ms, label IN ${decided}) AS first_ms,
               arrayCount((now, was) -> now != was, arraySlice(groupArray(label), 2), arrayPopBack(groupArray(label)))
                 AS changes
@@ -151,7 +148,7 @@ export class VoiceReports {
     const ask = (sql: string) => this.#store.query(sql, parametersOf(span))
     const [whole, steps] = await Promise.all([
       ask(`SELECT count() AS n, ${quantiles(delay)} FROM (${judged})`),
-      ask(`SELECT ${bucket('scored_at')}, count() AS n, ${quantiles(delay)} FROM (${judged}) GROUP BY at ORDER BY at`),
+      ask(`SELECT ${stepOf('scored_at')}, count() AS n, ${quantiles(delay)} FROM (${judged}) GROUP BY at ORDER BY at`),
     ])
     const windows = Number(whole[0]?.['n'] ?? 0)
     return {
@@ -163,7 +160,7 @@ export class VoiceReports {
 }
 
 function parametersOf({ fromMs, toMs, stepSeconds }: Span): Parameters {
-  return { from: Math.floor(fromMs), to: Math.ceil(toMs), step: stepSeconds }
+  return { ...spanParameters(fromMs, toMs), step: stepSeconds }
 }
 
 function labelsOf(rows: readonly Answer[]): LabelCounts {
@@ -176,9 +173,15 @@ function labelsOf(rows: readonly Answer[]): LabelCounts {
 }
 
 function pointsOf(rows: readonly Answer[]): OverviewReport['points'] {
-  const times = [...new Set(rows.map((row) => Number(row['at'])))]
-  return times.map((at) => {
-    const labels = labelsOf(rows.filter((row) => Number(row['at']) === at))
+  const steps = new Map<number, Answer[]>()
+  for (const row of rows) {
+    const at = Number(row['at'])
+    const step = steps.get(at)
+    if (step === undefined) steps.set(at, [row])
+    else step.push(row)
+  }
+  return [...steps].map(([at, step]) => {
+    const labels = labelsOf(step)
     return { at: isoSeconds(at), tracks: Object.values(labels).reduce((sum, n) => sum + n, 0), labels }
   })
 }
@@ -190,8 +193,4 @@ function quantilesOf(row: Answer): Quantiles {
 
 function rounded(value: unknown): number {
   return Math.round(Number(value) * 1000) / 1000
-}
-
-function isoSeconds(seconds: unknown): string {
-  return new Date(Number(seconds) * 1000).toISOString()
 }

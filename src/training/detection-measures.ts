@@ -7,6 +7,7 @@
  *     spoof calls:   systems are drawn, then their speakers   one system alone: its speakers
  *     nothing to draw from (one speaker): calls are drawn
  */
+import { quantile } from '../core/quantile.ts'
 
 export interface Interval {
   readonly value: number
@@ -275,15 +276,6 @@ function intervalOf(value: number, drawn: readonly number[]): Interval | null {
   if (!Number.isFinite(value)) return null
   const sorted = drawn.filter(Number.isFinite).sort((a, b) => a - b)
   return { value, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) }
-}
-
-/** Of ascending values, on the line between neighbours; null of nothing. */
-export function quantile(sorted: readonly number[], share: number): number | null {
-  if (sorted.length === 0) return null
-  const place = share * (sorted.length - 1)
-  const below = sorted[Math.floor(place)]!
-  const above = sorted[Math.ceil(place)]!
-  return below + (place - Math.floor(place)) * (above - below)
 }
 
 export function mean(values: readonly number[]): number {

@@ -2,6 +2,7 @@
  * From what came of labelled calls to the figures people read: overall and by system, condition, language, speech
  * length; false alarms by human group; labels, their times and their flapping. Figures have 95 % intervals. Pure.
  */
+import { quantile } from '../core/quantile.ts'
 import type { Label } from '../decisions/verdict-view.ts'
 import { type CallFacts, speechLengthsS } from './call-facts.ts'
 import * as measures from './detection-measures.ts'
@@ -236,8 +237,8 @@ function falseAlarmsOf(
     const hours = drawn.reduce((total, each) => total + each.hours, 0)
     return drawn.reduce((total, each) => total + each.alarms, 0) / hours
   }).sort((a, b) => a - b)
-  const low = measures.quantile(rates, 0.025)
-  const high = measures.quantile(rates, 0.975)
+  const low = quantile(rates, 0.025)
+  const high = quantile(rates, 0.975)
   const average = all.perHour?.value ?? Number.NaN
   const groups = Object.entries(by)
     .flatMap(([column, values]) =>
@@ -281,7 +282,7 @@ function engineOf(calls: readonly JudgedCall[]): CallFigures {
 function timesOf(moments: readonly { readonly netSpeechMs: number; readonly afterMs: number }[]): TimeFigures {
   const of = (values: readonly number[]): { median: number | null; p90: number | null } => {
     const sorted = [...values].sort((a, b) => a - b)
-    return { median: measures.quantile(sorted, 0.5), p90: measures.quantile(sorted, 0.9) }
+    return { median: quantile(sorted, 0.5), p90: quantile(sorted, 0.9) }
   }
   return {
     calls: moments.length,

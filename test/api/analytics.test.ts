@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { Analytics } from '../../src/api/analytics.ts'
 import { ManualClock } from '../../src/core/clock.ts'
 import { OperatingError } from '../../src/core/errors.ts'
-import type { Span } from '../../src/storage/cdr-reports.ts'
+import type { Span } from '../../src/storage/report-span.ts'
 import { VoiceReports } from '../../src/storage/voice-reports.ts'
 import { request } from '../fakes/people.ts'
 
