@@ -25,6 +25,8 @@ export const trainingFolder = join(projectRoot, 'training')
 
 export interface StepRunOptions {
   readonly work: string
+  /** What the steps are told by; one that changes between two runs is told of. */
+  readonly recipe: string
   /** Run steps that are done once more, from the one whose name begins so. */
   readonly from?: string
   readonly python: string
@@ -34,7 +36,9 @@ export interface StepRunOptions {
   readonly terminal: Terminal
 }
 
-const doneSchema = z.record(z.string(), z.string())
+/** Of each step that is done: its words and the recipe of then, as fingerprints. Once the words' alone were kept. */
+const doneStep = z.strictObject({ step: z.string(), recipe: z.string() })
+const doneSchema = z.record(z.string(), z.union([doneStep, z.string().transform((step) => ({ step, recipe: '' }))]))
 /** Lines shown of a step that failed. */
 const linesShown = 12
 
@@ -48,7 +52,8 @@ export class StepRun {
   readonly #steps: readonly PlannedStep[]
   readonly #options: StepRunOptions
   readonly #stateFile: string
-  readonly #done: Record<string, string>
+  readonly #done: z.infer<typeof doneSchema>
+  readonly #recipe: string
   readonly #beganMs: number
   /** Steps that run now, when each began. */
   readonly #running = new Map<PlannedStep, number>()
@@ -62,6 +67,7 @@ export class StepRun {
     this.#options = options
     this.#stateFile = join(options.work, 'steps.json')
     this.#done = existsSync(this.#stateFile) ? doneSchema.parse(JSON.parse(readFileSync(this.#stateFile, 'utf8'))) : {}
+    this.#recipe = fingerprint(readFileSync(options.recipe, 'utf8'))
     this.#beganMs = options.clock.steadyMs()
   }
 
@@ -76,11 +82,26 @@ export class StepRun {
     const toDo = this.#steps.map((step, at) => ({ step, at })).filter(({ step, at }) => isToDo(step, at))
     this.#doneCount = this.#steps.length - toDo.length
     if (this.#doneCount > 0) terminal.remark(`${this.#doneCount} of ${this.#steps.length} steps are done`)
+    this.#tellOfOldSteps(toDo)
     this.#aheadMinutes = toDo.reduce((minutes, { step }) => minutes + step.minutes, 0)
     for (const group of new Set(toDo.map(({ step }) => step.group))) {
       if (!(await this.#group(toDo.filter(({ step }) => step.group === group)))) return 1
     }
     return 0
+  }
+
+  /** A changed recipe may concern any step or none: whoever changed it knows. */
+  #tellOfOldSteps(toDo: readonly ToDo[]): void {
+    const again = new Set(toDo.map(({ step }) => step))
+    const old = this.#steps.filter((step) => {
+      const done = this.#done[step.name]
+      return !again.has(step) && done !== undefined && done.recipe !== this.#recipe
+    })
+    const [first] = old
+    if (first === undefined) return
+    this.#options.terminal.remark(
+      `${old.length} of them were made before the recipe changed; --from "${first.name}" makes them and all after again`,
+    )
   }
 
   /** After a failure no other step begins, but those that run end. */
@@ -99,7 +120,7 @@ export class StepRun {
   }
 
   #ended(step: PlannedStep): void {
-    this.#done[step.name] = fingerprint(step)
+    this.#done[step.name] = { step: fingerprintOf(step), recipe: this.#recipe }
     writeWholeFile(this.#stateFile, `${JSON.stringify(this.#done, null, 1)}\n`)
     this.#ranMinutes += step.minutes
     this.#aheadMinutes -= step.minutes
@@ -108,7 +129,7 @@ export class StepRun {
 
   #isDone(step: PlannedStep): boolean {
     if (step.makes !== null) return existsSync(step.makes)
-    return this.#done[step.name] === fingerprint(step)
+    return this.#done[step.name]?.step === fingerprintOf(step)
   }
 
   async #step(step: PlannedStep, at: number): Promise<boolean> {
@@ -182,9 +203,10 @@ export class StepRun {
 
 type Heard = (line: string) => void
 
-function fingerprint({ run, ask }: PlannedStep): string {
-  return createHash('sha256')
-    .update(JSON.stringify([run, ask]))
-    .digest('hex')
-    .slice(0, 16)
+function fingerprintOf({ run, ask }: PlannedStep): string {
+  return fingerprint(JSON.stringify([run, ask]))
+}
+
+function fingerprint(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16)
 }

@@ -121,6 +121,19 @@ describe('voicefw train voice', () => {
     assert.equal(await run({ from: 'cooking' }), 1)
   })
 
+  it('tells of steps that were made before the recipe changed, and leaves what to do about them to the reader', async (t) => {
+    const { run, asked, terminal, file } = rig(t)
+    assert.equal(await run({ prepare: true }), 0)
+    file('recipe.yaml', recipe.replace('hifigan: 90', 'hifigan: 80'))
+    assert.equal(await run(), 0)
+    assert.deepEqual(asked(), everything)
+    assert.match(terminal.err.join('\n'), /3 of them were made before the recipe changed; --from "people" makes them/)
+    terminal.err.length = 0
+    assert.equal(await run({ from: 'people' }), 0)
+    assert.equal(await run(), 0)
+    assert.doesNotMatch(terminal.err.join('\n'), /recipe changed/)
+  })
+
   it('runs steps that come of one entry side by side, and those of the next after all of them', async (t) => {
     const { run, file, work, directory } = rig(t)
     // Each of the two waits for the other to have begun; one after another they would wait in vain.
