@@ -99,9 +99,8 @@ export class StepRun {
     })
     const [first] = old
     if (first === undefined) return
-    this.#options.terminal.remark(
-      `${old.length} of them were made before the recipe changed; --from "${first.name}" makes them and all after again`,
-    )
+    const mend = `--from "${first.name}" makes them and all after again`
+    this.#options.terminal.remark(`${old.length} of them were made before the recipe changed; ${mend}`)
   }
 
   /** After a failure no other step begins, but those that run end. */

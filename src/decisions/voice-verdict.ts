@@ -2,8 +2,8 @@
  * The verdict on one track of a live call. Takes scored hops in order, counts net speech instead of wall time, leaves
  * music, tones, gaps and what is unlike the model's training out, and keeps the label from flapping: it changes only
  * when the score is past the threshold (with hysteresis) for `dwellMs` of net speech. Abstains rather than guesses: too
- * little speech, too much loss, mostly unfamiliar audio, a score between the thresholds. Every verdict carries its
- * reasons. Pure: time comes in as arguments. Main thread.
+ * little speech, little of it in much music, too much loss, mostly unfamiliar audio, a score between the thresholds.
+ * Every verdict carries its reasons. Pure: time comes in as arguments. Main thread.
  */
 import type { VoiceConfig } from '../config/schema.ts'
 import type { TrackSignals } from '../features/call-signals.ts'
@@ -12,7 +12,7 @@ import { isEvidence, type ScoredHop } from '../inference/scored-hop.ts'
 import type { TrackName } from '../ingest/track.ts'
 import { Evidence } from './evidence.ts'
 import { type Opinion, opinionReasons } from './opinion-agreement.ts'
-import { describeReasons, type ReasonFacts } from './reasons.ts'
+import { describeReasons, isLostInMusic, type ReasonFacts } from './reasons.ts'
 import { RecentShare, unfamiliarShareMax } from './recent-share.ts'
 import { signalReasons, signalsView } from './signals-view.ts'
 import { SpeechTurns } from './speech-turns.ts'
@@ -134,7 +134,7 @@ export class VoiceVerdict {
       const reopened = this.#evidence.add(hop.llr, hop.hopSpeechMs, qualityOf(hop.flags))
       if (reopened) this.#voiceChangedAtMs = hop.hopEndMs
     }
-    const mayTurn = counts || this.#isMostlyUnfamiliar()
+    const mayTurn = counts || this.#isMostlyUnfamiliar() || this.#isLostInMusic()
     return this.#relabel(mayTurn ? hop.hopSpeechMs : 0)
   }
 
@@ -189,7 +189,7 @@ export class VoiceVerdict {
     const heardMs = this.#netSpeechMs + this.#unfamiliarSpeechMs
     if (heardMs >= provisionalNetSpeechMs && this.#isMostlyUnfamiliar()) return 'inconclusive'
     if (this.#netSpeechMs < provisionalNetSpeechMs || this.#judgedHops === 0) return 'insufficient_speech'
-    if (this.#lossShare() > lossShareMax) return 'inconclusive'
+    if (this.#lossShare() > lossShareMax || this.#isLostInMusic()) return 'inconclusive'
     const score = this.#evidence.probability()
     const isSynthetic = this.#label === 'likely_synthetic' || this.#label === 'benign_automation'
     const leaveSynthetic = isSynthetic ? hysteresis : 0
@@ -201,6 +201,11 @@ export class VoiceVerdict {
 
   #isMostlyUnfamiliar(): boolean {
     return this.#unfamiliar.value > unfamiliarShareMax
+  }
+
+  #isLostInMusic(): boolean {
+    const { firmNetSpeechMs } = this.#settings
+    return isLostInMusic(this.#netSpeechMs < firmNetSpeechMs, this.#maskedMs.music, this.#audioMs)
   }
 
   #isBenign(): boolean {

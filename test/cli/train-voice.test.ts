@@ -121,7 +121,7 @@ describe('voicefw train voice', () => {
     assert.equal(await run({ from: 'cooking' }), 1)
   })
 
-  it('tells of steps that were made before the recipe changed, and leaves what to do about them to the reader', async (t) => {
+  it('tells of steps that were made before the recipe changed, and leaves them as they are', async (t) => {
     const { run, asked, terminal, file } = rig(t)
     assert.equal(await run({ prepare: true }), 0)
     file('recipe.yaml', recipe.replace('hifigan: 90', 'hifigan: 80'))

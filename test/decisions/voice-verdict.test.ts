@@ -99,6 +99,25 @@ describe('a voice verdict', () => {
     }
   })
 
+  it('says inconclusive of a little speech in much music, also when it had said more before', () => {
+    const music = { llr: Number.NaN, flags: hopFlag.music }
+    const verdict = new VoiceVerdict('inbound', settings, 0)
+    feed(verdict, hopsOf(4, { llr: -6 }))
+    assert.equal(verdict.label, 'likely_human')
+    // 2.5 s of music in 4.5 s are more than half; the hop after it makes the dwell of 1 s.
+    const labels = feed(verdict, hopsOf(7, music), 4)
+    assert.deepEqual(labels.slice(4), ['likely_human', 'inconclusive', 'inconclusive'])
+    assert.deepEqual(verdict.snapshot().reasons[0], {
+      code: 'mostly_music',
+      text: 'only 2.0 s of speech, and 64 % of the audio is music; the speech may be part of it',
+    })
+    // Another 2 s of speech are firm: music no longer takes a word away from them.
+    feed(verdict, hopsOf(6, { llr: -6 }), 11)
+    assert.equal(verdict.label, 'likely_human')
+    feed(verdict, hopsOf(120, music), 17)
+    assert.equal(verdict.label, 'likely_human')
+  })
+
   it('leaves unfamiliar hops out: no score, no speech that counts, no label but inconclusive', () => {
     const verdict = new VoiceVerdict('inbound', settings, 0)
     const labels = feed(verdict, hopsOf(8, { llr: -6, flags: unfamiliarBit }))
