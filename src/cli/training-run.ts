@@ -37,8 +37,8 @@ export interface StepRunOptions {
 }
 
 /** Of each step that is done: its words and the recipe of then, as fingerprints. Once the words' alone were kept. */
-const doneStep = z.strictObject({ step: z.string(), recipe: z.string() })
-const doneSchema = z.record(z.string(), z.union([doneStep, z.string().transform((step) => ({ step, recipe: '' }))]))
+const doneStep = z.strictObject({ step: z.string(), recipe: z.string().nullable() })
+const doneSchema = z.record(z.string(), z.union([doneStep, z.string().transform((step) => ({ step, recipe: null }))]))
 /** Lines shown of a step that failed. */
 const linesShown = 12
 
@@ -94,8 +94,8 @@ export class StepRun {
   #tellOfOldSteps(toDo: readonly ToDo[]): void {
     const again = new Set(toDo.map(({ step }) => step))
     const old = this.#steps.filter((step) => {
-      const done = this.#done[step.name]
-      return !again.has(step) && done !== undefined && done.recipe !== this.#recipe
+      const recipe = this.#done[step.name]?.recipe ?? this.#recipe
+      return !again.has(step) && recipe !== this.#recipe
     })
     const [first] = old
     if (first === undefined) return
