@@ -66,6 +66,9 @@ export interface TrackVerdict {
   readonly updatedAtMs: number
 }
 
+/** What is told of a track after every hop. */
+export type TrackBrief = Omit<TrackVerdict, 'duplicates' | 'gaps' | 'signals' | 'model' | 'updatedAtMs'>
+
 export type CallState = 'live' | 'ended' | 'interrupted'
 
 export interface CallView {

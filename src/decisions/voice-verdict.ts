@@ -16,7 +16,7 @@ import { describeReasons, isLostInMusic, type ReasonFacts } from './reasons.ts'
 import { RecentShare, unfamiliarShareMax } from './recent-share.ts'
 import { signalReasons, signalsView } from './signals-view.ts'
 import { SpeechTurns } from './speech-turns.ts'
-import type { GapView, Label, TrackVerdict } from './verdict-view.ts'
+import type { GapView, Label, TrackBrief, TrackVerdict } from './verdict-view.ts'
 import { roundScore, WindowHistory } from './window-history.ts'
 
 export interface VerdictSettings {
@@ -250,8 +250,20 @@ export class VoiceVerdict {
     }
   }
 
-  /** @param windowsMax newest windows to include */
+  /** All of it. @param windowsMax newest windows to include */
   snapshot(windowsMax?: number): TrackVerdict {
+    return {
+      ...this.brief(windowsMax),
+      duplicates: this.#duplicates,
+      gaps: [...this.#gaps],
+      ...(this.#signals === undefined ? {} : { signals: signalsView(this.#signals, this.turns.figures) }),
+      model: this.#settings.model,
+      updatedAtMs: this.#updatedAtMs,
+    }
+  }
+
+  /** What is told of every hop: what a snapshot adds to it would cost as much again. */
+  brief(windowsMax?: number): TrackBrief {
     const score = this.score()
     const provisional = this.#netSpeechMs < this.#settings.firmNetSpeechMs
     const facts: ReasonFacts = {
@@ -277,18 +289,13 @@ export class VoiceVerdict {
       audioMs: Math.round(this.#audioMs),
       gapMs: Math.round(this.#gapMs),
       lostMs: Math.round(this.#lostMs),
-      duplicates: this.#duplicates,
       windows: this.#windows.newest(windowsMax),
-      gaps: [...this.#gaps],
       reasons: [
         ...describeReasons(facts),
         ...signalReasons(this.#signals),
         ...opinionReasons(this.#label, this.#opinions),
       ],
       ...(this.#opinions.length === 0 ? {} : { opinions: this.#opinions }),
-      ...(this.#signals === undefined ? {} : { signals: signalsView(this.#signals, this.turns.figures) }),
-      model: this.#settings.model,
-      updatedAtMs: this.#updatedAtMs,
     }
   }
 }

@@ -31,7 +31,7 @@ export interface VerdictEvent {
 }
 
 export function verdictEvent(track: LiveTrack, changed: boolean, withWindow: boolean, nowMs: number): VerdictEvent {
-  const view = track.verdict.snapshot(withWindow ? 1 : 0)
+  const view = track.verdict.brief(withWindow ? 1 : 0)
   return {
     callSid: track.facts.call.callSid,
     track: track.facts.track,
