@@ -25,8 +25,8 @@ import { type Judged, readHop, type WorkerFault } from './protocol.ts'
 import type { SecondStageStart } from './staged-detector.ts'
 import { type LostReason, VoiceThread, type VoiceThreadOptions } from './voice-thread.ts'
 
-/** Hops in one model run at most; more gains nothing (benchmarks/inference-batch.ts). */
-const batchMaxDefault = 32
+/** Hops in one model run at most. A second of speech costs 0.22 ms by 32, 0.16 by 64 and 128 (inference-batch.ts). */
+const batchMaxDefault = 64
 /** A worker must have loaded its model by then. */
 const startMsMax = 30_000
 /** Pause before another try when a worker could not even start. */
