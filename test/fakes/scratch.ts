@@ -23,10 +23,16 @@ export function lastingDirectory(): string {
   return mkdtempSync(`${ofThisProcess}/`)
 }
 
-/** Removed when the test ends. */
+/** Removed when the test ends. What still writes into it is closed by hooks that come after: the rest goes at exit. */
 export function scratchDirectory(test: Ending | TestContext): string {
   const directory = lastingDirectory()
-  test.after(() => rmSync(directory, { recursive: true, force: true }))
+  test.after(() => {
+    try {
+      rmSync(directory, { recursive: true, force: true })
+    } catch {
+      // A hook that throws would keep those after it from running, and their servers from ending.
+    }
+  })
   return directory
 }
 
