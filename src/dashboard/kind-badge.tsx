@@ -66,8 +66,8 @@ export function ActionBadge({ it }: { it: CaseView }) {
   return (
     <span class="action" title={actionTitle(it)}>
       <span class={`action-name action-${intended}`}>{actionWords[intended]}</span>
-      {only ? <span class="action-shadow">shadow</span> : null}
-      {!only && effective !== intended ? <span class="action-shadow">now {actionWords[effective]}</span> : null}
+      {only ? <span class="shadow-mark">shadow</span> : null}
+      {!only && effective !== intended ? <span class="shadow-mark">now {actionWords[effective]}</span> : null}
     </span>
   )
 }
