@@ -203,9 +203,12 @@ export class VoiceVerdict {
     return this.#unfamiliar.value > unfamiliarShareMax
   }
 
+  #isProvisional(): boolean {
+    return this.#netSpeechMs < this.#settings.firmNetSpeechMs
+  }
+
   #isLostInMusic(): boolean {
-    const { firmNetSpeechMs } = this.#settings
-    return isLostInMusic(this.#netSpeechMs < firmNetSpeechMs, this.#maskedMs.music, this.#audioMs)
+    return isLostInMusic(this.#isProvisional(), this.#maskedMs.music, this.#audioMs)
   }
 
   #isBenign(): boolean {
@@ -265,7 +268,7 @@ export class VoiceVerdict {
   /** What is told of every hop: what a snapshot adds to it would cost as much again. */
   brief(windowsMax?: number): TrackBrief {
     const score = this.score()
-    const provisional = this.#netSpeechMs < this.#settings.firmNetSpeechMs
+    const provisional = this.#isProvisional()
     const facts: ReasonFacts = {
       label: this.#label,
       score,
