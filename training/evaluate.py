@@ -188,13 +188,14 @@ def measure_test(model, encoded):
 
 def evaluate(model, parts, shipped=None):
     """Calibrates, chooses thresholds and measures; `shipped` (a manifest) keeps the model's own ones."""
-    encoded = {name: list(encode_calls(model, part, part.calls)) for name, part in parts.items() if name != "train"}
+    encoded = {name: list(encode_calls(model, part, part.calls)) for name, part in parts.items()
+               if name not in ("train", "trainSounds")}
     if shipped:
         calibration, thresholds, familiar = shipped["calibration"], shipped["thresholds"], None
         model.head.scale.fill_(calibration["scale"])
         model.head.offset.fill_(calibration["offset"])
     else:
-        familiar = fit(model, parts["train"], encoded["dev"])
+        familiar = fit(model, parts["train"], encoded["dev"], parts.get("trainSounds"))
         calibration = calibrate(model, judge_encoded(model, encoded["dev"], [hops - 1 for hops in LENGTHS.values()]))
     novelty = {name: {call["id"]: values for call, values in hop_novelties(model, encoded[name])}
                for name in ("dev", "test")}
@@ -228,7 +229,8 @@ if __name__ == "__main__":
     options = parser.parse_args()
     voice = loaded_model(read_settings(options.recipe, options.set), options.model)
     names = ["dev", "test"] + ([] if options.shipped else ["train"])
-    names += ["unfamiliar"] if (Path(options.features) / "unfamiliar-main" / "features.json").exists() else []
+    others = ["unfamiliar", "devSounds"] + ([] if options.shipped else ["trainSounds"])
+    names += [name for name in others if (Path(options.features) / f"{name}-main" / "features.json").exists()]
     loaded = {name: Part(options.features, options.facts, name) for name in names}
     voice.eval()
     report = evaluate(voice, loaded, json.loads(Path(options.shipped).read_text()) if options.shipped else None)

@@ -100,7 +100,8 @@ def limits(report, unheard):
     novelty = report["metrics"].get("novelty")
     if novelty and "unfamiliar4s" in novelty:
         noticed = ", ".join(f"{kind} {100 * row['shareAbove']:.0f} %" for kind, row in novelty["unfamiliar4s"].items())
-        sentences.append(f"Audio unlike the training is left out where novelty notices it: of windows of {noticed}; and "
+        sentences.append(f"Audio unlike the training is left out where novelty notices it: of windows that pass the music "
+                         f"and tone flags, of {noticed}; and "
                          f"{100 * novelty['shareAbove']['test']['4s']['human']:.1f} % of people's speech.")
     return [*sentences,
             f"About {shipped['falseAlarmsPerHour']:.0f} false alarms an hour of speech of people it never heard, "
@@ -112,7 +113,7 @@ def limits(report, unheard):
             "Rhythm (how speech and pauses alternate) differs between the classes in this material; "
             "see metrics.guards.",
             "likely_human says only that nothing synthetic was noticed.",
-            "Voice changers, replayed recordings of people, and music with singing were not studied."]
+            "Voice changers and replayed recordings of people were not studied; a lone singer is often taken for speech."]
 
 
 def manifest_of(report, guards, recipe, bank, onnx_path, parameters, note):

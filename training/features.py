@@ -7,6 +7,7 @@ import numpy as np
 from calls import PACKS
 from model import BANDS, CONTEXT_FRAMES, HOP_FRAMES
 
+MASKED = 2 | 4 | 8  # music, tone, dtmf of `hopFlag` (src/features/hop.ts): hops that the product does not judge
 MIN_SPEECH_FRAMES = 10  # a hop with fewer speech frames is no hop of speech: not judged, not kept as history
 
 
@@ -30,12 +31,14 @@ class Part:
     def add_calls(self, folder, facts_path, speech, before):
         index = json.loads((folder / "features.json").read_text())
         facts = {row["id"]: row for row in map(json.loads, facts_path.read_text().splitlines())}
+        flags = np.fromfile(folder / "flags.u16", "<u2")
         for clip in index["clips"]:
             first, hops = clip["frameOffset"], clip["frames"] // HOP_FRAMES
             counts = speech[first : first + hops * HOP_FRAMES].reshape(hops, HOP_FRAMES).sum(1)
             kept = np.flatnonzero(counts >= MIN_SPEECH_FRAMES)
             if len(kept):
-                self.calls.append({**facts[clip["id"]], "first": first + before, "hops": kept})
+                masked = (flags[first // HOP_FRAMES + kept] & MASKED) > 0
+                self.calls.append({**facts[clip["id"]], "first": first + before, "hops": kept, "masked": masked})
         return index.get("spec", {})
 
     def hop_tensors(self, call, hops):

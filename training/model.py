@@ -7,10 +7,13 @@ import torch
 from torch import nn
 
 BANDS, HOP_FRAMES, CONTEXT_FRAMES, WINDOW_HOPS, EMBEDDING = 60, 50, 2, 8, 48
-KEPT = EMBEDDING + 1  # values of a hop that the caller keeps as history
+SOUND_VALUES = 16  # of a hop, for Sounds
+KEPT = EMBEDDING + 1 + SOUND_VALUES  # values of a hop that the caller keeps as history
 CENTRES = 32  # of Novelty, at most
 HOP_INPUT_FRAMES = CONTEXT_FRAMES + HOP_FRAMES
 STRIDE = 4  # frames to one step of the encoder's last layers
+LAST = 96  # values of a step in the last layer
+TRAITS = 3 * BANDS + 2 * LAST + 2
 
 
 class Dense(nn.Module):
@@ -76,10 +79,10 @@ class Encoder(nn.Module):
         self.level, self.dropout = level, nn.Dropout(dropout)
         self.first = Dense(2 * (BANDS + level), 48)
         self.second = Dense(3 * 48, 64)
-        self.third = Dense(3 * 64, 96)
-        self.fourth = Dense(96, 96)
+        self.third = Dense(3 * 64, LAST)
+        self.fourth = Dense(LAST, LAST)
         self.spreads = nn.BatchNorm1d(2 * BANDS)
-        self.mix = nn.Linear(192 + 2 * BANDS, 72)
+        self.mix = nn.Linear(2 * LAST + 2 * BANDS, 72)
         self.project = nn.Linear(72, EMBEDDING)
 
     def fold(self):
@@ -90,7 +93,8 @@ class Encoder(nn.Module):
         return self.describe(features, speech)[0]
 
     def describe(self, features, speech):
-        """The embedding, and of each band mean and deviation over the hop's speech frames [N, 120]."""
+        """The embedding, and the hop's traits [N, TRAITS]: over its speech frames mean, deviation and deviation of the
+        change in 20 ms of each band, mean and deviation of the last layer, and the latter two of the level."""
         share = (speech + 1e-3) / (speech + 1e-3).sum(1, keepdim=True)
         share = share.unsqueeze(1)
         level = features.mean(2, keepdim=True)
@@ -109,10 +113,12 @@ class Encoder(nn.Module):
         pooled = spread(steps, (weight / weight.sum(1, keepdim=True)).unsqueeze(1))
         hop = shape[:, CONTEXT_FRAMES:]
         change = hop - shape[:, CONTEXT_FRAMES - 2 : CONTEXT_FRAMES + HOP_FRAMES - 2]
-        deviation = spread(hop, share)[1]
-        spreads = self.spreads(torch.cat([deviation, spread(change, share)[1]], 1))
-        hidden = torch.relu(self.mix(self.dropout(torch.cat([*pooled, spreads], 1))))
-        return torch.tanh(self.project(hidden)), torch.cat([height.squeeze(1), deviation], 1)
+        spreads = torch.cat([spread(hop, share)[1], spread(change, share)[1]], 1)
+        hidden = torch.relu(self.mix(self.dropout(torch.cat([*pooled, self.spreads(spreads)], 1))))
+        loud = 0.3 * level[:, CONTEXT_FRAMES:]
+        swell = loud - 0.3 * level[:, CONTEXT_FRAMES - 2 : CONTEXT_FRAMES + HOP_FRAMES - 2]
+        traits = [height.squeeze(1), spreads, *pooled, spread(loud, share)[1], spread(swell, share)[1]]
+        return torch.tanh(self.project(hidden)), torch.cat(traits, 1)
 
 
 class Head(nn.Module):
@@ -154,18 +160,58 @@ class Head(nn.Module):
         return 0.55 - logits / 10
 
 
+class Sounds(nn.Module):
+    """How sure it is that a window is no speech at all but music, an effect, a signal. Fitted by sounds.py.
+
+    Sounds that are surely no speech teach what is unlike speech better than speech alone does (outlier exposure, Hendrycks
+    et al., arXiv:1812.04606). A hop's traits give some values, their mean and deviation over the window one number;
+    1 is at `edge`, beyond which nearly no window of speech comes; it is `slack` higher for an empty window than for one of
+    nothing but speech.
+    """
+
+    STEEPNESS = 4.0
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(TRAITS - 3 * BANDS // 2, 64)
+        self.values = nn.Linear(64, SOUND_VALUES)
+        self.output = nn.Linear(2 * SOUND_VALUES, 1)
+        self.register_buffer("edge", torch.full((1,), torch.inf))  # until it is fitted nothing is
+        self.register_buffer("slack", torch.zeros(1))
+
+    @staticmethod
+    def inputs(traits):
+        """Traits with neighbouring bands together, logarithms of what is a deviation of the input."""
+        bands = traits[:, : 3 * BANDS].reshape(-1, 3 * BANDS // 2, 2).mean(2)
+        rest = traits[:, 3 * BANDS : -2]
+        return torch.cat([bands[:, : BANDS // 2], torch.log(bands[:, BANDS // 2 :]), rest, torch.log(traits[:, -2:])], 1)
+
+    def hear(self, traits):
+        """[N, SOUND_VALUES] of hops."""
+        return self.values(torch.relu(self.hidden(self.inputs(traits))))
+
+    def logit(self, values, weights):
+        share = (weights / (weights.sum(1, keepdim=True) + 1e-6)).unsqueeze(1)
+        mean, deviation = spread(values, share)
+        return self.output(torch.cat([mean, deviation], 1)).squeeze(1)
+
+    def forward(self, values, weights):
+        empty = 1 - weights.sum(1) / WINDOW_HOPS
+        return torch.exp((self.logit(values, weights) - self.edge - self.slack * empty) / self.STEEPNESS)
+
+
 class Novelty(nn.Module):
     """How unlike the training's audio a window is; above 1 the model has nothing to say of it. Fitted by novelty.py.
 
-    The larger of two Mahalanobis distances to the nearest of Gaussians with one covariance (Lee et al.,
-    arXiv:1807.03888), the people's and one of each engine; both smaller the emptier the window, as means of fewer hops
+    The largest of three: Sounds, and two Mahalanobis distances to the nearest of Gaussians with one covariance (Lee et
+    al., arXiv:1807.03888), the people's and one of each engine, both smaller the emptier the window, as means of fewer hops
     stray farther. One is of the window's mean embedding: it sees what the encoder does, which learned to look away from
-    much. The other is of the hops' bands, how high they stand and how much they move, averaged over the window: music,
-    tones and song are held where speech moves.
+    much. The other is of the hops' bands, how high they stand and how much they move, averaged over the window.
     """
 
     def __init__(self):
         super().__init__()
+        self.sounds = Sounds()
         self.register_buffer("whiten", torch.zeros(EMBEDDING, EMBEDDING))
         self.register_buffer("centres", torch.zeros(CENTRES, EMBEDDING))  # whitened
         self.register_buffer("bands_whiten", torch.zeros(BANDS, BANDS))
@@ -173,18 +219,20 @@ class Novelty(nn.Module):
         self.register_buffer("bands_usual", torch.zeros(1))  # distance of the training's hops
 
     @staticmethod
-    def two_by_two(bands):
-        """What is compared of mean and deviation of 60 bands [N, 120]: neighbours together, logarithms of the last."""
-        both = bands.reshape(-1, BANDS, 2).mean(2)
+    def two_by_two(traits):
+        """What is compared of mean and deviation of 60 bands: neighbours together, logarithms of the last."""
+        both = traits[:, : 2 * BANDS].reshape(-1, BANDS, 2).mean(2)
         return torch.cat([both[:, : BANDS // 2], torch.log(both[:, BANDS // 2 :])], 1)
 
-    def stray(self, bands):
-        """[N, 1]: how much farther than usual a hop's bands are from the training's."""
-        return distance(self.two_by_two(bands) @ self.bands_whiten, self.bands_centres).unsqueeze(1) - self.bands_usual
+    def mark(self, traits):
+        """[N, 1 + SOUND_VALUES]: how much farther than usual a hop's bands are from the training's; what Sounds hears."""
+        from_bands = distance(self.two_by_two(traits) @ self.bands_whiten, self.bands_centres).unsqueeze(1)
+        return torch.cat([from_bands - self.bands_usual, self.sounds.hear(traits)], 1)
 
-    def forward(self, mean, amount, strays, weights):
-        bands = (strays * weights).sum(1) / (weights.sum(1) + 1e-6)
-        return torch.maximum(distance(mean @ self.whiten, self.centres), bands) * torch.sqrt(amount.squeeze(1))
+    def forward(self, mean, amount, marks, weights):
+        bands = (marks[:, :, 0] * weights).sum(1) / (weights.sum(1) + 1e-6)
+        strays = torch.maximum(distance(mean @ self.whiten, self.centres), bands) * torch.sqrt(amount.squeeze(1))
+        return torch.maximum(strays, self.sounds(marks[:, :, 1:], weights))
 
 
 def distance(values, centres):
@@ -196,7 +244,7 @@ def distance(values, centres):
 class VoiceModel(nn.Module):
     """The exported interface; inputs and outputs are named in export_model.py.
 
-    An embedding that is kept as history has one value more than the encoder gives: the hop's stray (Novelty).
+    An embedding that is kept as history has more values than the encoder gives: the hop's marks (Novelty).
     """
 
     def __init__(self, level=False, one_class=False, dropout=0.0):
@@ -206,12 +254,12 @@ class VoiceModel(nn.Module):
         self.novelty = Novelty()
 
     def forward(self, features, speech, history, history_weight):
-        embedding, bands = self.encoder.describe(features, speech)
-        kept = torch.cat([embedding, self.novelty.stray(bands)], 1)
+        embedding, traits = self.encoder.describe(features, speech)
+        kept = torch.cat([embedding, self.novelty.mark(traits)], 1)
         hops = torch.cat([history, kept.unsqueeze(1)], 1)
         weights = torch.cat([history_weight, speech.mean(1, keepdim=True)], 1)
         mean, spread, amount = self.head.pool(hops[:, :, :EMBEDDING], weights)
-        return kept, self.head(mean, spread, amount), self.novelty(mean, amount, hops[:, :, EMBEDDING], weights)
+        return kept, self.head(mean, spread, amount), self.novelty(mean, amount, hops[:, :, EMBEDDING:], weights)
 
     def judge_lines(self, features, speech, lengths):
         """All hops of a batch of calls at once, for training.
@@ -231,11 +279,10 @@ class VoiceModel(nn.Module):
         """What the head pools of the same: mean and spread [B * H, E], amount [B * H, 1]."""
         return self.head.pool(*windows_of(embedding, share, lengths))
 
-    def judge_novelty(self, embedding, strays, share, lengths):
-        """Novelty [B, H] of the same; strays [B, H, 1] are of the hops."""
+    def judge_novelty(self, embedding, marks, share, lengths):
+        """Novelty [B, H] of the same; marks [B, H, 1 + SOUND_VALUES] are of the hops."""
         mean, _, amount = self.pool_embeddings(embedding, share, lengths)
-        windows, weights = windows_of(strays, share, lengths)
-        return self.novelty(mean, amount, windows.squeeze(2), weights).reshape(share.shape)
+        return self.novelty(mean, amount, *windows_of(marks, share, lengths)).reshape(share.shape)
 
 
 def windows_of(values, share, lengths):

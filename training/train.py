@@ -156,15 +156,14 @@ class Batches(IterableDataset):
 
 
 def encode_calls(model, part, calls):
-    """Yields of the calls' hops of speech (call, embeddings [1, H, E], share of speech frames [1, H], mean and
-    deviation of each band [H, 120])."""
+    """Yields of the calls' hops of speech (call, embeddings [1, H, E], share of speech frames [1, H], traits [H, TRAITS])."""
     model.eval()
     with torch.no_grad():
         for call in calls:
             values, gate = part.hop_tensors(call, call["hops"])
             gate = torch.from_numpy(gate)
-            embedding, bands = model.encoder.describe(torch.from_numpy(values), gate)
-            yield call, embedding[None], gate.mean(1)[None], bands
+            embedding, traits = model.encoder.describe(torch.from_numpy(values), gate)
+            yield call, embedding[None], gate.mean(1)[None], traits
 
 
 def judge_encoded(model, encoded, histories=(WINDOW_HOPS - 1,)):

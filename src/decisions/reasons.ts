@@ -23,15 +23,15 @@ export interface ReasonFacts {
 /** A flag is worth a word when it covers this share of the audio. */
 const shareWorthSaying = 0.2
 
-/** Share of the audio from which it is mostly music. */
-const mostlyMusicFrom = 0.5
+/** Share of the audio from which little speech beside music is not trusted. */
+const muchMusicFrom = 0.25
 
 /**
- * Little speech and mostly music: the speech may be what the flag missed of the music. It takes the word human from 6
- * of 8 of 40 calls of hold music, and from one of 1,638 calls of people (docs/voice-evaluation.md).
+ * Little speech beside much music: the speech may be what the flag missed of the music. People lose next to nothing by
+ * it (docs/voice-evaluation.md).
  */
 export function isLostInMusic(provisional: boolean, musicMs: number, audioMs: number): boolean {
-  return provisional && musicMs > mostlyMusicFrom * audioMs
+  return provisional && musicMs > muchMusicFrom * audioMs
 }
 
 /** Never empty; the decisive reason first. */
