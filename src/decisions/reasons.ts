@@ -81,15 +81,18 @@ function decisive(facts: ReasonFacts): Reason {
     return { code: 'insufficient_speech', text: `${speech} of speech heard, ${needed} are needed` }
   }
   if (facts.label === 'likely_synthetic') {
-    const text = `score ${scoreText} over ${speech} of speech, at or above ${settings.synthetic}`
-    return { code: 'score_synthetic', text }
+    const kept = leaving(`under ${rounded(settings.synthetic - settings.hysteresis)}`, settings)
+    const where = (score ?? 1) < settings.synthetic ? kept : `at or above ${settings.synthetic}`
+    return { code: 'score_synthetic', text: `score ${scoreText} over ${speech} of speech, ${where}` }
   }
   if (facts.label === 'benign_automation') {
     const text = `score ${scoreText} over ${speech} of speech; ${settings.benign?.text ?? 'a machine by right'}`
     return { code: 'benign_automation', text }
   }
   if (facts.label === 'likely_human') {
-    const text = `score ${scoreText} over ${speech} of speech, at or below ${settings.human}; this is not identity`
+    const kept = leaving(`over ${rounded(settings.human + settings.hysteresis)}`, settings)
+    const where = (score ?? 0) > settings.human ? kept : `at or below ${settings.human}`
+    const text = `score ${scoreText} over ${speech} of speech, ${where}; this is not identity`
     return { code: 'score_human', text }
   }
   if (facts.unfamiliarShare > unfamiliarShareMax) {
@@ -109,6 +112,16 @@ function decisive(facts: ReasonFacts): Reason {
   }
   const text = `score ${scoreText} over ${speech} of speech lies between ${settings.human} and ${settings.synthetic}`
   return { code: 'score_between', text }
+}
+
+/** Of a score on its way out: what ends the label. */
+function leaving(where: string, settings: VerdictSettings): string {
+  return `leaves when ${where} for ${seconds(settings.dwellMs)}`
+}
+
+/** Sums of settings, without the dust of binary fractions. */
+function rounded(threshold: number): number {
+  return Math.round(threshold * 1000) / 1000
 }
 
 function seconds(ms: number): string {

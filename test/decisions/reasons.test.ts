@@ -55,6 +55,19 @@ describe('reasons', () => {
     assert.equal(describeReasons({ ...some, unfamiliarSpeechMs: 1000 }).length, 1)
   })
 
+  it('say what keeps a label whose score is between its threshold and the hysteresis', () => {
+    const heard = { ...facts, netSpeechMs: 8000, provisional: false }
+    assert.deepEqual(describeReasons({ ...heard, label: 'likely_human', score: 0.34 }), [
+      {
+        code: 'score_human',
+        text: 'score 0.34 over 8.0 s of speech, leaves when over 0.35 for 1.0 s; this is not identity',
+      },
+    ])
+    assert.deepEqual(describeReasons({ ...heard, label: 'likely_synthetic', score: 0.87 }), [
+      { code: 'score_synthetic', text: 'score 0.87 over 8.0 s of speech, leaves when under 0.85 for 1.0 s' },
+    ])
+  })
+
   it('never call a human verdict an identity', () => {
     const [first] = describeReasons({
       ...facts,
