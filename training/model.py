@@ -13,7 +13,7 @@ CENTRES = 32  # of Novelty, at most
 HOP_INPUT_FRAMES = CONTEXT_FRAMES + HOP_FRAMES
 STRIDE = 4  # frames to one step of the encoder's last layers
 LAST = 96  # values of a step in the last layer
-TRAITS = 3 * BANDS + 2 * LAST + 2
+TRAITS = 3 * BANDS // 2 + 2 * LAST + 2
 
 
 class Dense(nn.Module):
@@ -57,6 +57,11 @@ def pairs(values):
     return values.reshape(-1, values.shape[1] // 2, 2 * values.shape[2])
 
 
+def two_together(values):
+    """[N, C] -> [N, C / 2]: the means of neighbours."""
+    return values.reshape(-1, values.shape[1] // 2, 2).mean(2)
+
+
 def spread(values, weight):
     """Mean and deviation over time of values [N, T, C]; weight [N, 1, T] adds up to 1. Two of [N, C]."""
     mean = weight @ values
@@ -93,8 +98,9 @@ class Encoder(nn.Module):
         return self.describe(features, speech)[0]
 
     def describe(self, features, speech):
-        """The embedding, and the hop's traits [N, TRAITS]: over its speech frames mean, deviation and deviation of the
-        change in 20 ms of each band, mean and deviation of the last layer, and the latter two of the level."""
+        """The embedding, and the hop's traits [N, TRAITS], over its speech frames: of neighbouring bands together mean, and
+        logarithms of the deviation and of the deviation of the change in 20 ms; mean and deviation of the last layer;
+        the two logarithms of the level."""
         share = (speech + 1e-3) / (speech + 1e-3).sum(1, keepdim=True)
         share = share.unsqueeze(1)
         level = features.mean(2, keepdim=True)
@@ -117,7 +123,8 @@ class Encoder(nn.Module):
         hidden = torch.relu(self.mix(self.dropout(torch.cat([*pooled, self.spreads(spreads)], 1))))
         loud = 0.3 * level[:, CONTEXT_FRAMES:]
         swell = loud - 0.3 * level[:, CONTEXT_FRAMES - 2 : CONTEXT_FRAMES + HOP_FRAMES - 2]
-        traits = [height.squeeze(1), spreads, *pooled, spread(loud, share)[1], spread(swell, share)[1]]
+        levels = torch.cat([spread(loud, share)[1], spread(swell, share)[1]], 1)
+        traits = [two_together(height.squeeze(1)), torch.log(two_together(spreads)), *pooled, torch.log(levels)]
         return torch.tanh(self.project(hidden)), torch.cat(traits, 1)
 
 
@@ -173,22 +180,15 @@ class Sounds(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.hidden = nn.Linear(TRAITS - 3 * BANDS // 2, 64)
+        self.hidden = nn.Linear(TRAITS, 64)
         self.values = nn.Linear(64, SOUND_VALUES)
         self.output = nn.Linear(2 * SOUND_VALUES, 1)
         self.register_buffer("edge", torch.full((1,), torch.inf))  # until it is fitted nothing is
         self.register_buffer("slack", torch.zeros(1))
 
-    @staticmethod
-    def inputs(traits):
-        """Traits with neighbouring bands together, logarithms of what is a deviation of the input."""
-        bands = traits[:, : 3 * BANDS].reshape(-1, 3 * BANDS // 2, 2).mean(2)
-        rest = traits[:, 3 * BANDS : -2]
-        return torch.cat([bands[:, : BANDS // 2], torch.log(bands[:, BANDS // 2 :]), rest, torch.log(traits[:, -2:])], 1)
-
     def hear(self, traits):
         """[N, SOUND_VALUES] of hops."""
-        return self.values(torch.relu(self.hidden(self.inputs(traits))))
+        return self.values(torch.relu(self.hidden(traits)))
 
     def logit(self, values, weights):
         share = (weights / (weights.sum(1, keepdim=True) + 1e-6)).unsqueeze(1)
@@ -218,15 +218,9 @@ class Novelty(nn.Module):
         self.register_buffer("bands_centres", torch.zeros(CENTRES, BANDS))
         self.register_buffer("bands_usual", torch.zeros(1))  # distance of the training's hops
 
-    @staticmethod
-    def two_by_two(traits):
-        """What is compared of mean and deviation of 60 bands: neighbours together, logarithms of the last."""
-        both = traits[:, : 2 * BANDS].reshape(-1, BANDS, 2).mean(2)
-        return torch.cat([both[:, : BANDS // 2], torch.log(both[:, BANDS // 2 :])], 1)
-
     def mark(self, traits):
         """[N, 1 + SOUND_VALUES]: how much farther than usual a hop's bands are from the training's; what Sounds hears."""
-        from_bands = distance(self.two_by_two(traits) @ self.bands_whiten, self.bands_centres).unsqueeze(1)
+        from_bands = distance(traits[:, :BANDS] @ self.bands_whiten, self.bands_centres).unsqueeze(1)
         return torch.cat([from_bands - self.bands_usual, self.sounds.hear(traits)], 1)
 
     def forward(self, mean, amount, marks, weights):

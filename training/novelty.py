@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from measures import area_under_curve
-from model import CENTRES
+from model import BANDS, CENTRES
 from sounds import NOT_SPEECH, Windows, ends_of_people, heard, learn, settle
 from train import encode_calls
 
@@ -63,7 +63,7 @@ def fit(model, train, dev_encoded, sounds=None):
     with torch.no_grad():
         encoded = list(encode_calls(model, train, calls))
         means = gather(encoded, lambda row: [mean_embeddings(model, row, history) for history in HISTORIES.values()])
-        bands = gather(encoded, lambda row: [model.novelty.two_by_two(row[3])])
+        bands = gather(encoded, lambda row: [row[3][:, :BANDS]])
     if len(means) > CENTRES:
         raise SystemExit(f"{len(means)} engines are more than model.py has CENTRES for ({CENTRES})")
     whiten, centres, _ = gaussians(means, SHRINK)

@@ -32,7 +32,7 @@ class Windows:
         at = 0
         for call, _, share, traits in encoded:
             count = len(traits)
-            inputs.append(Sounds.inputs(traits))
+            inputs.append(traits)
             shares.append(share[0])
             first.append(np.full(count, at))
             is_sound = call["engine"] == NOT_SPEECH
