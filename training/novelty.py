@@ -79,16 +79,18 @@ def fit(model, train, dev_encoded, sounds=None):
             each[name] = max(each[name], *[quantile_by(result, FAMILIAR_GROUP) for result in results])
         buffers.update({key: value / each[name] for key, value in buffers.items()})
     set_buffers(model, **dict.fromkeys((*embedding, *of_bands), 0.0))
-    learned = fit_sounds(model, train, order[:SOUND_CALLS], sounds, dev_encoded) if sounds else None
+    learned = fit_sounds(model, train, order[:SOUND_CALLS], sounds, dev_encoded) if sounds else {}
     set_buffers(model, **embedding, **of_bands)
     people = [row for row in dev_encoded if row[0]["label"] == 0]
     both = max(1.0, *[quantile_by(novelties(model, people, history), FAMILIAR_GROUP) for history in HISTORIES.values()])
     for name in (*embedding, *of_bands):
         getattr(model.novelty, name).div_(both)
     model.novelty.sounds.edge += model.novelty.sounds.STEEPNESS * math.log(both)
-    return {"method": "the larger of two Mahalanobis distances to the nearest of Gaussians with one shrunk covariance "
-                      "(Lee et al. 2018), by their thresholds and the root of how full the window is: of the window's "
-                      "mean embedding, and of its hops' mean and deviation of bands; and of a layer over the hops that "
+    if sounds:
+        learned.update(edge=round(float(model.novelty.sounds.edge), 2), slack=round(float(model.novelty.sounds.slack), 2))
+    return {"method": "the largest of three: two Mahalanobis distances to the nearest of Gaussians with one shrunk "
+                      "covariance (Lee et al. 2018), by their thresholds and the root of how full the window is: of the window's "
+                      "mean embedding, and of its hops' mean and deviation of bands; and what a layer over the hops says that "
                       "learned sounds that are no speech (outlier exposure, Hendrycks et al. 2019)",
             "source": f"{len(calls)} calls of the training part", "groups": list(means), "sounds": learned,
             "shrink": {"embedding": SHRINK, "bands": SHRINK_BANDS}, "quantile": FAMILIAR,
@@ -117,7 +119,7 @@ def fit_sounds(model, train, order, part, dev_encoded):
     packages = sorted({call["package"] for call in part.calls if call["engine"] == NOT_SPEECH})
     return {"licences": "free by Debian's guidelines, in each package's copyright file",
             "calls": len(order) + len(part.calls), "windows": len(windows.labels),
-            "ofSounds": int(windows.labels.sum()), "packages": packages, "slack": round(slack, 2), "edge": round(edge, 2)}
+            "ofSounds": int(windows.labels.sum()), "packages": packages}
 
 
 def mean_embeddings(model, row, history):
