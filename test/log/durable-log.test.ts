@@ -180,6 +180,27 @@ describe('the durable log', () => {
   })
 })
 
+describe('a log whose file ends before its last page', () => {
+  it('is whole when nothing was written there: what it holds is there after a restart', async (t) => {
+    const { environment, directory } = open(t)
+    await environment.close()
+    const sizes = [2856, 5, 2405, 605, 1347, 1217, 536, 1594]
+    const texts = sizes.map((size, index) => `${1 + index}:`.padEnd(size, '.'))
+    let live = openIn(directory)
+    live.log('a', new ByteBudget(roomy)).cursor('r')
+    for (const from of [0, 4]) {
+      await live.log('a', new ByteBudget(roomy)).append(texts.slice(from, from + 4).map(bytesOf))
+      if (from === 0) await live.close()
+      if (from === 0) live = openIn(directory)
+    }
+    await live.log('a', new ByteBudget(roomy)).advance('r', 8)
+    await live.close()
+    const again = openIn(directory)
+    t.after(() => again.close())
+    assert.deepEqual(textsOf(again.log('a', new ByteBudget(roomy))), [texts[7]])
+  })
+})
+
 describe('a damaged log', () => {
   it('puts an entry with a flipped byte into quarantine, counts it, and goes on with the rest', async (t) => {
     const { environment, directory } = open(t)
