@@ -226,6 +226,8 @@ describe('a damaged log', () => {
     ['no database at all', () => Buffer.alloc(65_536, 0x5a)],
     ['all zeros', (file) => Buffer.alloc(file.length)],
     ['cut short', (file) => file.subarray(0, file.length - 8192)],
+    // Here that page holds nothing but the list of free pages, which no reader of entries would miss.
+    ['cut short by its last page', (file) => file.subarray(0, file.length - 4096)],
     ['shorter than its meta pages', (file) => file.subarray(0, 5000)],
   ]
   for (const [what, damage] of damages) {
